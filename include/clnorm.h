@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CLNorm: batch normalization for every OpenCL device.
+ *
+ * This header is the manual. It is plain C99 and may be included from C++.
+ *
+ * What it computes
+ * ----------------
+ * For each channel (feature) c, over the M = n * s values that the mini-batch holds for it (Ioffe and Szegedy, "Batch
+ * Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift", 2015, Algorithm 1):
+ *
+ *   mean     = sum(src) / M
+ *   variance = sum((src - mean)^2) / M                    the biased (population) variance
+ *   invstd   = 1 / sqrt(variance + epsilon)
+ *   dst      = (src - mean) * invstd * scale + shift
+ *
+ * Forward training takes mean and variance from the batch and may update running statistics; forward inference is given
+ * them. The gradients are those of the same paper, section 3:
+ *
+ *   diff_shift = sum(diff_dst)
+ *   diff_scale = sum(diff_dst * (src - mean)) * invstd
+ *   diff_src   = scale * invstd * (diff_dst - diff_shift / M - (src - mean) * invstd * diff_scale / M)   batch statistics
+ *   diff_src   = scale * invstd * diff_dst                                                             frozen statistics
+ *
+ * All arithmetic follows a numerical contract (kernels/README.md): the same input gives the same bits on every device
+ * that clnorm_device_info reports as CLNORM_BITS_SAME, whatever the driver, work-group size or kernel variant. NaNs are
+ * equal to each other in this promise: their sign and payload are the device's.
+ *
+ * Shapes
+ * ------
+ * A tensor is seen as n samples, c channels and s positions a sample (s is the product of the spatial sizes, 1 for a
+ * matrix), dense, of one of two layouts:
+ *
+ *   CLNORM_CHANNELS_FIRST   element (n, c, s) at (n * C + c) * S + s       NC, NCW, NCHW, NCDHW
+ *   CLNORM_CHANNELS_LAST    element (n, c, s) at (n * S + s) * C + c       NC, NWC, NHWC, NDHWC
+ *
+ * With s = 1 the two are the same memory and give the same bits. Normalizing every activation of a sample on its own is
+ * the case {n, c * s, 1}. Parameters and statistics are vectors of c elements.
+ *
+ * Units and types
+ * ---------------
+ * Sizes and offsets count elements unless their name ends in _bytes. Elements are IEEE 754 binary32.
+ *
+ * Who owns what
+ * -------------
+ * The caller owns the queue, the buffers, the workspace and the events. A call checks its arguments, enqueues kernels on
+ * the caller's queue and returns: it does not wait, does not allocate device memory and prints nothing. The first call
+ * that needs a kernel on a context compiles it, or loads it from the disk cache, and so takes longer.
+ * A clnorm_context may be used by several threads at the same time; releasing it must be the last use.
+ *
+ * Errors
+ * ------
+ * Every function returns CLNORM_SUCCESS or a negative status: OpenCL's own codes unchanged, CLNorm's from -3000 down.
+ * A call that fails its checks has enqueued nothing and written nothing. The log callback gets a sentence that says what
+ * was wrong and what would be right.
+ */
+#ifndef CLNORM_H
+#define CLNORM_H
+
+#ifndef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 120
+#endif
+#if defined(__APPLE__)
+#include <OpenCL/cl.h>
+#else
+#include <CL/cl.h>
+#endif
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLNORM_VERSION_MAJOR 0
+#define CLNORM_VERSION_MINOR 1
+#define CLNORM_VERSION_PATCH 0
+/* Version of the numerical contract: results may differ between two contract versions, and only then. */
+#define CLNORM_CONTRACT_VERSION 1
+
+#if defined(__GNUC__) && !defined(_WIN32)
+#define CLNORM_API __attribute__((visibility("default")))
+#else
+#define CLNORM_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- statuses ------------------------------------------------------------------------------------------------- */
+
+/* X(name, value, text); clnorm_status_string gives the text. */
+#define CLNORM_STATUSES(X)                                                                                             \
+    X(CLNORM_SUCCESS, 0, "success")                                                                                    \
+    X(CLNORM_INVALID_CONTEXT, -3000, "the clnorm_context is NULL (never made, or released)")                           \
+    X(CLNORM_INVALID_ARGUMENT, -3001, "a required pointer argument is NULL")                                           \
+    X(CLNORM_INVALID_RANK, -3002, "the rank of a tensor is not 2 to 5")                                                \
+    X(CLNORM_INVALID_SIZE, -3003, "a size that must be positive is 0")                                                 \
+    X(CLNORM_SIZE_OVERFLOW, -3004, "the sizes of a tensor overflow what can be addressed")                             \
+    X(CLNORM_INVALID_ENUM, -3005, "a layout, type, flag or operation is unknown")                                      \
+    X(CLNORM_INVALID_EPSILON, -3006, "epsilon is not a finite number >= 0")                                            \
+    X(CLNORM_INVALID_MOMENTUM, -3007, "momentum is not in [0, 1]")                                                     \
+    X(CLNORM_MISSING_BUFFER, -3008, "a buffer that the operation needs is NULL")                                       \
+    X(CLNORM_INVALID_BUFFER, -3009, "a cl_mem is not a usable buffer")                                                 \
+    X(CLNORM_BUFFER_TOO_SMALL, -3010, "a buffer is too small for its offset and shape")                                \
+    X(CLNORM_BUFFER_OVERLAP, -3011, "two buffers overlap, one is written, and they are not the allowed exact alias")   \
+    X(CLNORM_MISSING_WORKSPACE, -3012, "the workspace is NULL")                                                        \
+    X(CLNORM_WORKSPACE_TOO_SMALL, -3013, "the workspace is smaller than clnorm_get_workspace_bytes says")              \
+    X(CLNORM_INVALID_QUEUE, -3014, "the command queue is NULL or not usable")                                          \
+    X(CLNORM_FOREIGN_QUEUE, -3015, "the command queue belongs to another device or cl_context")                        \
+    X(CLNORM_FOREIGN_BUFFER, -3016, "a buffer belongs to another cl_context")                                          \
+    X(CLNORM_INVALID_DEVICE, -3017, "the device is not one of the cl_context's devices")                               \
+    X(CLNORM_NO_DEVICE, -3018, "no OpenCL device fits")                                                                \
+    X(CLNORM_OUT_OF_MEMORY, -3019, "out of host memory")                                                               \
+    X(CLNORM_KERNEL_FILE, -3020, "a kernel file cannot be read")                                                       \
+    X(CLNORM_KERNEL_BUILD, -3021, "a kernel file does not compile")                                                    \
+    X(CLNORM_NO_VARIANT, -3022, "no kernel variant fits")                                                              \
+    X(CLNORM_INTERNAL, -3023, "CLNorm broke a rule of its own; please report it")
+
+enum clnorm_status {
+#define CLNORM_STATUS_ENUM(name, value, text) name = value,
+    CLNORM_STATUSES(CLNORM_STATUS_ENUM)
+#undef CLNORM_STATUS_ENUM
+};
+
+/* The text of a CLNorm status, or of an OpenCL error code; never NULL. The string is constant and is not freed. */
+CLNORM_API const char *clnorm_status_string(int status);
+
+/* The version of the library that runs, "MAJOR.MINOR.PATCH". */
+CLNORM_API const char *clnorm_version(void);
+
+/* ---- devices -------------------------------------------------------------------------------------------------- */
+
+enum clnorm_bits {
+    CLNORM_BITS_NONE = 0,           /* no round-to-nearest or no correct fma: it computes, and promises no bits */
+    CLNORM_BITS_SAME_NORMAL = 1,    /* flushes subnormal numbers: the same bits wherever no subnormal arises */
+    CLNORM_BITS_SAME = 2            /* the same bits on any data */
+};
+
+typedef struct clnorm_device_info {
+    cl_platform_id platform;
+    cl_device_id device;
+    cl_device_type type;
+    enum clnorm_bits bits;
+    char platform_name[128];
+    char name[128];
+    char driver[128];
+} clnorm_device_info;
+
+/*
+ * Lists every OpenCL device of every platform. infos may be NULL when capacity is 0. *count is set to the number there
+ * are, which may be more than capacity. No device at all is no error: *count is 0.
+ */
+CLNORM_API int clnorm_list_devices(size_t capacity, clnorm_device_info *infos, size_t *count);
+
+/*
+ * Finds a device: selector is a number in the order of clnorm_list_devices, or a part of a device's or platform's name
+ * (case is ignored; the first match wins). NULL or "" means the environment variable CLNORM_DEVICE, and if that is not set
+ * either, the best device: a GPU before an accelerator before a CPU, and PoCL first among CPUs.
+ * Returns CLNORM_NO_DEVICE when nothing matches. *index may be NULL; it gets the device's number.
+ */
+CLNORM_API int clnorm_find_device(const char *selector, clnorm_device_info *info, size_t *index);
+
+/* ---- contexts ------------------------------------------------------------------------------------------------- */
+
+typedef struct clnorm_context clnorm_context;
+
+enum clnorm_log_level { CLNORM_LOG_ERROR = 0, CLNORM_LOG_WARNING = 1, CLNORM_LOG_INFO = 2, CLNORM_LOG_DEBUG = 3 };
+
+/* message is valid during the call only. It may be called from any thread that uses the context. */
+typedef void (*clnorm_log_callback)(void *user, enum clnorm_log_level level, const char *message);
+
+/* Zero every member that is not set: memset or = {0} gives the defaults. */
+typedef struct clnorm_context_options {
+    clnorm_log_callback log;        /* NULL: no messages */
+    void *log_user;                 /* handed to log */
+    /*
+     * Folder of compiled programs; made when missing. NULL: the environment variable CLNORM_CACHE_DIR, or
+     * $XDG_CACHE_HOME/clnorm, or $HOME/.cache/clnorm. "": no disk cache (so does an empty CLNORM_CACHE_DIR).
+     */
+    const char *cache_dir;
+    /*
+     * Folder of .cl files that win over the embedded ones, file by file. NULL: the environment variable
+     * CLNORM_KERNEL_DIR, or none.
+     */
+    const char *kernel_dir;
+    /*
+     * Kernel variants to use, names separated by commas (see clnorm_variant_name); steps of which none is named choose
+     * freely. A named variant that does not fit the shape is passed over; if that leaves a step with no variant it chose
+     * among, the call returns CLNORM_NO_VARIANT. NULL: the environment variable CLNORM_VARIANT, or all.
+     */
+    const char *variants;
+} clnorm_context_options;
+
+/*
+ * Makes a context on the caller's cl_context and device. Both are retained. cl may be NULL: then a cl_context is made on
+ * device; if device is NULL as well, on the device clnorm_find_device(NULL, ...) finds. With cl given and device NULL, cl
+ * must have exactly one device. options may be NULL.
+ */
+CLNORM_API int clnorm_create_context(cl_context cl, cl_device_id device, const clnorm_context_options *options,
+                                     clnorm_context **context);
+
+/*
+ * Releases a context and everything it holds, and sets *context to NULL, so that a later use of the variable is refused
+ * with CLNORM_INVALID_CONTEXT. Enqueued work may still be running. NULL or a pointer to NULL is refused the same way.
+ */
+CLNORM_API int clnorm_release_context(clnorm_context **context);
+
+/* The OpenCL objects a context works on; not retained for the caller. */
+CLNORM_API int clnorm_get_cl_context(const clnorm_context *context, cl_context *cl);
+CLNORM_API int clnorm_get_device(const clnorm_context *context, clnorm_device_info *info);
+
+/* Name of kernel variant number index, in order of preference; NULL past the last one. */
+CLNORM_API const char *clnorm_variant_name(size_t index);
+
+/* ---- descriptions --------------------------------------------------------------------------------------------- */
+
+enum clnorm_layout { CLNORM_CHANNELS_FIRST = 0, CLNORM_CHANNELS_LAST = 1 };
+enum clnorm_type { CLNORM_FLOAT32 = 0 };
+
+/* What a tensor looks like and how it is normalized. n may be 0; c and s may not. */
+typedef struct clnorm_desc {
+    uint64_t n, c, s;
+    enum clnorm_layout layout;
+    enum clnorm_type type;
+    float epsilon;                  /* added to the variance; finite, >= 0. With variance + epsilon = 0, invstd is 0. */
+} clnorm_desc;
+
+/*
+ * Describes a tensor of rank 2 to 5 by its sizes, outermost first: N C ... for channels-first, N ... C for channels-last.
+ * epsilon becomes 1e-5 and the type binary32.
+ */
+CLNORM_API int clnorm_describe(enum clnorm_layout layout, unsigned rank, const uint64_t *sizes, clnorm_desc *desc);
+
+/* Part of a cl_mem, from element number offset. mem = NULL means that the buffer is not there. */
+typedef struct clnorm_buffer {
+    cl_mem mem;
+    uint64_t offset;
+} clnorm_buffer;
+
+enum clnorm_operation {
+    CLNORM_FORWARD_TRAINING = 0,
+    CLNORM_FORWARD_INFERENCE = 1,
+    CLNORM_BACKWARD_TRAINING = 2,
+    CLNORM_BACKWARD_FROZEN = 3
+};
+
+/*
+ * Bytes of workspace an operation needs on this context. A workspace may be shared by calls that do not run at the same
+ * time; its contents mean nothing between calls. Its offset counts elements of 4 bytes, as every offset does.
+ */
+CLNORM_API int clnorm_get_workspace_bytes(clnorm_context *context, enum clnorm_operation operation,
+                                          const clnorm_desc *desc, size_t *bytes);
+
+/* ---- forward training ----------------------------------------------------------------------------------------- */
+
+enum clnorm_running_flags {
+    CLNORM_RUNNING_UNBIASED = 0,    /* running variance takes variance * M / (M - 1), or variance when M = 1 */
+    CLNORM_RUNNING_BIASED = 1       /* running variance takes the biased variance */
+};
+
+/*
+ * Running statistics move by momentum: new = batch * momentum + old * (1 - momentum). For a cumulative average over calls
+ * number k = 1, 2, 3, ... pass momentum = 1 / k. (ONNX and Keras call 1 - momentum momentum.)
+ * Required: src, dst, workspace. dst may be the same as src (same cl_mem and offset); no other overlap is allowed where
+ * one of the two is written. With n = 0 nothing is written.
+ */
+typedef struct clnorm_forward_training_args {
+    clnorm_buffer src, dst;         /* n * c * s */
+    clnorm_buffer scale, shift;     /* c; a missing one counts as all 1, all 0 */
+    clnorm_buffer running_mean, running_variance;   /* c, read and written; each optional */
+    clnorm_buffer save_mean;        /* c, optional: the mean, and what backward needs */
+    clnorm_buffer save_mean_low;    /* c, optional: what the binary32 mean lacks, so that backward centres as forward did */
+    clnorm_buffer save_invstd;      /* c, optional: 1 / sqrt(variance + epsilon), correctly rounded */
+    clnorm_buffer save_variance;    /* c, optional: the biased batch variance; infinite beyond binary32 */
+    clnorm_buffer workspace;
+    float momentum;                 /* in [0, 1]; used when running statistics are given */
+    unsigned running_flags;         /* enum clnorm_running_flags */
+} clnorm_forward_training_args;
+
+/*
+ * Every operation: enqueues on queue (in-order or out-of-order) after the wait list; event, when not NULL, gets an event
+ * for the whole call, which the caller releases.
+ */
+CLNORM_API int clnorm_forward_training(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
+                                       const clnorm_forward_training_args *args, cl_uint wait_count,
+                                       const cl_event *wait_list, cl_event *event);
+
+/* ---- forward inference ---------------------------------------------------------------------------------------- */
+
+/* Required: src, dst, mean, variance, workspace. dst may be the same as src. */
+typedef struct clnorm_forward_inference_args {
+    clnorm_buffer src, dst;         /* n * c * s */
+    clnorm_buffer scale, shift;     /* c; optional */
+    clnorm_buffer mean, variance;   /* c, read */
+    clnorm_buffer workspace;
+} clnorm_forward_inference_args;
+
+CLNORM_API int clnorm_forward_inference(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
+                                        const clnorm_forward_inference_args *args, cl_uint wait_count,
+                                        const cl_event *wait_list, cl_event *event);
+
+/* ---- backward ------------------------------------------------------------------------------------------------- */
+
+/*
+ * Required: src, diff_dst, save_mean, save_invstd, workspace, and at least one of diff_src, diff_scale, diff_shift. A
+ * missing save_mean_low counts as 0: then gradients are as exact as a binary32 mean allows. diff_src may be the same as
+ * diff_dst or as src. With n = 0, diff_scale and diff_shift become 0 and nothing else is written.
+ */
+typedef struct clnorm_backward_training_args {
+    clnorm_buffer src, diff_dst;    /* n * c * s */
+    clnorm_buffer scale;            /* c; optional: counts as all 1 */
+    clnorm_buffer save_mean, save_mean_low, save_invstd;    /* c, as forward training wrote them */
+    clnorm_buffer diff_src;         /* n * c * s; optional */
+    clnorm_buffer diff_scale, diff_shift;   /* c; each optional */
+    clnorm_buffer workspace;
+} clnorm_backward_training_args;
+
+CLNORM_API int clnorm_backward_training(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
+                                        const clnorm_backward_training_args *args, cl_uint wait_count,
+                                        const cl_event *wait_list, cl_event *event);
+
+/*
+ * Backward of forward inference: the statistics are constants. Required: diff_dst, variance, workspace, at least one
+ * gradient, and for diff_scale also src and mean. diff_src may be the same as diff_dst or as src.
+ */
+typedef struct clnorm_backward_frozen_args {
+    clnorm_buffer src, diff_dst;    /* n * c * s */
+    clnorm_buffer scale;            /* c; optional */
+    clnorm_buffer mean, variance;   /* c, read */
+    clnorm_buffer diff_src;         /* n * c * s; optional */
+    clnorm_buffer diff_scale, diff_shift;   /* c; each optional */
+    clnorm_buffer workspace;
+} clnorm_backward_frozen_args;
+
+CLNORM_API int clnorm_backward_frozen(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
+                                      const clnorm_backward_frozen_args *args, cl_uint wait_count,
+                                      const cl_event *wait_list, cl_event *event);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

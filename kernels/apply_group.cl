@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The last step for GPU-like devices: neighbours along a row, so that loads and stores coalesce; a work-item keeps its
+ * channel, and so its coefficients, as long as it can.
+ */
+#include "begin.cl"
+#define T float
+#define FN(name) name##_f
+#define LOAD(p) (*(p))
+#include "apply.cl"
+
+kernel void apply_group(APPLY_BUFFERS)
+{
+    APPLY_OFFSETS;
+#if CHANNELS_LAST
+    ulong c = get_global_id(0);
+    if (c >= cut.length)
+        return;
+    coefs_f k = coefs_load_f(coef, cut.channels, c);
+    for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1))
+        dst[row * cut.length + c] = apply_f(src, diff_dst, row * cut.length + c, k);
+#else
+    for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1)) {
+        coefs_f k = coefs_load_f(coef, cut.channels, row % cut.channels);
+        for (ulong i = get_global_id(0); i < cut.length; i += get_global_size(0))
+            dst[row * cut.length + i] = apply_f(src, diff_dst, row * cut.length + i, k);
+    }
+#endif
+}

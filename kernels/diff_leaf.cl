@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stage one of the backward pass knows of a channel. After begin.cl. */
+#include "finish.cl"
+
+#define DIFF_BUFFERS                                                                                                   \
+    const global float *src, ulong src_offset, const global float *diff_dst, ulong diff_dst_offset,                    \
+        global float *partial, ulong partial_offset, struct clnorm_shape shape, const global float *mean,              \
+        ulong mean_offset, const global float *mean_low, ulong mean_low_offset, const global float *spread,            \
+        ulong spread_offset, float epsilon, uint flags
+#define DIFF_OFFSETS                                                                                                   \
+    src += src_offset;                                                                                                 \
+    diff_dst += diff_dst_offset;                                                                                       \
+    partial += partial_offset;                                                                                         \
+    mean += mean_offset;                                                                                               \
+    mean_low += mean_low_offset;                                                                                       \
+    spread += spread_offset
+#define DIFF_CENTRE(c) diff_centre(mean, mean_low, spread, epsilon, flags, c)
+
+struct centre {
+    float hi, lo, down;
+};
+
+/* spread: invstd, or with frozen statistics the variance. */
+FUNC struct centre diff_centre(const global float *mean, const global float *mean_low, const global float *spread,
+                               float epsilon, uint flags, ulong c)
+{
+    struct centre r;
+    r.hi = flags & CLNORM_HAS_MEAN ? mean[c] : 0.0f;
+    r.lo = flags & CLNORM_HAS_SAVE_MEAN_LOW ? mean_low[c] : 0.0f;
+    r.down = clnorm_diff_down(flags & CLNORM_IS_FROZEN ? clnorm_rsqrt(spread[c] + epsilon) : spread[c]);
+    return r;
+}
+
+/* src less the mean, times down. */
+FUNC float diff_centred(float x, struct centre k)
+{
+    return mul_f((x - k.hi) - k.lo, k.down);
+}
+
+FUNC sums_f diff_node(float g, float gd)
+{
+    sums_f r;
+    r.g.hi = g;
+    r.g.lo = 0.0f;
+    r.gd.hi = gd;
+    r.gd.lo = 0.0f;
+    return r;
+}
+
+/* The sums over a channels-last leaf of one channel. */
+FUNC sums_f diff_column(const global float *src, const global float *diff_dst, ulong c, uint n, struct centre k)
+{
+    float g = 0.0f, gd = 0.0f;
+    for (uint i = 0u; i < n; i++) {
+        float dy = diff_dst[i * c];
+        g += dy;
+        gd = fma(dy, diff_centred(src[i * c], k), gd);
+    }
+    return diff_node(g, gd);
+}

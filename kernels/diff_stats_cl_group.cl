@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sums of the backward pass over blocks of channels-last leaves, for GPU-like devices: see stats_cl_group.cl. */
+#define BACKWARD 1
+#define CHANNELS_LAST 1
+#include "begin.cl"
+#include "trees.cl"
+#include "leaf.cl"
+#include "diff_leaf.cl"
+#include "columns.cl"
+
+kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void diff_stats_cl_group(DIFF_BUFFERS)
+{
+    local item_f nodes[WORK_GROUP];
+    DIFF_OFFSETS;
+    struct columns k = columns_of(&shape);
+    struct clnorm_tree tree;
+    if (k.run > 0u) {
+        struct centre centre = DIFF_CENTRE(k.c);
+        item_f stack[CLNORM_TREE_LEVELS + 1u];
+        for (uint b = 0u; b < k.run; b++) {
+            ulong at = leaf_start(&shape, k.first + b, k.c);
+            item_f item = diff_column(src + at, diff_dst + at, shape.c, leaf_size(&shape, k.first + b), centre);
+            tree_push_f(stack, &tree, k.first, b, item);
+        }
+        nodes[get_local_id(0)] = tree_close_f(stack, &tree, k.first, k.run);
+    }
+    columns_tree(nodes, &tree, &k);
+    if (k.c < shape.c && k.row == 0u)
+        partial_store(partial, &shape, k.block, k.c, nodes[get_local_id(0)]);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sums of the backward pass over blocks of leaves, by the letter: one work-item a block of a channel. Fits anything. */
+#define BACKWARD 1
+#include "begin.cl"
+#include "trees.cl"
+#include "leaf.cl"
+#include "diff_leaf.cl"
+#if CHANNELS_LAST
+#define LANES 1u
+#else
+#define LANES CLNORM_LANES
+#endif
+#include "halves.cl"
+
+kernel void diff_stats_naive(DIFF_BUFFERS)
+{
+    DIFF_OFFSETS;
+    ulong c = get_global_id(0) % shape.c;
+    uint block = (uint)(get_global_id(0) / shape.c);
+    if (block >= shape.blocks)
+        return;
+    struct centre k = DIFF_CENTRE(c);
+    struct clnorm_tree tree;
+    item_f stack[CLNORM_TREE_LEVELS + 1u];
+    uint start = block << shape.block_log2;
+    uint count = min(1u << shape.block_log2, shape.leaves - start);
+    for (uint b = 0u; b < count; b++) {
+        float g[LANES], gd[LANES];
+        ulong leaf = leaf_start(&shape, start + b, c);
+        uint n = leaf_size(&shape, start + b);
+        for (uint j = 0u; j < LANES; j++) {
+            g[j] = 0.0f;
+            gd[j] = 0.0f;
+            for (uint i = j; i < n; i += LANES) {
+                ulong at = leaf + leaf_distance(&shape, i);
+                g[j] += diff_dst[at];
+                gd[j] = fma(diff_dst[at], diff_centred(src[at], k), gd[j]);
+            }
+        }
+        float sum = by_halves(g);
+        tree_push_f(stack, &tree, start, b, diff_node(sum, by_halves(gd)));
+    }
+    partial_store(partial, &shape, block, c, tree_close_f(stack, &tree, start, count));
+}

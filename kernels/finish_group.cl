@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stage two of forward training, a work-group a channel: the tree over the channel's partials, then the finish. */
+#define BACKWARD 0
+#include "begin.cl"
+#include "trees.cl"
+#include "group.cl"
+#include "channel.cl"
+
+kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void
+finish_group(const global float *partial, global float *coef, struct clnorm_shape shape,
+             struct clnorm_tree tree, struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
+{
+    local item_f nodes[WORK_GROUP];
+    ulong c = get_group_id(0);
+    partial += at.partial;
+    coef += at.coef;
+    item_f root = group_reduce(nodes, partial, &shape, &tree, c);
+    if (get_local_id(0) == 0u)
+        finish_channel(root, c, shape.c, coef, &finish, &at, CHANNEL_ARGS);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the values of a leaf lie, and the rules of leaves out of the ordinary. After begin.cl. */
+
+/* Values of leaf i. */
+FUNC uint leaf_size(const struct clnorm_shape *shape, uint i)
+{
+    return i % shape->period == shape->period - 1u ? shape->last : shape->full;
+}
+
+FUNC float leaf_reciprocal(const struct clnorm_shape *shape, uint n)
+{
+    return n == shape->full ? shape->rn_full : shape->rn_last;
+}
+
+/*
+ * Element number of a leaf's first value. Channels-last: the others follow at a distance of c. Channels-first with s > 1024:
+ * they follow without a gap. Channels-first with s <= 1024: rows of s values at a distance of c * s.
+ */
+FUNC ulong leaf_start(const struct clnorm_shape *shape, uint i, ulong c)
+{
+#if CHANNELS_LAST
+    return (ulong)i * CLNORM_LANES * shape->c + c;
+#else
+    if (shape->s > CLNORM_LEAF)
+        return ((ulong)(i / shape->period) * shape->c + c) * shape->s + (ulong)(i % shape->period) * CLNORM_LEAF;
+    return ((ulong)i * shape->rows * shape->c + c) * shape->s;
+#endif
+}
+
+/* Distance of value number i of a leaf from its first value. */
+FUNC ulong leaf_distance(const struct clnorm_shape *shape, uint i)
+{
+#if CHANNELS_LAST
+    return i * shape->c;
+#else
+    if (shape->s > CLNORM_LEAF)
+        return i;
+    uint row = i / (uint)shape->s;
+    return row * (shape->c * shape->s) + (i - row * (uint)shape->s);
+#endif
+}
+
+/*
+ * A leaf with a value beyond 2^40 in magnitude is reduced after a multiplication by 2^-90, and a leaf whose values are all
+ * the same has that value as its mean and no deviation, exactly. Both are rare, and both show in the sums of an ordinary
+ * reduction: with |m| < 2^35 and q < 2^70 no value is near 2^40, and equal values leave at most q = 2^-28 m^2, by the bounds of
+ * summation. So a leaf that leaf_plain accepts needs no second thought.
+ */
+#define LEAF_PLAIN(m, q) ((q) < 0x1p+70f && fabs(m) < 0x1p+35f && ((q) > 0x1p-24f * ((m) * (m)) || (m) == 0.0f))
+
+FUNC node_f leaf_constant(float value, float down)
+{
+    node_f r;
+    r.mean.hi = mul_f(value, down) + 0.0f;
+    r.mean.lo = 0.0f;
+    r.m2.hi = 0.0f;
+    r.m2.lo = 0.0f;
+    r.down = down;
+    return r;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Channels-last leaves of VEC (or one) neighbouring channels, reduced by one work-item. A template like pair.cl: T, FN and
+ * LOAD(pointer), which reads a T.
+ */
+
+FUNC FN(node) FN(reduce)(const global float *leaf, ulong c, uint n, float rn, T down, T *m_out, T *q_out)
+{
+    T a = (T)(0.0f), s = (T)(0.0f), q = (T)(0.0f);
+    for (uint i = 0u; i < n; i++)
+        a += FN(mul)(LOAD(leaf + i * c), down);
+    T m = FN(mul)(a, (T)(rn));
+    for (uint i = 0u; i < n; i++) {
+        T d = FN(mul)(LOAD(leaf + i * c), down) - m;
+        s += d;
+        q = fma(d, d, q);
+    }
+    *m_out = m;
+    *q_out = q;
+    return FN(leaf_node)(m, s, q, (T)(rn), down);
+}
+
+FUNC FN(node) FN(leaf)(const global float *leaf, ulong c, uint n, float rn)
+{
+    T m, q;
+    FN(node) node = FN(reduce)(leaf, c, n, rn, (T)(1.0f), &m, &q);
+    if (ALL(LEAF_PLAIN(m, q)))
+        return node;
+    T first = LOAD(leaf), most = (T)(0.0f);
+    T same = fabs(first) <= (T)(FLT_MAX) ? (T)(1.0f) : (T)(0.0f);
+    for (uint i = 0u; i < n; i++) {
+        T v = LOAD(leaf + i * c);
+        most = fabs(v) > most ? fabs(v) : most;
+        same = v == first ? same : (T)(0.0f);
+    }
+    T down = most > (T)(CLNORM_BIG) ? (T)(CLNORM_DOWN) : (T)(1.0f);
+    node = FN(reduce)(leaf, c, n, rn, down, &m, &q);
+    node.mean.hi = same == (T)(1.0f) ? FN(mul)(first, down) + (T)(0.0f) : node.mean.hi;
+    node.mean.lo = same == (T)(1.0f) ? (T)(0.0f) : node.mean.lo;
+    node.m2.hi = same == (T)(1.0f) ? (T)(0.0f) : node.m2.hi;
+    return node;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pairs of binary32: hi + lo, unevaluated, |lo| at most half an ulp of hi: about 48 bits. Error-free transforms after
+ * Dekker (1971), Knuth (TAOCP 2, 4.2.2) and Ogita, Rump and Oishi ("Accurate sum and dot product", 2005).
+ *
+ * A template, for kernels and for the scalar C model alike: included once for each element type, with
+ *   T       the element type: float or a vector of floats
+ *   FN(x)   the name of x for that type
+ *   FUNC    what a function starts with: nothing in OpenCL C, static in C
+ * and fma meaning binary32's correctly rounded one.
+ *
+ * No product feeds an addition but inside fma, so that a compiler that contracts on its own finds nothing to contract:
+ * mul is written as an fma with -0, which is the identity of addition for every number, +0 and -0 included.
+ */
+
+typedef struct {
+    T hi, lo;
+} FN(pair);
+
+FUNC T FN(mul)(T a, T b)
+{
+    return fma(a, b, (T)(-0.0f));
+}
+
+FUNC FN(pair) FN(two_sum)(T a, T b)
+{
+    FN(pair) r;
+    r.hi = a + b;
+    T t = r.hi - a;
+    r.lo = (a - (r.hi - t)) + (b - t);
+    return r;
+}
+
+/* |a| >= |b|, or a = 0 */
+FUNC FN(pair) FN(fast_two_sum)(T a, T b)
+{
+    FN(pair) r;
+    r.hi = a + b;
+    r.lo = b - (r.hi - a);
+    return r;
+}
+
+FUNC FN(pair) FN(two_product)(T a, T b)
+{
+    FN(pair) r;
+    r.hi = FN(mul)(a, b);
+    r.lo = fma(a, b, -r.hi);
+    return r;
+}
+
+FUNC FN(pair) FN(pair_add)(FN(pair) a, FN(pair) b)
+{
+    FN(pair) r = FN(two_sum)(a.hi, b.hi);
+    return FN(fast_two_sum)(r.hi, r.lo + (a.lo + b.lo));
+}
+
+FUNC FN(pair) FN(pair_sub)(FN(pair) a, FN(pair) b)
+{
+    FN(pair) r = FN(two_sum)(a.hi, -b.hi);
+    return FN(fast_two_sum)(r.hi, r.lo + (a.lo - b.lo));
+}
+
+/* pair times element */
+FUNC FN(pair) FN(pair_scale)(FN(pair) a, T b)
+{
+    FN(pair) r = FN(two_product)(a.hi, b);
+    return FN(fast_two_sum)(r.hi, fma(a.lo, b, r.lo));
+}
+
+FUNC FN(pair) FN(pair_square)(FN(pair) a)
+{
+    FN(pair) r = FN(two_product)(a.hi, a.hi);
+    return FN(fast_two_sum)(r.hi, fma(a.hi + a.hi, a.lo, r.lo));
+}
+
+FUNC FN(pair) FN(pair_multiply)(FN(pair) a, FN(pair) b)
+{
+    FN(pair) r = FN(two_product)(a.hi, b.hi);
+    return FN(fast_two_sum)(r.hi, fma(a.lo, b.hi, fma(a.hi, b.lo, r.lo)));
+}
+
+/*
+ * A node of the statistics' tree. down is 1, or 2^-90 in a node that holds large values: then mean is the mean times 2^-90
+ * and m2 the sum of squares times 2^-180, so that nothing overflows.
+ */
+typedef struct {
+    FN(pair) mean, m2;
+    T down;
+} FN(node);
+
+#ifndef CLNORM_DOWN
+#define CLNORM_DOWN 0x1p-90f
+#define CLNORM_UP 0x1p+90f
+#define CLNORM_BIG 0x1p+40f
+#endif
+
+/*
+ * A leaf of n values, from its three sums: a of the values, then s of d = v - m and q of d^2 with m = a * rn. The corrected
+ * two-pass algorithm (Chan, Golub and LeVeque, 1983), with the mean kept as a pair.
+ */
+FUNC FN(node) FN(leaf_node)(T m, T s, T q, T rn, T down)
+{
+    FN(node) r;
+    T e = FN(mul)(s, rn);
+    r.mean.hi = m + e;
+    r.mean.lo = e - (r.mean.hi - m);
+    r.m2.hi = fma(-s, e, q);
+    r.m2.lo = (T)(0.0f);
+    r.down = down;
+    return r;
+}
+
+/* Merges node b, on the right, into a (Chan et al.): f = n_b / (n_a + n_b), w = n_a * f. */
+FUNC FN(node) FN(node_merge)(FN(node) a, FN(node) b, float f, float w)
+{
+    T down = b.down < a.down ? b.down : a.down;
+    T ka = a.down == down ? (T)(1.0f) : (T)(CLNORM_DOWN);
+    T kb = b.down == down ? (T)(1.0f) : (T)(CLNORM_DOWN);
+    a.mean.hi = FN(mul)(a.mean.hi, ka);
+    a.mean.lo = FN(mul)(a.mean.lo, ka);
+    b.mean.hi = FN(mul)(b.mean.hi, kb);
+    b.mean.lo = FN(mul)(b.mean.lo, kb);
+    a.m2.hi = FN(mul)(FN(mul)(a.m2.hi, ka), ka);
+    a.m2.lo = FN(mul)(FN(mul)(a.m2.lo, ka), ka);
+    b.m2.hi = FN(mul)(FN(mul)(b.m2.hi, kb), kb);
+    b.m2.lo = FN(mul)(FN(mul)(b.m2.lo, kb), kb);
+
+    FN(node) r;
+    FN(pair) d = FN(pair_sub)(b.mean, a.mean);
+    r.mean = FN(pair_add)(a.mean, FN(pair_scale)(d, (T)(f)));
+    r.m2 = FN(pair_add)(FN(pair_add)(a.m2, b.m2), FN(pair_scale)(FN(pair_square)(d), (T)(w)));
+    r.down = down;
+    return r;
+}
+
+/* The two sums of the backward pass: of diff_dst, and of diff_dst * (src - mean). */
+typedef struct {
+    FN(pair) g, gd;
+} FN(sums);
+
+FUNC FN(sums) FN(sums_merge)(FN(sums) a, FN(sums) b)
+{
+    FN(sums) r;
+    r.g = FN(pair_add)(a.g, b.g);
+    r.gd = FN(pair_add)(a.gd, b.gd);
+    return r;
+}
+
+/* src less the mean, a pair; in a channel of large magnitude times 2^-90. */
+FUNC T FN(centre)(T x, T hi, T lo)
+{
+    return (x - hi) - lo;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tree.cl for floats and, where VEC is set, for vectors; and how partials lie in memory. After begin.cl. */
+#define T float
+#define FN(name) name##_f
+#include "tree.cl"
+#undef T
+#undef FN
+#ifdef VEC
+#define T vec
+#define FN(name) name##_v
+#include "tree.cl"
+#undef T
+#undef FN
+#endif
+
+/* Word w of the partial of block b: channel c of the vector of c floats number w * blocks + b. */
+#define PARTIAL(shape, w, b, c) (((ulong)(w) * (shape).blocks + (b)) * (shape).c + (c))
+
+FUNC void partial_store(global float *partial, const struct clnorm_shape *shape, ulong b, ulong c, item_f item)
+{
+#if BACKWARD
+    partial[PARTIAL(*shape, 0, b, c)] = item.g.hi;
+    partial[PARTIAL(*shape, 1, b, c)] = item.g.lo;
+    partial[PARTIAL(*shape, 2, b, c)] = item.gd.hi;
+    partial[PARTIAL(*shape, 3, b, c)] = item.gd.lo;
+#else
+    partial[PARTIAL(*shape, 0, b, c)] = item.mean.hi;
+    partial[PARTIAL(*shape, 1, b, c)] = item.mean.lo;
+    partial[PARTIAL(*shape, 2, b, c)] = item.m2.hi;
+    partial[PARTIAL(*shape, 3, b, c)] = item.m2.lo;
+    partial[PARTIAL(*shape, 4, b, c)] = item.down;
+#endif
+}
+
+FUNC item_f partial_load(const global float *partial, const struct clnorm_shape *shape, ulong b, ulong c)
+{
+    item_f item;
+#if BACKWARD
+    item.g.hi = partial[PARTIAL(*shape, 0, b, c)];
+    item.g.lo = partial[PARTIAL(*shape, 1, b, c)];
+    item.gd.hi = partial[PARTIAL(*shape, 2, b, c)];
+    item.gd.lo = partial[PARTIAL(*shape, 3, b, c)];
+#else
+    item.mean.hi = partial[PARTIAL(*shape, 0, b, c)];
+    item.mean.lo = partial[PARTIAL(*shape, 1, b, c)];
+    item.m2.hi = partial[PARTIAL(*shape, 2, b, c)];
+    item.m2.lo = partial[PARTIAL(*shape, 3, b, c)];
+    item.down = partial[PARTIAL(*shape, 4, b, c)];
+#endif
+    return item;
+}
+
+#ifdef VEC
+FUNC void partial_store_vec(global float *partial, const struct clnorm_shape *shape, ulong b, ulong c, item_v item)
+{
+#if BACKWARD
+    vec_store(item.g.hi, 0, partial + PARTIAL(*shape, 0, b, c));
+    vec_store(item.g.lo, 0, partial + PARTIAL(*shape, 1, b, c));
+    vec_store(item.gd.hi, 0, partial + PARTIAL(*shape, 2, b, c));
+    vec_store(item.gd.lo, 0, partial + PARTIAL(*shape, 3, b, c));
+#else
+    vec_store(item.mean.hi, 0, partial + PARTIAL(*shape, 0, b, c));
+    vec_store(item.mean.lo, 0, partial + PARTIAL(*shape, 1, b, c));
+    vec_store(item.m2.hi, 0, partial + PARTIAL(*shape, 2, b, c));
+    vec_store(item.m2.lo, 0, partial + PARTIAL(*shape, 3, b, c));
+    vec_store(item.down, 0, partial + PARTIAL(*shape, 4, b, c));
+#endif
+}
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the host hands to kernels by value. Compiled as OpenCL C and as C: the two see the same bytes. */
+#ifndef CLNORM_TYPES_CL
+#define CLNORM_TYPES_CL
+
+#ifdef CLNORM_KERNEL
+typedef ulong clnorm_u64;
+typedef uint clnorm_u32;
+#else
+#include <stdint.h>
+typedef uint64_t clnorm_u64;
+typedef uint32_t clnorm_u32;
+#endif
+
+#define CLNORM_LANES 64u        /* lanes of a channels-first leaf; positions of a channels-last leaf */
+#define CLNORM_LEAF 1024u       /* most values of a channels-first leaf */
+#define CLNORM_TREE_LEVELS 16u  /* levels that one launch may merge */
+#define CLNORM_TREE_WAYS 5u     /* pairs of weights a level may need, see tree.cl */
+#define CLNORM_COEFFICIENTS 7u  /* vectors of c floats that the last step reads, see the COEF_ numbers */
+#define CLNORM_NODE_WORDS 5u    /* floats of a forward partial: mean hi lo, M2 hi lo, scale */
+#define CLNORM_SUM_WORDS 4u     /* floats of a backward partial: two pairs */
+
+/*
+ * The leaves of a channel. Leaf i holds `full` values, or `last` when i % period == period - 1. Channels-first with
+ * s > 1024: period leaves a row of s values; else the only short leaf is the last one and period = leaves.
+ */
+struct clnorm_shape {
+    clnorm_u64 n, c, s;
+    clnorm_u32 rows;            /* channels-first: samples a leaf takes; 1 when s > 1024 */
+    clnorm_u32 leaves, period;
+    clnorm_u32 full, last;
+    clnorm_u32 block_log2;      /* stage one merges aligned blocks of 2^block_log2 leaves */
+    clnorm_u32 blocks;          /* = ceil(leaves / 2^block_log2), the partials a channel */
+    float rn_full, rn_last;     /* 1/full, 1/last rounded to binary32 */
+    clnorm_u32 unused;
+};
+
+/*
+ * Weights of the merges of levels base .. base + 15. f = n_b / (n_a + n_b) and w = n_a * f for nodes a and b that hold n_a
+ * and n_b values; entry [level - base][way].
+ */
+struct clnorm_tree {
+    clnorm_u32 leaves, period, base, unused;
+    float f[CLNORM_TREE_LEVELS * CLNORM_TREE_WAYS];
+    float w[CLNORM_TREE_LEVELS * CLNORM_TREE_WAYS];
+};
+
+/* What the finish needs besides the tree. */
+struct clnorm_finish {
+    float epsilon;
+    float rm_hi, rm_lo;         /* 1/M as a pair */
+    float momentum;
+    float running_factor;       /* M / (M - 1), or 1 */
+    clnorm_u32 flags;           /* CLNORM_HAS_ bits: optional buffers that are there */
+};
+
+#define CLNORM_HAS_SCALE 1u
+#define CLNORM_HAS_SHIFT 2u
+#define CLNORM_HAS_RUNNING_MEAN 4u
+#define CLNORM_HAS_RUNNING_VARIANCE 8u
+#define CLNORM_HAS_SAVE_MEAN 16u
+#define CLNORM_HAS_SAVE_MEAN_LOW 32u
+#define CLNORM_HAS_SAVE_INVSTD 64u
+#define CLNORM_HAS_SAVE_VARIANCE 128u
+#define CLNORM_HAS_DIFF_SCALE 256u
+#define CLNORM_HAS_DIFF_SHIFT 512u
+#define CLNORM_HAS_MEAN 1024u
+#define CLNORM_IS_FROZEN 2048u
+
+/* Where the vectors of c floats start in their buffers. spread is invstd, or the variance of frozen statistics. */
+struct clnorm_offsets {
+    clnorm_u64 scale, shift, mean, mean_low, spread, variance, running_mean, running_variance, diff_scale, diff_shift;
+    clnorm_u64 partial, coef; /* in the workspace */
+};
+
+/*
+ * How the last step is cut. Channels-first: rows = n * c rows of s elements; an item takes `chunk` elements of each of
+ * `rows_per_item` rows. Channels-last: rows = n * s rows of c elements, whole ones.
+ */
+struct clnorm_cut {
+    clnorm_u64 rows, length, channels;
+    clnorm_u64 rows_per_item, chunk;
+};
+
+/* Coefficients: vector number COEF_x of c floats in the workspace. */
+#define COEF_MEAN_HI 0u
+#define COEF_MEAN_LO 1u
+#define COEF_FACTOR 2u          /* scale * invstd */
+#define COEF_SHIFT 3u           /* forward */
+#define COEF_DOWN 3u            /* backward: 1, or 2^-90 in a channel of large magnitude */
+#define COEF_SLOPE 4u           /* backward: what (src - mean) is multiplied by */
+#define COEF_GRAD_HI 5u         /* backward: mean of diff_dst, a pair */
+#define COEF_GRAD_LO 6u
+
+#endif

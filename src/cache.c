@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC "CLNORM01"
+
+/* FNV-1a (Fowler, Noll, Vo), 64 bits: names files and finds damage. The key itself is stored and compared. */
+static uint64_t fnv(uint64_t hash, const void *data, size_t size)
+{
+    const unsigned char *p = data;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ p[i]) * 0x100000001b3u;
+    return hash;
+}
+#define FNV_START 0xcbf29ce484222325u
+
+struct header {
+    char magic[8];
+    uint64_t key_size, binary_size, check;
+};
+
+static char *join(const char *a, const char *b)
+{
+    size_t size = strlen(a) + strlen(b) + 1;
+    char *text = malloc(size);
+    if (text)
+        snprintf(text, size, "%s%s", a, b);
+    return text;
+}
+
+static char *copy(const char *text)
+{
+    return join(text, "");
+}
+
+char *clnorm__cache_folder(const char *option)
+{
+    const char *folder = option ? option : getenv("CLNORM_CACHE_DIR");
+    if (folder)
+        return *folder ? copy(folder) : NULL;
+    const char *base = getenv("XDG_CACHE_HOME");
+    if (base && *base == '/') /* the XDG specification: relative paths are to be ignored */
+        return join(base, "/clnorm");
+    base = getenv("HOME");
+    return base && *base ? join(base, "/.cache/clnorm") : NULL;
+}
+
+static char *entry_path(const char *folder, const char *key)
+{
+    char name[32];
+    snprintf(name, sizeof name, "/%016llx.bin", (unsigned long long)fnv(FNV_START, key, strlen(key)));
+    return join(folder, name);
+}
+
+static unsigned char *read_entry(FILE *file, const char *key, size_t *size)
+{
+    struct header header;
+    size_t key_size = strlen(key);
+    struct stat status;
+    if (fread(&header, sizeof header, 1, file) != 1 || memcmp(header.magic, MAGIC, sizeof header.magic) != 0 ||
+        header.key_size != key_size || fstat(fileno(file), &status) != 0 ||
+        (uint64_t)status.st_size != sizeof header + key_size + header.binary_size)
+        return NULL;
+    char *stored = malloc(key_size + 1);
+    unsigned char *binary = malloc(header.binary_size ? (size_t)header.binary_size : 1);
+    int good = stored && binary && fread(stored, 1, key_size, file) == key_size && memcmp(stored, key, key_size) == 0 &&
+               fread(binary, 1, (size_t)header.binary_size, file) == header.binary_size &&
+               fnv(FNV_START, binary, (size_t)header.binary_size) == header.check;
+    free(stored);
+    if (!good) {
+        free(binary);
+        return NULL;
+    }
+    *size = (size_t)header.binary_size;
+    return binary;
+}
+
+unsigned char *clnorm__cache_load(const char *folder, const char *key, size_t *size)
+{
+    char *path = entry_path(folder, key);
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    free(path);
+    if (!file)
+        return NULL;
+    unsigned char *binary = read_entry(file, key, size);
+    fclose(file);
+    return binary;
+}
+
+/* Makes the folder and those above it. */
+static int make_folder(const char *folder)
+{
+    char *path = copy(folder);
+    if (!path)
+        return -1;
+    for (char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+        *slash = '\0';
+        mkdir(path, 0700);
+        *slash = '/';
+    }
+    int made = mkdir(path, 0700) == 0 || errno == EEXIST;
+    free(path);
+    return made ? 0 : -1;
+}
+
+static int write_entry(int descriptor, const char *key, const unsigned char *binary, size_t size)
+{
+    struct header header = {MAGIC, strlen(key), size, fnv(FNV_START, binary, size)};
+    FILE *file = fdopen(descriptor, "wb");
+    if (!file) {
+        close(descriptor);
+        return -1;
+    }
+    int good = fwrite(&header, sizeof header, 1, file) == 1 &&
+               fwrite(key, 1, (size_t)header.key_size, file) == header.key_size && fwrite(binary, 1, size, file) == size;
+    return fclose(file) == 0 && good ? 0 : -1;
+}
+
+int clnorm__cache_store(const char *folder, const char *key, const unsigned char *binary, size_t size)
+{
+    char *path = entry_path(folder, key), *temporary = join(folder, "/new-XXXXXX");
+    int result = -1;
+    if (path && temporary && make_folder(folder) == 0) {
+        int descriptor = mkstemp(temporary);
+        if (descriptor >= 0) {
+            result = write_entry(descriptor, key, binary, size);
+            if (result == 0)
+                result = rename(temporary, path);
+            if (result != 0)
+                remove(temporary);
+        }
+    }
+    free(path);
+    free(temporary);
+    return result;
+}
+
+void clnorm__cache_remove(const char *folder, const char *key)
+{
+    char *path = entry_path(folder, key);
+    if (path)
+        remove(path);
+    free(path);
+}

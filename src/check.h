@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is legal, and the sentence that says why something is not. Pure: no OpenCL call. */
+#ifndef CLNORM_CHECK_H
+#define CLNORM_CHECK_H
+
+#include "clnorm.h"
+
+#define CLNORM__WHY 320
+#define CLNORM__USES 12
+
+/* One buffer of a call, and what buffers.c found out about it. */
+struct clnorm__use {
+    const char *name;
+    clnorm_buffer buffer;
+    uint64_t elements;      /* that the call reads or writes from the offset on */
+    int required, written;
+    unsigned alias;         /* bit i: may be exactly the same as use number i */
+    /* Facts: */
+    int foreign;            /* it belongs to another cl_context */
+    cl_mem root;            /* the buffer itself, or the one it is a part of */
+    uint64_t start_bytes;   /* where it starts in root */
+    uint64_t size_bytes;
+};
+
+struct clnorm__uses {
+    unsigned count;
+    struct clnorm__use use[CLNORM__USES];
+};
+
+int clnorm__check_desc(const clnorm_desc *desc, char why[CLNORM__WHY]);
+int clnorm__check_operation(int operation, char why[CLNORM__WHY]);
+int clnorm__check_momentum(float momentum, unsigned flags, char why[CLNORM__WHY]);
+
+/* Missing buffers; before the facts are known. */
+int clnorm__check_present(const struct clnorm__uses *uses, char why[CLNORM__WHY]);
+/* Sizes and overlap; the last use is the workspace. */
+int clnorm__check_buffers(const struct clnorm__uses *uses, char why[CLNORM__WHY]);
+
+#endif

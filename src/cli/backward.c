@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "clnorm.h"
+#include "commands.h"
+#include "message.h"
+#include "options.h"
+#include "session.h"
+#include "tensors.h"
+
+#include <stdio.h>
+
+struct backward_options {
+    const char *in, *grad_out, *grad_in, *grad_scale, *grad_shift, *scale, *mean, *var, *device;
+    struct tensor_options tensor;
+    int is_infer, is_verbose, is_help;
+};
+
+/* What the files hold. */
+struct backward_data {
+    clnorm_desc desc;
+    struct npy_array in, grad_out, scale, mean, var;
+    struct outputs outputs;
+};
+
+/* The device's buffers that both modes use; those of gradients that were not asked for are not there. */
+struct backward_buffers {
+    clnorm_buffer src, diff_dst, scale, diff_src, diff_scale, diff_shift;
+};
+
+static int print_help(const struct option_row *rows)
+{
+    printf("usage: clnorm backward --in x.npy --grad-out dy.npy [--grad-in f] [--grad-scale f] [--grad-shift f]\n"
+           "                       [OPTION...]\n"
+           "\n"
+           "Computes gradients from those of the output, dy: of x, of scale and of shift, at least one of them. With\n"
+           "--mode train they go through the batch's mean and variance, which are computed again; with --mode infer\n"
+           "mean and variance are given and constant. Outputs are written all or none.\n"
+           "\n"
+           "options:\n");
+    options_help(rows);
+    return finish_output();
+}
+
+/* Checks what the table cannot. Returns 0, or -1 after a message. */
+static int check_usage(const struct backward_options *o)
+{
+    if (!o->in || !o->grad_out) {
+        complain("backward: option --%s is missing; expected %s", o->in ? "grad-out" : "in",
+                 o->in ? "--grad-out dy.npy, the gradient of the output"
+                       : "--in x.npy, the tensor that was normalized");
+        return -1;
+    }
+    if (!o->grad_in && !o->grad_scale && !o->grad_shift) {
+        complain("backward: no gradient to compute; expected --grad-in, --grad-scale or --grad-shift");
+        return -1;
+    }
+    if (o->is_infer && (!o->mean || !o->var)) {
+        complain("backward: --mode infer needs the statistics that were used; expected --%s FILE",
+                 o->mean ? "var" : "mean");
+        return -1;
+    }
+    if (!o->is_infer && (o->mean || o->var)) {
+        complain("backward: option --%s is for --mode infer; --mode train computes the batch's statistics again",
+                 o->mean ? "mean" : "var");
+        return -1;
+    }
+    return 0;
+}
+
+static int read_inputs(const struct backward_options *o, struct backward_data *data)
+{
+    if (check_outputs(&data->outputs) != 0 || read_tensor(o->in, &o->tensor, &data->in, &data->desc) != 0)
+        return -1;
+    return read_same_shape(o->grad_out, &data->in, o->in, &data->grad_out) ||
+                   read_vector(o->scale, &data->desc, o->in, &data->scale) ||
+                   read_vector(o->mean, &data->desc, o->in, &data->mean) ||
+                   read_vector(o->var, &data->desc, o->in, &data->var)
+               ? -1
+               : 0;
+}
+
+/*
+ * Forward once more for what backward needs of it; its y is of no use, and goes where the gradient of x will.
+ */
+static void run_training(struct session *session, struct backward_data *data, const struct backward_buffers *buffers,
+                         clnorm_buffer scratch)
+{
+    const clnorm_desc *desc = &data->desc;
+    clnorm_forward_training_args forward = {.src = buffers->src, .dst = scratch};
+    clnorm_backward_training_args backward = {.src = buffers->src,
+                                              .diff_dst = buffers->diff_dst,
+                                              .scale = buffers->scale,
+                                              .diff_src = buffers->diff_src,
+                                              .diff_scale = buffers->diff_scale,
+                                              .diff_shift = buffers->diff_shift};
+
+    backward.save_mean = forward.save_mean = session_buffer(session, NULL, desc->c);
+    backward.save_mean_low = forward.save_mean_low = session_buffer(session, NULL, desc->c);
+    backward.save_invstd = forward.save_invstd = session_buffer(session, NULL, desc->c);
+    forward.workspace = session_workspace(session, CLNORM_FORWARD_TRAINING, desc);
+    backward.workspace = session_workspace(session, CLNORM_BACKWARD_TRAINING, desc);
+    if (!session->is_failed)
+        session_expect(session,
+                       clnorm_forward_training(session->context, session->queue, desc, &forward, 0, NULL, NULL),
+                       "backward: the statistics");
+    if (!session->is_failed)
+        session_expect(session,
+                       clnorm_backward_training(session->context, session->queue, desc, &backward, 0, NULL, NULL),
+                       "backward");
+}
+
+static void run_frozen(struct session *session, struct backward_data *data, const struct backward_buffers *buffers)
+{
+    const clnorm_desc *desc = &data->desc;
+    clnorm_backward_frozen_args args = {.src = buffers->src,
+                                        .diff_dst = buffers->diff_dst,
+                                        .scale = buffers->scale,
+                                        .diff_src = buffers->diff_src,
+                                        .diff_scale = buffers->diff_scale,
+                                        .diff_shift = buffers->diff_shift};
+
+    args.mean = upload_vector(session, &data->mean);
+    args.variance = upload_vector(session, &data->var);
+    args.workspace = session_workspace(session, CLNORM_BACKWARD_FROZEN, desc);
+    if (!session->is_failed)
+        session_expect(session, clnorm_backward_frozen(session->context, session->queue, desc, &args, 0, NULL, NULL),
+                       "backward");
+}
+
+/* Returns an exit status. */
+static int compute(const struct backward_options *o, struct backward_data *data)
+{
+    struct backward_buffers buffers = {0};
+    struct session session;
+    clnorm_buffer scratch;
+    int status = STATUS_FAILED;
+
+    show_progress("preparing the device");
+    if (session_open(&session, o->device, o->is_verbose) != 0)
+        return STATUS_FAILED;
+    buffers.src = session_buffer(&session, data->in.values, data->in.count);
+    npy_free(&data->in); /* the device has them now, and the result will need as much memory */
+    buffers.diff_dst = session_buffer(&session, data->grad_out.values, data->grad_out.count);
+    npy_free(&data->grad_out);
+    buffers.scale = upload_vector(&session, &data->scale);
+    scratch = session_buffer(&session, NULL, data->in.count);
+    if (o->grad_in)
+        buffers.diff_src = scratch;
+    if (o->grad_scale)
+        buffers.diff_scale = session_buffer(&session, NULL, data->desc.c);
+    if (o->grad_shift)
+        buffers.diff_shift = session_buffer(&session, NULL, data->desc.c);
+    set_output(&data->outputs, "grad-in", data->in.rank, data->in.shape, buffers.diff_src);
+    set_output(&data->outputs, "grad-scale", 1, &data->desc.c, buffers.diff_scale);
+    set_output(&data->outputs, "grad-shift", 1, &data->desc.c, buffers.diff_shift);
+
+    show_progress("computing gradients");
+    if (o->is_infer)
+        run_frozen(&session, data, &buffers);
+    else
+        run_training(&session, data, &buffers, scratch);
+    if (write_outputs(&session, &data->outputs) == 0)
+        status = STATUS_DONE;
+    session_close(&session);
+    return status;
+}
+
+int command_backward(int count, char *const *arguments, int is_verbose)
+{
+    struct backward_options o = {.tensor.epsilon = 1e-5f, .is_verbose = is_verbose};
+    struct option_row rows[] = {
+        OPTION_ROW_FILE("in", &o.in, "the tensor x that was normalized; required"),
+        OPTION_ROW_FILE("grad-out", &o.grad_out, "the gradient of the output, shaped as x; required"),
+        OPTION_ROW_FILE("grad-in", &o.grad_in, "where the gradient of x goes"),
+        OPTION_ROW_FILE("grad-scale", &o.grad_scale, "where the gradient of scale goes"),
+        OPTION_ROW_FILE("grad-shift", &o.grad_shift, "where the gradient of shift goes"),
+        OPTION_ROW_FILE("scale", &o.scale, "scale (gamma) that forward had; default: all 1"),
+        OPTION_ROW_MODE(&o.is_infer, "through batch statistics (train, the default) or given ones"),
+        OPTION_ROW_FILE("mean", &o.mean, "infer: the mean that forward used, required"),
+        OPTION_ROW_FILE("var", &o.var, "infer: the variance that forward used, required"),
+        OPTION_ROW_LAYOUT(&o.tensor.layout),
+        OPTION_ROW_EPSILON(&o.tensor.epsilon),
+        OPTION_ROW_DEVICE(&o.device),
+        OPTION_ROW_VERBOSE(&o.is_verbose),
+        OPTION_ROW_HELP(&o.is_help),
+        OPTION_ROW_END,
+    };
+    struct backward_data data = {0};
+    int status = STATUS_FAILED;
+
+    if (options_parse(rows, count, arguments) != 0)
+        return STATUS_USAGE;
+    if (o.is_help)
+        return print_help(rows);
+    if (check_usage(&o) != 0)
+        return STATUS_USAGE;
+    add_output(&data.outputs, "grad-in", o.grad_in);
+    add_output(&data.outputs, "grad-scale", o.grad_scale);
+    add_output(&data.outputs, "grad-shift", o.grad_shift);
+    if (check_distinct_outputs(&data.outputs) != 0)
+        return STATUS_USAGE;
+    if (read_inputs(&o, &data) == 0)
+        status = compute(&o, &data);
+    npy_free(&data.in);
+    npy_free(&data.grad_out);
+    npy_free(&data.scale);
+    npy_free(&data.mean);
+    npy_free(&data.var);
+    free_outputs(&data.outputs);
+    return status;
+}

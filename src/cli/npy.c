@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _XOPEN_SOURCE 700 /* mkstemp, realpath, fdopen */
+#include "npy.h"
+#include "npy_header.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    MAX_HEADER_BYTES = 1 << 16, /* far above any real one; NumPy itself refuses 10,000 by default */
+    FIRST_READ = 1 << 20        /* values; a pipe that lies about its shape gets no more memory than it fills */
+};
+
+static const char magic[6] = {'\x93', 'N', 'U', 'M', 'P', 'Y'};
+
+__attribute__((format(printf, 2, 3))) static int set_error(struct npy_error *error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error->text, sizeof(error->text), format, args);
+    va_end(args);
+    return -1;
+}
+
+const char *npy_shape_text(unsigned rank, const uint64_t *shape, char *text)
+{
+    size_t used = 1;
+
+    strcpy(text, "(");
+    for (unsigned i = 0; i < rank; i++)
+        used += (size_t)snprintf(text + used, NPY_SHAPE_BYTES - used, i == 0 ? "%llu" : ", %llu",
+                                 (unsigned long long)shape[i]);
+    snprintf(text + used, NPY_SHAPE_BYTES - used, rank == 1 ? ",)" : ")");
+    return text;
+}
+
+void npy_free(struct npy_array *array)
+{
+    free(array->values);
+    array->values = NULL;
+}
+
+/* The file's byte order is little-endian; on such a host this does nothing. */
+static void swap_on_big_endian(float *values, size_t count)
+{
+    const uint16_t one = 1;
+    unsigned char *bytes = (unsigned char *)values;
+
+    if (*(const unsigned char *)&one == 1)
+        return;
+    for (size_t i = 0; i < count; i++, bytes += 4) {
+        unsigned char first = bytes[0], second = bytes[1];
+
+        bytes[0] = bytes[3];
+        bytes[1] = bytes[2];
+        bytes[2] = second;
+        bytes[3] = first;
+    }
+}
+
+/* Says why fread gave less than it should. */
+static int short_read(FILE *file, const char *path, const char *where, struct npy_error *error)
+{
+    if (ferror(file))
+        return set_error(error, "cannot read '%s': %s", path, strerror(errno));
+    return set_error(error, "'%s' is truncated: it ends in its %s", path, where);
+}
+
+static int read_header(FILE *file, const char *path, struct npy_array *array, struct npy_error *error)
+{
+    unsigned char start[8], size[4] = {0};
+    size_t size_bytes, length;
+    const char *problem;
+    char *header;
+
+    size_bytes = fread(start, 1, sizeof(start), file);
+    if (ferror(file))
+        return short_read(file, path, "first bytes", error);
+    if (size_bytes < sizeof(magic) || memcmp(start, magic, sizeof(magic)) != 0)
+        return set_error(error, "'%s' is not a .npy file; expected one written by numpy.save", path);
+    if (size_bytes < sizeof(start))
+        return short_read(file, path, "first bytes", error);
+    if (start[6] < 1 || start[6] > 3 || start[7] != 0)
+        return set_error(error, "'%s' is a .npy file of version %u.%u; expected 1.0, 2.0 or 3.0", path, start[6],
+                         start[7]);
+    size_bytes = start[6] == 1 ? 2 : 4;
+    if (fread(size, 1, size_bytes, file) != size_bytes)
+        return short_read(file, path, "header", error);
+    length = (size_t)size[0] | (size_t)size[1] << 8 | (size_t)size[2] << 16 | (size_t)size[3] << 24;
+    if (length > MAX_HEADER_BYTES)
+        return set_error(error, "'%s' has a header of %zu bytes; expected at most %d", path, length, MAX_HEADER_BYTES);
+
+    header = malloc(length + 1);
+    if (!header)
+        return set_error(error, "out of memory for the header of '%s'", path);
+    if (fread(header, 1, length, file) != length) {
+        free(header);
+        return short_read(file, path, "header", error);
+    }
+    problem = npy_parse_header(header, length, array, error);
+    free(header);
+    if (problem) {
+        char copy[NPY_ERROR_BYTES];
+
+        snprintf(copy, sizeof(copy), "%s", problem);
+        return set_error(error, "'%s': %.400s", path, copy);
+    }
+    return 0;
+}
+
+/* A regular file's size tells at once whether its shape is true, before any memory is spent on it. */
+static int check_size(FILE *file, const char *path, const struct npy_array *array, int *is_sized,
+                      struct npy_error *error)
+{
+    char shape[NPY_SHAPE_BYTES];
+    uint64_t wanted = array->count * sizeof(float), there;
+    struct stat status;
+    off_t at = ftello(file);
+
+    *is_sized = fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode) && at >= 0 && status.st_size >= at;
+    if (!*is_sized)
+        return 0;
+    there = (uint64_t)(status.st_size - at);
+    if (there == wanted)
+        return 0;
+    return set_error(error, "'%s' %s: shape %s needs %llu bytes of values, the file has %llu", path,
+                     there < wanted ? "is truncated" : "goes on behind its values",
+                     npy_shape_text(array->rank, array->shape, shape), (unsigned long long)wanted,
+                     (unsigned long long)there);
+}
+
+static int read_values(FILE *file, const char *path, struct npy_array *array, struct npy_error *error)
+{
+    uint64_t capacity, have = 0;
+    int is_sized;
+
+    if (check_size(file, path, array, &is_sized, error) != 0)
+        return -1;
+    capacity = is_sized || array->count < FIRST_READ ? array->count : FIRST_READ;
+    do {
+        float *values = realloc(array->values, (size_t)(capacity ? capacity : 1) * sizeof(float));
+
+        if (!values)
+            return set_error(error, "out of memory for the %llu values of '%s'", (unsigned long long)array->count,
+                             path);
+        array->values = values;
+        if (fread(values + have, sizeof(float), (size_t)(capacity - have), file) != capacity - have)
+            return short_read(file, path, "values", error);
+        have = capacity;
+        capacity = capacity > array->count / 2 ? array->count : capacity * 2;
+    } while (have < array->count);
+
+    if (fgetc(file) != EOF)
+        return set_error(error, "'%s' goes on behind its values", path);
+    if (ferror(file))
+        return short_read(file, path, "values", error);
+    swap_on_big_endian(array->values, (size_t)array->count);
+    return 0;
+}
+
+int npy_read(const char *path, struct npy_array *array, struct npy_error *error)
+{
+    FILE *file = fopen(path, "rb");
+    int result;
+
+    memset(array, 0, sizeof(*array));
+    if (!file)
+        return set_error(error, "cannot open '%s': %s", path, strerror(errno));
+    result = read_header(file, path, array, error);
+    if (result == 0)
+        result = read_values(file, path, array, error);
+    if (result != 0)
+        npy_free(array);
+    fclose(file);
+    return result;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------- */
+
+int npy_check_output(const char *path, struct npy_error *error)
+{
+    struct stat status;
+    char *copy, *folder;
+    int result = 0;
+
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return set_error(error, "cannot write '%s': it is %s; expected the name of a file", path,
+                         S_ISDIR(status.st_mode) ? "a folder" : "not a regular file");
+    copy = strdup(path);
+    if (!copy)
+        return set_error(error, "out of memory");
+    folder = dirname(copy);
+    if (path[0] == '\0' || path[strlen(path) - 1] == '/')
+        result = set_error(error, "cannot write '%s': it does not name a file", path);
+    else if (stat(folder, &status) != 0)
+        result = set_error(error, "cannot write '%s': folder '%s': %s; expected a folder that exists", path, folder,
+                           strerror(errno));
+    else if (!S_ISDIR(status.st_mode))
+        result = set_error(error, "cannot write '%s': '%s' is not a folder", path, folder);
+    else if (access(folder, W_OK | X_OK) != 0)
+        result = set_error(error, "cannot write '%s': folder '%s': %s; expected one that can be written", path, folder,
+                           strerror(errno));
+    free(copy);
+    return result;
+}
+
+/* Bytes of the whole header, a multiple of 64, so that the values are aligned in the file as NumPy wants. */
+static size_t make_header(const struct npy_output *output, unsigned char *header, size_t capacity)
+{
+    char shape[NPY_SHAPE_BYTES];
+    size_t used, total;
+
+    memcpy(header, magic, sizeof(magic));
+    header[6] = 1;
+    header[7] = 0;
+    used = 10 + (size_t)snprintf((char *)header + 10, capacity - 10,
+                                 "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }",
+                                 npy_shape_text(output->rank, output->shape, shape));
+    total = (used + 1 + 63) / 64 * 64;
+    memset(header + used, ' ', total - used);
+    header[total - 1] = '\n';
+    header[8] = (unsigned char)((total - 10) & 0xff);
+    header[9] = (unsigned char)((total - 10) >> 8);
+    return total;
+}
+
+static int write_values(FILE *file, const struct npy_output *output)
+{
+    float chunk[1024];
+    uint64_t count = 1;
+
+    for (unsigned i = 0; i < output->rank; i++)
+        count *= output->shape[i];
+    for (uint64_t done = 0; done < count;) {
+        size_t step = count - done < 1024 ? (size_t)(count - done) : 1024;
+
+        memcpy(chunk, output->values + done, step * sizeof(float));
+        swap_on_big_endian(chunk, step);
+        if (fwrite(chunk, sizeof(float), step, file) != step)
+            return -1;
+        done += step;
+    }
+    return 0;
+}
+
+/* mkstemp makes files that only their owner reads; an output has the rights any new file gets. */
+static void widen_rights(int descriptor)
+{
+    mode_t mask = umask(0);
+
+    umask(mask);
+    (void)!fchmod(descriptor, 0666 & ~mask);
+}
+
+/* One output on its way: the file it replaces (behind any link) and the temporary one. */
+struct pending {
+    char *target, *temporary;
+    int is_made;
+};
+
+static int write_temporary(const struct npy_output *output, struct pending *pending, struct npy_error *error)
+{
+    unsigned char header[512];
+    size_t length = make_header(output, header, sizeof(header));
+    char *real = realpath(output->path, NULL);
+    int descriptor, failed, reason;
+    FILE *file;
+
+    pending->target = real ? real : strdup(output->path);
+    pending->temporary = pending->target ? malloc(strlen(pending->target) + sizeof(".XXXXXX")) : NULL;
+    if (!pending->temporary)
+        return set_error(error, "out of memory");
+    sprintf(pending->temporary, "%s.XXXXXX", pending->target);
+    descriptor = mkstemp(pending->temporary);
+    if (descriptor < 0)
+        return set_error(error, "cannot write '%s': %s", output->path, strerror(errno));
+    pending->is_made = 1;
+    widen_rights(descriptor);
+    file = fdopen(descriptor, "wb");
+    if (!file) {
+        reason = errno;
+        close(descriptor);
+        return set_error(error, "cannot write '%s': %s", output->path, strerror(reason));
+    }
+    errno = 0;
+    failed = fwrite(header, 1, length, file) != length || write_values(file, output) != 0;
+    reason = errno;
+    if (fclose(file) != 0 && !failed) {
+        failed = 1;
+        reason = errno;
+    }
+    if (failed)
+        return set_error(error, "cannot write '%s': %s; nothing was written", output->path, strerror(reason));
+    return 0;
+}
+
+int npy_write_all(const struct npy_output *outputs, size_t count, struct npy_error *error)
+{
+    struct pending *pending = calloc(count ? count : 1, sizeof(*pending));
+    int result = 0;
+
+    if (!pending)
+        return set_error(error, "out of memory");
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = npy_check_output(outputs[i].path, error);
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = write_temporary(&outputs[i], &pending[i], error);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        if (rename(pending[i].temporary, pending[i].target) == 0)
+            pending[i].is_made = 0;
+        else
+            result = set_error(error, "cannot give '%s' its name: %s", outputs[i].path, strerror(errno));
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (pending[i].is_made)
+            unlink(pending[i].temporary);
+        free(pending[i].temporary);
+        free(pending[i].target);
+    }
+    free(pending);
+    return result;
+}

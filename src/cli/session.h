@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One command's device, queue and buffers. A failure is told once, by a message, and remembered: the calls after it do
+ * nothing, so that a command may look at is_failed at its end only.
+ */
+#ifndef CLNORM_CLI_SESSION_H
+#define CLNORM_CLI_SESSION_H
+
+#include "clnorm.h"
+
+enum { SESSION_BUFFERS = 64 };
+
+struct session {
+    clnorm_context *context;
+    clnorm_device_info info;
+    size_t device_index;
+    cl_context cl; /* the context's own */
+    cl_command_queue queue;
+    cl_mem buffers[SESSION_BUFFERS];
+    unsigned buffer_count;
+    int is_failed;
+};
+
+/* Finds the device (selector as in clnorm_find_device) and makes a context and a queue on it. Returns 0 or -1. */
+int session_open(struct session *session, const char *selector, int is_verbose);
+void session_close(struct session *session);
+
+/* Options of a context that tells its errors, or with is_verbose all it has to say. */
+clnorm_context_options session_options(int is_verbose);
+
+/* Gives back all buffers, so that other work can begin. */
+void session_release_buffers(struct session *session);
+
+/* What a device can promise, in the words of `clnorm devices`. */
+const char *promise_text(enum clnorm_bits bits);
+
+/* A buffer of count values, from values unless that is NULL. It lives until the session ends. */
+clnorm_buffer session_buffer(struct session *session, const float *values, uint64_t count);
+clnorm_buffer session_workspace(struct session *session, enum clnorm_operation operation, const clnorm_desc *desc);
+
+void session_upload(struct session *session, clnorm_buffer buffer, const float *values, uint64_t count);
+
+/* Waits for the queue and copies count values. */
+void session_download(struct session *session, clnorm_buffer buffer, float *values, uint64_t count);
+
+/* Remembers and tells a status that is not success; what names the work. */
+void session_expect(struct session *session, int status, const char *what);
+
+#endif

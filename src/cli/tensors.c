@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tensors.h"
+
+#include "message.h"
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int read_array(const char *path, struct npy_array *array)
+{
+    struct npy_error error;
+
+    show_progress("reading %s", path);
+    if (npy_read(path, array, &error) != 0) {
+        complain("%s", error.text);
+        return -1;
+    }
+    clear_progress();
+    return 0;
+}
+
+int read_tensor(const char *path, const struct tensor_options *options, struct npy_array *array, clnorm_desc *desc)
+{
+    char text[NPY_SHAPE_BYTES];
+    int status;
+
+    if (read_array(path, array) != 0)
+        return -1;
+    npy_shape_text(array->rank, array->shape, text);
+    if (array->rank < 2 || array->rank > 5) {
+        complain("'%s' has shape %s, %u axes; expected 2 to 5: (N, C), (N, C, ...) or (N, ..., C)", path, text,
+                 array->rank);
+        return -1;
+    }
+    for (unsigned i = 1; i < array->rank; i++) {
+        if (array->shape[i] == 0) {
+            complain("'%s' has shape %s; expected sizes above 0, but for the first", path, text);
+            return -1;
+        }
+    }
+    status = clnorm_describe((enum clnorm_layout)options->layout, array->rank, array->shape, desc);
+    if (status != CLNORM_SUCCESS) {
+        complain("'%s' has shape %s: %s", path, text, clnorm_status_string(status));
+        return -1;
+    }
+    desc->epsilon = options->epsilon;
+    return 0;
+}
+
+int read_same_shape(const char *path, const struct npy_array *like, const char *like_path, struct npy_array *array)
+{
+    char text[NPY_SHAPE_BYTES], expected[NPY_SHAPE_BYTES];
+
+    if (read_array(path, array) != 0)
+        return -1;
+    if (array->rank == like->rank && memcmp(array->shape, like->shape, like->rank * sizeof(like->shape[0])) == 0)
+        return 0;
+    complain("'%s' has shape %s; expected %s, the shape of '%s'", path, npy_shape_text(array->rank, array->shape, text),
+             npy_shape_text(like->rank, like->shape, expected), like_path);
+    return -1;
+}
+
+int read_vector(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array)
+{
+    char text[NPY_SHAPE_BYTES];
+
+    if (!path)
+        return 0;
+    if (read_array(path, array) != 0)
+        return -1;
+    if (array->rank == 1 && array->shape[0] == desc->c)
+        return 0;
+    complain("'%s' has shape %s; expected (%llu,), a value for each channel of '%s' in %s", path,
+             npy_shape_text(array->rank, array->shape, text), (unsigned long long)desc->c, tensor_path,
+             desc->layout == CLNORM_CHANNELS_LAST ? "channels-last" : "channels-first");
+    return -1;
+}
+
+clnorm_buffer upload_vector(struct session *session, const struct npy_array *array)
+{
+    clnorm_buffer none = {NULL, 0};
+
+    return array->values ? session_buffer(session, array->values, array->count) : none;
+}
+
+/* ---- outputs -------------------------------------------------------------------------------------------------- */
+
+void add_output(struct outputs *outputs, const char *option, const char *path)
+{
+    if (!path)
+        return;
+    outputs->options[outputs->count] = option;
+    outputs->files[outputs->count++].path = path;
+}
+
+int check_distinct_outputs(const struct outputs *outputs)
+{
+    for (size_t i = 0; i < outputs->count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(outputs->files[i].path, outputs->files[j].path) == 0) {
+                complain("options --%s and --%s both name '%s'; expected a file for each", outputs->options[j],
+                         outputs->options[i], outputs->files[i].path);
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+int check_outputs(const struct outputs *outputs)
+{
+    struct npy_error error;
+
+    for (size_t i = 0; i < outputs->count; i++) {
+        if (npy_check_output(outputs->files[i].path, &error) != 0) {
+            complain("option --%s: %s", outputs->options[i], error.text);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void set_output(struct outputs *outputs, const char *option, unsigned rank, const uint64_t *shape, clnorm_buffer buffer)
+{
+    for (size_t i = 0; i < outputs->count; i++) {
+        if (strcmp(outputs->options[i], option) != 0)
+            continue;
+        outputs->files[i].rank = rank;
+        memcpy(outputs->files[i].shape, shape, rank * sizeof(shape[0]));
+        outputs->buffers[i] = buffer;
+    }
+}
+
+int write_outputs(struct session *session, struct outputs *outputs)
+{
+    struct npy_error error;
+
+    for (size_t i = 0; i < outputs->count && !session->is_failed; i++) {
+        struct npy_output *file = &outputs->files[i];
+        uint64_t count = 1;
+
+        for (unsigned axis = 0; axis < file->rank; axis++)
+            count *= file->shape[axis];
+        outputs->values[i] = malloc(count ? (size_t)count * sizeof(float) : 1);
+        if (!outputs->values[i]) {
+            complain("out of memory for the %llu values of '%s'", (unsigned long long)count, file->path);
+            return -1;
+        }
+        session_download(session, outputs->buffers[i], outputs->values[i], count);
+        file->values = outputs->values[i];
+    }
+    if (session->is_failed)
+        return -1;
+    show_progress("writing");
+    if (npy_write_all(outputs->files, outputs->count, &error) != 0) {
+        complain("%s", error.text);
+        return -1;
+    }
+    clear_progress();
+    return 0;
+}
+
+void free_outputs(struct outputs *outputs)
+{
+    for (size_t i = 0; i < outputs->count; i++)
+        free(outputs->values[i]);
+}

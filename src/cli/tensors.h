@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files as tensors and vectors. Functions return 0, or -1 after a message that names the file and what was expected. */
+#ifndef CLNORM_CLI_TENSORS_H
+#define CLNORM_CLI_TENSORS_H
+
+#include "clnorm.h"
+#include "npy.h"
+
+/* What forward and backward are told alike. */
+struct tensor_options {
+    int layout; /* enum clnorm_layout */
+    float epsilon;
+};
+
+/* A file of 2 to 5 axes, and its description. */
+int read_tensor(const char *path, const struct tensor_options *options, struct npy_array *array, clnorm_desc *desc);
+
+/* A file of the same shape as like, which came from like_path. */
+int read_same_shape(const char *path, const struct npy_array *like, const char *like_path, struct npy_array *array);
+
+/* A vector with a value for each channel of the tensor from tensor_path; path NULL leaves array empty. */
+int read_vector(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array);
+
+struct session;
+
+/* The vector on the device; no buffer when no file was given. */
+clnorm_buffer upload_vector(struct session *session, const struct npy_array *array);
+
+/* The outputs of a command: option, path, and the values once they are there. */
+enum { MAX_OUTPUTS = 8 };
+struct outputs {
+    struct npy_output files[MAX_OUTPUTS];
+    const char *options[MAX_OUTPUTS];
+    clnorm_buffer buffers[MAX_OUTPUTS];
+    float *values[MAX_OUTPUTS];
+    size_t count;
+};
+
+/* Adds an output unless path is NULL. */
+void add_output(struct outputs *outputs, const char *option, const char *path);
+
+/* Two outputs of one name are wrong usage: returns -1 after a message. */
+int check_distinct_outputs(const struct outputs *outputs);
+
+/* Whether all outputs can be written, before work is spent on them. */
+int check_outputs(const struct outputs *outputs);
+
+/* Sets the shape and the device buffer of the output that belongs to an option, if it was asked for. */
+void set_output(struct outputs *outputs, const char *option, unsigned rank, const uint64_t *shape,
+                clnorm_buffer buffer);
+
+/* Takes the values of all outputs from the device and writes the files, all or none. */
+int write_outputs(struct session *session, struct outputs *outputs);
+void free_outputs(struct outputs *outputs);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a context holds. */
+#ifndef CLNORM_CONTEXT_H
+#define CLNORM_CONTEXT_H
+
+#include <pthread.h>
+
+#include "clnorm.h"
+#include "device.h"
+#include "variant.h"
+
+struct clnorm_context {
+    cl_context cl;
+    struct clnorm__device device;
+    clnorm_log_callback log;
+    void *log_user;
+    char *cache_dir;    /* NULL: no disk cache */
+    char *kernel_dir;   /* NULL: embedded sources only */
+    struct clnorm__filter filter;
+    pthread_mutex_t lock;   /* guards programs */
+    cl_program programs[CLNORM__VARIANTS][CLNORM__FORMS];
+};
+
+/* Log: to the callback, if there is one. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+void clnorm__log(const clnorm_context *context, enum clnorm_log_level level, const char *format, ...);
+
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static uint64_t ceil_div(uint64_t a, uint64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Smallest l with 2^l >= x. */
+static unsigned ceil_log2(uint64_t x)
+{
+    unsigned l = 0;
+    while (l < 63 && ((uint64_t)1 << l) < x)
+        l++;
+    return l;
+}
+
+int clnorm__is_last(const clnorm_desc *desc)
+{
+    return desc->layout == CLNORM_CHANNELS_LAST || desc->s == 1;
+}
+
+/* ---- leaves and their tree ---- */
+
+static uint64_t count_leaves(const clnorm_desc *desc, uint64_t *rows, uint64_t *period)
+{
+    *rows = 1;
+    if (clnorm__is_last(desc))
+        return *period = ceil_div(desc->n * desc->s, CLNORM_LANES);
+    if (desc->s > CLNORM_LEAF) {
+        *period = ceil_div(desc->s, CLNORM_LEAF);
+        return desc->n * *period;
+    }
+    while (*rows * 2 * desc->s <= CLNORM_LEAF)
+        *rows *= 2;
+    return *period = ceil_div(desc->n, *rows);
+}
+
+static void shape_leaves(const clnorm_desc *desc, uint64_t rows, uint64_t leaves, uint64_t period,
+                         struct clnorm_shape *shape)
+{
+    uint64_t full, last;
+    if (clnorm__is_last(desc)) {
+        full = CLNORM_LANES;
+        last = desc->n * desc->s - (leaves - 1) * CLNORM_LANES;
+    } else if (desc->s > CLNORM_LEAF) {
+        full = CLNORM_LEAF;
+        last = desc->s - (period - 1) * CLNORM_LEAF;
+    } else {
+        full = rows * desc->s;
+        last = (desc->n - (leaves - 1) * rows) * desc->s;
+    }
+    shape->n = desc->n;
+    shape->c = desc->c;
+    shape->s = desc->s;
+    shape->rows = (clnorm_u32)rows;
+    shape->leaves = (clnorm_u32)leaves;
+    shape->period = (clnorm_u32)period;
+    shape->full = (clnorm_u32)full;
+    shape->last = (clnorm_u32)last;
+    shape->rn_full = (float)(1.0 / (double)full);
+    shape->rn_last = (float)(1.0 / (double)last);
+}
+
+/* Values in leaves [0, i). */
+static uint64_t values_before(const struct clnorm_shape *shape, uint64_t i)
+{
+    i = least(i, shape->leaves);
+    return i * shape->full - i / shape->period * (shape->full - shape->last);
+}
+
+static void set_weight(struct clnorm_tree *tree, unsigned row, unsigned way, uint64_t n_a, uint64_t n_b)
+{
+    double f = (double)n_b / ((double)n_a + (double)n_b);
+    tree->f[row * CLNORM_TREE_WAYS + way] = (float)f;
+    tree->w[row * CLNORM_TREE_WAYS + way] = (float)((double)n_a * f);
+}
+
+/*
+ * Weights of merging two runs of 2^level leaves: kernels/tree.cl says which way is which. Runs that hold the fewest short
+ * leaves or one more differ by full - last.
+ */
+static void fill_tree(const struct clnorm_shape *shape, unsigned base, struct clnorm_tree *tree)
+{
+    memset(tree, 0, sizeof *tree);
+    tree->leaves = shape->leaves;
+    tree->period = shape->period;
+    tree->base = base;
+    for (unsigned row = 0; row < CLNORM_TREE_LEVELS; row++) {
+        uint64_t span = (uint64_t)1 << (base + row);
+        if (span >= shape->leaves)
+            return;
+        uint64_t most = span * shape->full - span / shape->period * (shape->full - shape->last);
+        uint64_t fewer = shape->full - shape->last;
+        for (unsigned way = 0; way < 4; way++)
+            set_weight(tree, row, way, most - (way & 1 ? fewer : 0), most - (way & 2 ? fewer : 0));
+        uint64_t first = (shape->leaves - 1) / (2 * span) * (2 * span);
+        uint64_t middle = values_before(shape, first + span), end = values_before(shape, shape->leaves);
+        if (end > middle) /* else the last node of this level passes up alone */
+            set_weight(tree, row, 4, middle - values_before(shape, first), end - middle);
+    }
+}
+
+/* ---- mapping ---- */
+
+/*
+ * Leaves a block: as many as leave enough work-items (or work-groups) for the device to balance, within what the variant can
+ * do, and with what is above the block within one launch.
+ */
+static unsigned choose_block(const struct clnorm__variant *v, const struct clnorm__device *device,
+                             const struct clnorm_shape *shape, int last)
+{
+    uint64_t items = shape->c;
+    if (v->kind == CLNORM__CPU_LIKE && last)
+        items = ceil_div(shape->c, device->vector);
+    if (v->kind == CLNORM__GPU_LIKE && last)
+        items = ceil_div(shape->c, v->width);
+    uint64_t wanted = ceil_div((uint64_t)device->compute_units * (device->cpu_like ? 16 : 32), items);
+    unsigned height = ceil_log2(shape->leaves), log2 = v->least_log2;
+    while (log2 < v->most_log2 && (shape->leaves >> (log2 + 1)) >= wanted && log2 < height)
+        log2++;
+    if (height > CLNORM_TREE_LEVELS && log2 + CLNORM_TREE_LEVELS < height)
+        log2 = height - CLNORM_TREE_LEVELS;
+    return log2;
+}
+
+static void launch_stats(const struct clnorm__device *device, int last, struct clnorm__plan *plan)
+{
+    const struct clnorm__variant *v = plan->stats.variant;
+    struct clnorm__launch *l = &plan->stats;
+    uint64_t items = plan->shape.c;
+    if (v->kind == CLNORM__CPU_LIKE && last)
+        items = ceil_div(plan->shape.c, device->vector);
+    if (v->kind == CLNORM__GPU_LIKE && last)
+        items = ceil_div(plan->shape.c, v->width);
+    l->dims = 1;
+    l->local[0] = v->work_group ? v->work_group : least(64, device->max_work_group);
+    l->global[0] = items * plan->shape.blocks * (v->work_group ? v->work_group : 1);
+    l->global[0] = ceil_div(l->global[0], l->local[0]) * l->local[0];
+}
+
+static void launch_channels(const struct clnorm__device *device, uint64_t channels, struct clnorm__launch *l)
+{
+    l->dims = 1;
+    l->local[0] = l->variant->work_group ? l->variant->work_group : least(64, device->max_work_group);
+    l->global[0] = l->variant->work_group ? channels * l->local[0] : ceil_div(channels, l->local[0]) * l->local[0];
+}
+
+/* Elements that one work-item of apply_item should take at least: below, its start costs more than its work. */
+#define ITEM_ELEMENTS 4096u
+
+static void launch_apply(const struct clnorm__device *device, struct clnorm__plan *plan)
+{
+    struct clnorm__launch *l = &plan->apply;
+    struct clnorm_cut *cut = &plan->cut;
+    cut->chunk = cut->length;
+    cut->rows_per_item = 1;
+    if (l->variant->kind == CLNORM__CPU_LIKE) {
+        if (cut->length > 4 * ITEM_ELEMENTS)
+            cut->chunk = 2 * ITEM_ELEMENTS;
+        else
+            cut->rows_per_item = ceil_div(ITEM_ELEMENTS, cut->length);
+        l->dims = 1;
+        l->local[0] = 1;
+        l->global[0] = ceil_div(cut->length, cut->chunk) * ceil_div(cut->rows, cut->rows_per_item);
+        return;
+    }
+    if (l->variant->kind == CLNORM__ANY) {
+        l->dims = 1;
+        l->local[0] = least(64, device->max_work_group);
+        l->global[0] = ceil_div(cut->rows * cut->length, l->local[0]) * l->local[0];
+        return;
+    }
+    uint64_t group = least(256, device->max_work_group), wide = 1;
+    while (wide < group && wide < cut->length)
+        wide *= 2;
+    l->dims = 2;
+    l->local[0] = wide;
+    l->local[1] = group / wide;
+    uint64_t columns = ceil_div(cut->length, wide), rows = ceil_div(cut->rows, l->local[1]);
+    uint64_t groups = (uint64_t)device->compute_units * 64; /* enough to hide latency; the kernel strides over the rest */
+    l->global[0] = least(columns, 65535) * wide;
+    l->global[1] = least(rows, ceil_div(groups, columns)) * l->local[1];
+}
+
+static int refuse(char *why, size_t size, const char *step)
+{
+    snprintf(why, size, "no variant of step %s fits this shape, device and choice of variants", step);
+    return CLNORM_NO_VARIANT;
+}
+
+static int plan_stats(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
+                      const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
+{
+    int last = clnorm__is_last(desc);
+    uint64_t leaves = plan->shape.leaves;
+    plan->stats.variant =
+        clnorm__variant_choose(backward ? CLNORM__DIFF_STATS : CLNORM__STATS, device, filter, last, leaves);
+    if (!plan->stats.variant)
+        return refuse(why, why_size, "stats");
+    plan->finish.variant =
+        clnorm__variant_choose(backward ? CLNORM__DIFF_FINISH : CLNORM__FINISH, device, filter, last, leaves);
+    if (!plan->finish.variant)
+        return refuse(why, why_size, "finish");
+    plan->stats.form = plan->finish.form = CLNORM__FORM(last, 0);
+    plan->shape.block_log2 = choose_block(plan->stats.variant, device, &plan->shape, last);
+    plan->shape.blocks = (clnorm_u32)ceil_div(leaves, (uint64_t)1 << plan->shape.block_log2);
+    fill_tree(&plan->shape, 0, &plan->low);
+    fill_tree(&plan->shape, plan->shape.block_log2, &plan->high);
+    launch_stats(device, last, plan);
+    return CLNORM_SUCCESS;
+}
+
+int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
+                      const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
+{
+    int backward = ask->operation == CLNORM_BACKWARD_TRAINING || ask->operation == CLNORM_BACKWARD_FROZEN;
+    int last = clnorm__is_last(desc), status;
+    uint64_t rows, period, leaves = count_leaves(desc, &rows, &period);
+    memset(plan, 0, sizeof *plan);
+    if (leaves > (uint64_t)1 << 31) {
+        snprintf(why, why_size, "a channel's %llu values are more than 2^31 leaves of the statistics' tree",
+                 (unsigned long long)(desc->n * desc->s));
+        return CLNORM_SIZE_OVERFLOW;
+    }
+    shape_leaves(desc, rows, leaves, period, &plan->shape);
+    double m = (double)(desc->n * desc->s);
+    plan->rm_hi = (float)(1.0 / m);
+    plan->rm_lo = (float)(1.0 / m - (double)plan->rm_hi);
+    plan->unbias = m > 1 ? (float)(m / (m - 1)) : 1.0f;
+
+    plan->partial_at = CLNORM_COEFFICIENTS * desc->c;
+    plan->workspace = plan->partial_at;
+    if (ask->sums) {
+        status = plan_stats(desc, backward, device, filter, plan, why, why_size);
+        if (status != CLNORM_SUCCESS)
+            return status;
+        plan->workspace += (backward ? CLNORM_SUM_WORDS : CLNORM_NODE_WORDS) * plan->shape.blocks * desc->c;
+    } else {
+        plan->finish.variant = clnorm__variant_choose(CLNORM__COEFFICIENTS, device, filter, last, leaves);
+        plan->finish.form = CLNORM__FORM(0, 0);
+        if (!plan->finish.variant)
+            return refuse(why, why_size, "coefficients");
+    }
+    launch_channels(device, desc->c, &plan->finish);
+    if (!ask->apply)
+        return CLNORM_SUCCESS;
+    plan->apply.variant = clnorm__variant_choose(CLNORM__APPLY, device, filter, last, leaves);
+    if (!plan->apply.variant)
+        return refuse(why, why_size, "apply");
+    plan->apply.form = CLNORM__FORM(last, ask->operation == CLNORM_BACKWARD_TRAINING ? CLNORM__APPLY_BATCH
+                                          : ask->operation == CLNORM_BACKWARD_FROZEN ? CLNORM__APPLY_FROZEN
+                                                                                     : CLNORM__APPLY_FORWARD);
+    plan->cut.rows = last ? desc->n * desc->s : desc->n * desc->c;
+    plan->cut.length = last ? desc->c : desc->s;
+    plan->cut.channels = desc->c;
+    launch_apply(device, plan);
+    return CLNORM_SUCCESS;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kernel sources, and programs built from them: in memory, on disk, or compiled now. */
+#ifndef CLNORM_PROGRAM_H
+#define CLNORM_PROGRAM_H
+
+#include "context.h"
+
+/* An embedded kernel file; kernels/embed.py writes the table, which ends with a NULL name. */
+struct clnorm__file {
+    const char *name;
+    const unsigned char *text;
+    size_t size;
+};
+extern const struct clnorm__file clnorm__files[];
+
+/* The program of a variant in one form; built when it is asked for first. Not retained for the caller. */
+int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
+                        cl_program *program);
+
+/* The whole source of a kernel file, every #include "..." replaced by its file; the caller frees it. */
+int clnorm__source_read(const clnorm_context *context, const char *name, char **text);
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CLNorm against its peers in one process: for every shape, operation and pair of layouts they run in turn on the same
+ * values, and the results are compared. A line has the GB/s of the medians, the ratio, and what a copy of the same size
+ * reached in the same run. The last lines have the geometric mean and the worst ratio of each set.
+ */
+#include "bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct peer *const others[] = {
+#ifdef BENCH_ONEDNN
+    &peer_onednn,
+#endif
+    NULL, /* ends the list, which may have nothing else */
+};
+
+/* Both are right to about 1e-6 of values below 10. */
+static const double largest_difference = 1e-4;
+
+/* The ratios of a set, an operation, a peer and a pair of layouts. */
+struct summary {
+    char set[32];
+    enum peer_op op;
+    struct bench_pair pair;
+    const struct peer *peer;
+    unsigned count;
+    double log_sum, worst, percent_log_sum;
+};
+
+struct comparison {
+    const struct bench_options *options;
+    const struct bench_data *data;
+    float *results[2];
+    struct summary *summaries;
+    size_t summary_count;
+    const struct bench_shape *copied; /* the shape of the last copies, in GB/s */
+    double copy, stream;
+    bool different;
+};
+
+/* ---- one line -------------------------------------------------------------------------------------------------- */
+
+struct line {
+    const struct bench_shape *shape;
+    enum peer_op op;
+    struct bench_pair pair;
+    const struct peer *peer; /* NULL: CLNorm alone */
+    unsigned rounds;
+    double ours, theirs, copy, stream; /* GB/s */
+    double difference;
+};
+
+static void print_head(bool csv)
+{
+    if (csv)
+        printf(
+            "set,n,c,d,h,w,op,layout,peer,version,peer_layout,rounds,clnorm_gbps,peer_gbps,ratio,copy_gbps,stream_gbps,"
+            "percent_of_stream,difference\n");
+    else
+        printf("%-13s %6s %5s %-10s %-8s %-6s %-14s %7s %7s %6s %6s %6s %5s\n", "set", "n", "c", "spatial", "op",
+               "layout", "peer", "clnorm", "peer", "ratio", "copy", "stream", "%");
+}
+
+static void print_spatial(const struct bench_shape *shape, char *text, size_t size)
+{
+    if (shape->d > 1)
+        snprintf(text, size, "%llux%llux%llu", (unsigned long long)shape->d, (unsigned long long)shape->h,
+                 (unsigned long long)shape->w);
+    else if (shape->h > 1)
+        snprintf(text, size, "%llux%llu", (unsigned long long)shape->h, (unsigned long long)shape->w);
+    else
+        snprintf(text, size, "%llu", (unsigned long long)shape->w);
+}
+
+static void print_line(const struct line *line, bool csv)
+{
+    const struct bench_shape *shape = line->shape;
+    const char *peer = line->peer ? line->peer->name : "-", *own = bench_layout_name(line->pair.ours);
+    const char *layout = line->peer ? bench_layout_name(line->pair.theirs) : "-";
+    double ratio = line->peer ? line->ours / line->theirs : NAN, percent = 100 * line->ours / line->stream;
+    if (csv) {
+        printf("%s,%llu,%llu,%llu,%llu,%llu,%s,%s,%s,%s,%s,%u,%.3f,%.3f,%.4f,%.3f,%.3f,%.1f,%.3g\n", shape->set,
+               (unsigned long long)shape->n, (unsigned long long)shape->c, (unsigned long long)shape->d,
+               (unsigned long long)shape->h, (unsigned long long)shape->w, bench_op_name(line->op), own, peer,
+               line->peer ? line->peer->version() : "-", layout, line->rounds, line->ours, line->theirs, ratio,
+               line->copy, line->stream, percent, line->difference);
+    } else {
+        char spatial[64], name[32];
+        print_spatial(shape, spatial, sizeof spatial);
+        snprintf(name, sizeof name, "%s %s", peer, layout);
+        printf("%-13s %6llu %5llu %-10s %-8s %-6s %-14s %7.2f %7.2f %6.2f %6.1f %6.1f %5.0f\n", shape->set,
+               (unsigned long long)shape->n, (unsigned long long)shape->c, spatial, bench_op_name(line->op), own, name,
+               line->ours, line->theirs, ratio, line->copy, line->stream, percent);
+    }
+    fflush(stdout);
+}
+
+/* ---- summaries ------------------------------------------------------------------------------------------------- */
+
+static bool add_to_summary(struct comparison *all, const struct line *line)
+{
+    struct summary *found = NULL;
+    for (size_t i = 0; i < all->summary_count && !found; i++) {
+        struct summary *s = &all->summaries[i];
+        if (strcmp(s->set, line->shape->set) == 0 && s->op == line->op && s->peer == line->peer &&
+            s->pair.ours == line->pair.ours && s->pair.theirs == line->pair.theirs)
+            found = s;
+    }
+    if (!found) {
+        struct summary *grown = realloc(all->summaries, (all->summary_count + 1) * sizeof *grown);
+        if (!grown)
+            return false;
+        all->summaries = grown;
+        found = &grown[all->summary_count++];
+        *found = (struct summary){.op = line->op, .pair = line->pair, .peer = line->peer, .worst = INFINITY};
+        memcpy(found->set, line->shape->set, sizeof found->set);
+    }
+    double ratio = line->ours / line->theirs;
+    found->count++;
+    found->log_sum += log(ratio);
+    found->percent_log_sum += log(100 * line->ours / line->stream);
+    found->worst = ratio < found->worst ? ratio : found->worst;
+    return true;
+}
+
+/* In CSV the lines are comments, so that the table before them stays one. */
+static void print_summaries(const struct comparison *all)
+{
+    const char *prefix = all->options->csv ? "# " : "";
+    printf("%s\n%sgeometric means: set, op, layouts, shapes, ratio, worst ratio, percent of streaming copy\n", prefix,
+           prefix);
+    for (size_t i = 0; i < all->summary_count; i++) {
+        const struct summary *s = &all->summaries[i];
+        const char *peer = s->peer ? s->peer->name : "-", *theirs = s->peer ? bench_layout_name(s->pair.theirs) : "-";
+        printf("%s%-13s %-8s %-5s %s %-8s %4u %7.2f %7.2f %6.0f\n", prefix, s->set, bench_op_name(s->op),
+               bench_layout_name(s->pair.ours), peer, theirs, s->count, exp(s->log_sum / s->count), s->worst,
+               exp(s->percent_log_sum / s->count));
+    }
+}
+
+/* ---- measuring ------------------------------------------------------------------------------------------------- */
+
+/* Sets up the runners, races them, compares the results of two and takes them down again. */
+static unsigned race(struct comparison *all, struct bench_runner *runners, const struct peer_problem *problems,
+                     size_t count, double *difference)
+{
+    unsigned rounds = 0;
+    size_t ready = 0;
+    while (ready < count && runners[ready].peer->setup(&problems[ready], &runners[ready].state) == PEER_OK)
+        ready++;
+    if (ready == count)
+        rounds = bench_race(runners, count, all->options->runs);
+    *difference = 0;
+    if (rounds && count == 2 && runners[0].peer->read && runners[1].peer->read) {
+        uint64_t values = peer_count(&problems[0]);
+        bool read = runners[0].peer->read(runners[0].state, all->results[0]) == PEER_OK &&
+                    runners[1].peer->read(runners[1].state, all->results[1]) == PEER_OK;
+        /* fmax would pass over a NaN. */
+        for (uint64_t i = 0; i < values && read; i++) {
+            double d = fabs((double)all->results[0][i] - (double)all->results[1][i]);
+            *difference = d <= *difference ? *difference : d;
+        }
+        rounds = read ? rounds : 0;
+    }
+    while (ready-- > 0)
+        runners[ready].peer->teardown(runners[ready].state);
+    return rounds;
+}
+
+/* Once for each shape, after its first race. */
+static bool measure_copies(struct comparison *all, struct line *line)
+{
+    if (all->copied == line->shape) {
+        line->copy = all->copy;
+        line->stream = all->stream;
+        return true;
+    }
+    struct peer_problem problem = bench_problem(line->shape, all->data, PEER_TRAIN, PEER_NCHW, PEER_NCHW);
+    struct peer_problem problems[] = {problem, problem};
+    struct bench_runner runners[] = {{.peer = &peer_copy}, {.peer = &peer_stream}};
+    double unused;
+    if (!race(all, runners, problems, 2, &unused))
+        return false;
+    all->copied = line->shape;
+    all->copy = line->copy = bench_gbps(PEER_TRAIN, bench_shape_count(line->shape), runners[0].median);
+    all->stream = line->stream = bench_gbps(PEER_TRAIN, bench_shape_count(line->shape), runners[1].median);
+    return true;
+}
+
+static bool measure_line(struct comparison *all, struct line *line)
+{
+    uint64_t count = bench_shape_count(line->shape);
+    struct peer_problem problems[] = {
+        bench_problem(line->shape, all->data, line->op, line->pair.ours, line->pair.ours),
+        bench_problem(line->shape, all->data, line->op, line->pair.theirs, line->pair.ours),
+    };
+    struct bench_runner runners[] = {{.peer = &peer_clnorm}, {.peer = line->peer}};
+    line->rounds = race(all, runners, problems, line->peer ? 2 : 1, &line->difference);
+    if (!line->rounds || !measure_copies(all, line))
+        return false;
+    line->ours = bench_gbps(line->op, count, runners[0].median);
+    line->theirs = line->peer ? bench_gbps(line->op, count, runners[1].median) : NAN;
+    print_line(line, all->options->csv);
+    if (!(line->difference <= largest_difference)) {
+        fprintf(stderr, "the results differ by %g\n", line->difference);
+        all->different = true;
+    }
+    return add_to_summary(all, line);
+}
+
+/* Against every peer that is there; without any, CLNorm alone, once for each layout of its own. */
+static bool measure_pair(struct comparison *all, const struct bench_shape *shape, enum peer_op op,
+                         struct bench_pair pair)
+{
+    struct line line = {.shape = shape, .op = op, .pair = pair};
+    if (!others[0])
+        return pair.ours != pair.theirs || measure_line(all, &line);
+    for (size_t i = 0; others[i]; i++) {
+        line.peer = others[i];
+        if (!measure_line(all, &line))
+            return false;
+    }
+    return true;
+}
+
+static bool measure_all(struct comparison *all)
+{
+    const struct bench_options *options = all->options;
+    print_head(options->csv);
+    for (size_t i = 0; i < options->shape_count; i++) {
+        for (int op = 0; op < PEER_OP_COUNT; op++) {
+            for (size_t pair = 0; options->ops[op] && pair < options->pair_count; pair++) {
+                if (isatty(STDERR_FILENO))
+                    fprintf(stderr, "\r%zu of %zu shapes, %s \r", i + 1, options->shape_count,
+                            bench_op_name((enum peer_op)op));
+                if (!measure_pair(all, &options->shapes[i], (enum peer_op)op, options->pairs[pair]))
+                    return false;
+            }
+        }
+    }
+    print_summaries(all);
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct bench_options options;
+    struct bench_data data = {0};
+    struct comparison all = {.options = &options, .data = &data};
+    bool good = bench_read_options(argc, argv, &options) && bench_make_data(&options, &data);
+    for (int i = 0; i < 2 && good; i++)
+        good = (all.results[i] = bench_alloc(data.count * sizeof(float))) != NULL;
+    good = good && measure_all(&all);
+    free(all.summaries);
+    free(all.results[0]);
+    free(all.results[1]);
+    bench_free_data(&data);
+    bench_free_options(&options);
+    peer_clnorm.close();
+    for (size_t i = 0; others[i]; i++)
+        if (others[i]->close)
+            others[i]->close();
+    return good && !all.different ? EXIT_SUCCESS : EXIT_FAILURE;
+}

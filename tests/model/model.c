@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The arithmetic of pairs, of merges and of the finish stands once, for kernels and for this model. */
+#define fma fmaf
+#define FUNC static
+#define T float
+#define FN(name) name##_f
+#include "types.cl"
+#include "pair.cl"
+
+static uint32_t clnorm_bits_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static float clnorm_float_of(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+#include "finish.cl"
+
+/* ---- leaves ---- */
+
+struct leaves {
+    const clnorm_desc *desc;
+    int last_layout;  /* channels-last, which s = 1 always is */
+    uint64_t count;   /* leaves a channel */
+    uint64_t rows;    /* channels-first with s <= 1024: samples a leaf */
+    uint64_t per_row; /* channels-first with s > 1024: leaves a row */
+};
+
+static struct leaves leaves_of(const clnorm_desc *desc)
+{
+    struct leaves l = {desc, desc->layout == CLNORM_CHANNELS_LAST || desc->s == 1, 0, 0, 0};
+    if (l.last_layout) {
+        l.count = (desc->n * desc->s + 63) / 64;
+    } else if (desc->s > 1024) {
+        l.per_row = (desc->s + 1023) / 1024;
+        l.count = desc->n * l.per_row;
+    } else {
+        for (l.rows = 1; l.rows * 2 * desc->s <= 1024;)
+            l.rows *= 2;
+        l.count = (desc->n + l.rows - 1) / l.rows;
+    }
+    return l;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t leaf_size(const struct leaves *l, uint64_t leaf)
+{
+    const clnorm_desc *d = l->desc;
+    if (l->last_layout)
+        return least(64, d->n * d->s - leaf * 64);
+    if (l->per_row)
+        return least(1024, d->s - leaf % l->per_row * 1024);
+    return least(l->rows, d->n - leaf * l->rows) * d->s;
+}
+
+/* Values of leaves 0 .. leaf - 1. */
+static uint64_t values_before(const struct leaves *l, uint64_t leaf)
+{
+    const clnorm_desc *d = l->desc;
+    if (l->last_layout)
+        return least(leaf * 64, d->n * d->s);
+    if (l->per_row)
+        return leaf / l->per_row * d->s + leaf % l->per_row * 1024;
+    return least(leaf * l->rows, d->n) * d->s;
+}
+
+/* Element number of value i of a leaf of channel c. */
+static uint64_t element(const struct leaves *l, uint64_t leaf, uint64_t i, uint64_t c)
+{
+    const clnorm_desc *d = l->desc;
+    if (l->last_layout)
+        return (leaf * 64 + i) * d->c + c;
+    if (l->per_row)
+        return (leaf / l->per_row * d->c + c) * d->s + leaf % l->per_row * 1024 + i;
+    return ((leaf * l->rows + i / d->s) * d->c + c) * d->s + i % d->s;
+}
+
+static float by_halves(float *lane, unsigned lanes)
+{
+    for (unsigned half = lanes / 2; half > 0; half /= 2)
+        for (unsigned j = 0; j < half; j++)
+            lane[j] += lane[j + half];
+    return lane[0];
+}
+
+static node_f reduce_leaf(const struct leaves *l, const float *src, uint64_t leaf, uint64_t c)
+{
+    unsigned lanes = l->last_layout ? 1 : 64;
+    float a[64] = {0}, s[64] = {0}, q[64] = {0};
+    float most = 0, first = src[element(l, leaf, 0, c)];
+    int same = fabsf(first) <= FLT_MAX;
+    uint64_t n = leaf_size(l, leaf);
+    for (uint64_t i = 0; i < n; i++) {
+        float v = src[element(l, leaf, i, c)];
+        most = fabsf(v) > most ? fabsf(v) : most;
+        same = same && v == first;
+    }
+    float down = most > CLNORM_BIG ? CLNORM_DOWN : 1.0f;
+    float rn = (float)(1.0 / (double)n);
+    if (same) {
+        node_f node = {{first * down + 0.0f, 0}, {0, 0}, down};
+        return node;
+    }
+    for (uint64_t i = 0; i < n; i++)
+        a[i % lanes] += src[element(l, leaf, i, c)] * down;
+    float m = by_halves(a, lanes) * rn;
+    for (uint64_t i = 0; i < n; i++) {
+        float d = src[element(l, leaf, i, c)] * down - m;
+        s[i % lanes] += d;
+        q[i % lanes] = fmaf(d, d, q[i % lanes]);
+    }
+    float sum = by_halves(s, lanes);
+    return leaf_node_f(m, sum, by_halves(q, lanes), rn, down);
+}
+
+/* ---- trees ---- */
+
+/* The tree over leaves [first, first + 2^level), of which those below l->count exist; nodes[i] is leaf i. */
+static node_f node_tree(const struct leaves *l, const node_f *nodes, uint64_t first, unsigned level)
+{
+    if (level == 0)
+        return nodes[first];
+    uint64_t middle = first + ((uint64_t)1 << (level - 1)), end = first + ((uint64_t)1 << level);
+    node_f a = node_tree(l, nodes, first, level - 1);
+    if (middle >= l->count)
+        return a;
+    double before = (double)values_before(l, first), between = (double)values_before(l, middle);
+    double n_a = between - before, n_b = (double)values_before(l, least(end, l->count)) - between;
+    double f = n_b / (n_a + n_b);
+    return node_merge_f(a, node_tree(l, nodes, middle, level - 1), (float)f, (float)(n_a * f));
+}
+
+static sums_f sums_tree(const struct leaves *l, const sums_f *sums, uint64_t first, unsigned level)
+{
+    if (level == 0)
+        return sums[first];
+    uint64_t middle = first + ((uint64_t)1 << (level - 1));
+    sums_f a = sums_tree(l, sums, first, level - 1);
+    if (middle >= l->count)
+        return a;
+    return sums_merge_f(a, sums_tree(l, sums, middle, level - 1));
+}
+
+static unsigned tree_height(uint64_t leaves)
+{
+    unsigned level = 0;
+    while (((uint64_t)1 << level) < leaves)
+        level++;
+    return level;
+}
+
+static void reciprocal(double m, float *hi, float *lo)
+{
+    *hi = (float)(1.0 / m);
+    *lo = (float)(1.0 / m - (double)*hi);
+}
+
+/* ---- elementwise ---- */
+
+static uint64_t channel_of(const clnorm_desc *d, uint64_t i)
+{
+    return d->layout == CLNORM_CHANNELS_LAST ? i % d->c : i / d->s % d->c;
+}
+
+static uint64_t elements(const clnorm_desc *d)
+{
+    return d->n * d->c * d->s;
+}
+
+int model_forward_training(const clnorm_desc *desc, const struct model_forward *args)
+{
+    struct leaves l = leaves_of(desc);
+    if (l.count == 0)
+        return 0;
+    double m = (double)(desc->n * desc->s);
+    struct clnorm_finish p = {.epsilon = desc->epsilon, .momentum = args->momentum};
+    reciprocal(m, &p.rm_hi, &p.rm_lo);
+    float unbias = m > 1 && !(args->running_flags & CLNORM_RUNNING_BIASED) ? (float)(m / (m - 1)) : 1.0f;
+    node_f *nodes = malloc(l.count * sizeof *nodes);
+    struct clnorm_stats *stats = malloc(desc->c * sizeof *stats);
+    if (!nodes || !stats) {
+        free(nodes);
+        free(stats);
+        return -1;
+    }
+    for (uint64_t c = 0; c < desc->c; c++) {
+        for (uint64_t i = 0; i < l.count; i++)
+            nodes[i] = reduce_leaf(&l, args->src, i, c);
+        struct clnorm_stats r = clnorm_finish_stats(node_tree(&l, nodes, 0, tree_height(l.count)), p);
+        stats[c] = r;
+        if (args->save_mean)
+            args->save_mean[c] = r.mean_hi;
+        if (args->save_mean_low)
+            args->save_mean_low[c] = r.mean_lo;
+        if (args->save_invstd)
+            args->save_invstd[c] = r.invstd;
+        if (args->save_variance)
+            args->save_variance[c] = r.variance;
+        if (args->running_mean)
+            args->running_mean[c] = clnorm_running(args->running_mean[c], r.mean_hi, args->momentum);
+        if (args->running_variance)
+            args->running_variance[c] = clnorm_running(args->running_variance[c], r.variance * unbias, args->momentum);
+    }
+    for (uint64_t i = 0; i < elements(desc); i++) {
+        uint64_t c = channel_of(desc, i);
+        float factor = args->scale ? args->scale[c] * stats[c].invstd : stats[c].invstd;
+        args->dst[i] = fmaf(centre_f(args->src[i], stats[c].mean_hi, stats[c].mean_lo), factor,
+                            args->shift ? args->shift[c] : 0.0f);
+    }
+    free(nodes);
+    free(stats);
+    return 0;
+}
+
+int model_forward_inference(const clnorm_desc *desc, const float *src, float *dst, const float *scale,
+                            const float *shift, const float *mean, const float *variance)
+{
+    for (uint64_t i = 0; i < elements(desc); i++) {
+        uint64_t c = channel_of(desc, i);
+        float invstd = clnorm_rsqrt(variance[c] + desc->epsilon);
+        dst[i] = fmaf(centre_f(src[i], mean[c], 0.0f), scale ? scale[c] * invstd : invstd, shift ? shift[c] : 0.0f);
+    }
+    return 0;
+}
+
+/* The two sums of a channel, and what follows from them. */
+static int channel_diff(const struct leaves *l, const struct model_backward *args, uint64_t c, sums_f *nodes, float hi,
+                        float lo, float invstd, struct clnorm_diff *result)
+{
+    const clnorm_desc *desc = l->desc;
+    unsigned lanes = l->last_layout ? 1 : 64;
+    float down = clnorm_diff_down(invstd), rm_hi, rm_lo;
+    for (uint64_t leaf = 0; leaf < l->count; leaf++) {
+        float g[64] = {0}, gd[64] = {0};
+        for (uint64_t i = 0; i < leaf_size(l, leaf); i++) {
+            uint64_t at = element(l, leaf, i, c);
+            float d = args->src ? centre_f(args->src[at], hi, lo) * down : 0.0f;
+            g[i % lanes] += args->diff_dst[at];
+            gd[i % lanes] = fmaf(args->diff_dst[at], d, gd[i % lanes]);
+        }
+        sums_f sums = {{by_halves(g, lanes), 0}, {by_halves(gd, lanes), 0}};
+        nodes[leaf] = sums;
+    }
+    reciprocal((double)(desc->n * desc->s), &rm_hi, &rm_lo);
+    *result = clnorm_finish_diff(sums_tree(l, nodes, 0, tree_height(l->count)), invstd, rm_hi, rm_lo);
+    if (args->diff_scale)
+        args->diff_scale[c] = result->diff_scale;
+    if (args->diff_shift)
+        args->diff_shift[c] = result->diff_shift;
+    return 0;
+}
+
+static int backward(const clnorm_desc *desc, const struct model_backward *args, int frozen)
+{
+    struct leaves l = leaves_of(desc);
+    if (l.count == 0) {
+        for (uint64_t c = 0; c < desc->c; c++) {
+            if (args->diff_scale)
+                args->diff_scale[c] = 0;
+            if (args->diff_shift)
+                args->diff_shift[c] = 0;
+        }
+        return 0;
+    }
+    sums_f *nodes = malloc(l.count * sizeof *nodes);
+    struct clnorm_diff *diff = malloc(desc->c * sizeof *diff);
+    if (!nodes || !diff) {
+        free(nodes);
+        free(diff);
+        return -1;
+    }
+    for (uint64_t c = 0; c < desc->c; c++) {
+        float invstd = frozen ? clnorm_rsqrt(args->variance[c] + desc->epsilon) : args->invstd[c];
+        channel_diff(&l, args, c, nodes, args->mean ? args->mean[c] : 0.0f,
+                     !frozen && args->mean_low ? args->mean_low[c] : 0.0f, invstd, &diff[c]);
+    }
+    for (uint64_t i = 0; args->diff_src && i < elements(desc); i++) {
+        uint64_t c = channel_of(desc, i);
+        float invstd = frozen ? clnorm_rsqrt(args->variance[c] + desc->epsilon) : args->invstd[c];
+        float factor = args->scale ? args->scale[c] * invstd : invstd;
+        if (frozen) {
+            args->diff_src[i] = args->diff_dst[i] * factor;
+            continue;
+        }
+        float d = centre_f(args->src[i], args->mean[c], args->mean_low ? args->mean_low[c] : 0.0f) *
+                  clnorm_diff_down(invstd);
+        args->diff_src[i] =
+            fmaf(d, diff[c].slope, centre_f(args->diff_dst[i], diff[c].grad_hi, diff[c].grad_lo)) * factor;
+    }
+    free(nodes);
+    free(diff);
+    return 0;
+}
+
+int model_backward_training(const clnorm_desc *desc, const struct model_backward *args)
+{
+    return backward(desc, args, 0);
+}
+
+int model_backward_frozen(const clnorm_desc *desc, const struct model_backward *args)
+{
+    return backward(desc, args, 1);
+}
