@@ -24,3 +24,6 @@ typedef PASTE(int, VEC) ivec;
 #undef T
 #undef FN
 #endif
+
+/* b where the condition holds, else a; for floats and, as OpenCL's select, for vectors. */
+#define SELECT(a, b, condition) select(a, b, condition)

@@ -31,7 +31,7 @@ FUNC struct columns columns_of(const struct clnorm_shape *shape)
 }
 
 /* Merges the runs of each channel; the root ends with the work-item of row 0. Every work-item calls it. */
-FUNC void columns_tree(local item_f *nodes, const struct clnorm_tree *tree, const struct columns *k)
+FUNC void columns_tree(local item_f *nodes, TREE tree, const struct columns *k)
 {
     uint i = (uint)get_local_id(0);
     for (uint level = 0u; ((k->count - 1u) >> k->run_log2) >> level; level++) {

@@ -8,13 +8,13 @@
 
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void
 diff_finish_group(const global float *partial, global float *coef, struct clnorm_shape shape,
-             struct clnorm_tree tree, struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
+             struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
 {
     local item_f nodes[WORK_GROUP];
     ulong c = get_group_id(0);
     partial += at.partial;
     coef += at.coef;
-    item_f root = group_reduce(nodes, partial, &shape, &tree, c);
+    item_f root = group_reduce(nodes, partial, &shape, NO_TREE, c);
     if (get_local_id(0) == 0u)
         finish_channel(root, c, shape.c, coef, &finish, &at, CHANNEL_ARGS);
 }

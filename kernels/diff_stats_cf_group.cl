@@ -18,7 +18,6 @@ kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void diff_stats_c
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
     struct centre k = DIFF_CENTRE(c);
-    struct clnorm_tree tree;
 
     for (uint b = team; b < count + team; b += TEAMS) { /* every team takes as many turns, for the barriers' sake */
         uint n = b < count ? leaf_size(&shape, start + b) : 0u;
@@ -35,7 +34,7 @@ kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void diff_stats_c
         if (lane == 0u && b < count)
             nodes[b] = diff_node(g, gd);
     }
-    item_f root = group_tree(nodes, &tree, start, count);
+    item_f root = group_tree(nodes, NO_TREE, start, count);
     if (get_local_id(0) == 0u)
         partial_store(partial, &shape, block, c, root);
 }

@@ -22,7 +22,6 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cf_item(DI
     ulong c = get_global_id(0) % shape.c;
     uint block = (uint)(get_global_id(0) / shape.c);
     struct centre k = DIFF_CENTRE(c);
-    struct clnorm_tree tree;
     item_f stack[CLNORM_TREE_LEVELS + 1u];
     float x_rows[CLNORM_LEAF], g_rows[CLNORM_LEAF];
     uint start = block << shape.block_log2;
@@ -38,7 +37,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cf_item(DI
             gather_rows(g_rows, diff_dst + leaf, &shape, n);
             item = diff_leaf_private(x_rows, g_rows, n, k);
         }
-        tree_push_f(stack, &tree, start, b, item);
+        tree_push_f(stack, NO_TREE, start, b, item);
     }
-    partial_store(partial, &shape, block, c, tree_close_f(stack, &tree, start, count));
+    partial_store(partial, &shape, block, c, tree_close_f(stack, NO_TREE, start, count));
 }

@@ -13,18 +13,17 @@ kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void diff_stats_c
     local item_f nodes[WORK_GROUP];
     DIFF_OFFSETS;
     struct columns k = columns_of(&shape);
-    struct clnorm_tree tree;
     if (k.run > 0u) {
         struct centre centre = DIFF_CENTRE(k.c);
         item_f stack[CLNORM_TREE_LEVELS + 1u];
         for (uint b = 0u; b < k.run; b++) {
             ulong at = leaf_start(&shape, k.first + b, k.c);
             item_f item = diff_column(src + at, diff_dst + at, shape.c, leaf_size(&shape, k.first + b), centre);
-            tree_push_f(stack, &tree, k.first, b, item);
+            tree_push_f(stack, NO_TREE, k.first, b, item);
         }
-        nodes[get_local_id(0)] = tree_close_f(stack, &tree, k.first, k.run);
+        nodes[get_local_id(0)] = tree_close_f(stack, NO_TREE, k.first, k.run);
     }
-    columns_tree(nodes, &tree, &k);
+    columns_tree(nodes, NO_TREE, &k);
     if (k.c < shape.c && k.row == 0u)
         partial_store(partial, &shape, k.block, k.c, nodes[get_local_id(0)]);
 }

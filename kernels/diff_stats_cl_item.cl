@@ -15,7 +15,6 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cl_item(DI
     uint block = (uint)(get_global_id(0) / groups);
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
-    struct clnorm_tree tree;
     if (c + VEC <= shape.c) {
         vec hi, lo, down;
         for (uint j = 0u; j < VEC; j++) {
@@ -35,9 +34,9 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cl_item(DI
                 item.g.hi += dy;
                 item.gd.hi = fma(dy, mul_v((vec_load(0, src + at) - hi) - lo, down), item.gd.hi);
             }
-            tree_push_v(stack, &tree, start, b, item);
+            tree_push_v(stack, NO_TREE, start, b, item);
         }
-        partial_store_vec(partial, &shape, block, c, tree_close_v(stack, &tree, start, count));
+        partial_store_vec(partial, &shape, block, c, tree_close_v(stack, NO_TREE, start, count));
         return;
     }
     for (; c < shape.c; c++) {
@@ -46,8 +45,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cl_item(DI
         for (uint b = 0u; b < count; b++) {
             item_f item = diff_column(src + leaf_start(&shape, start + b, c), diff_dst + leaf_start(&shape, start + b, c),
                                       shape.c, leaf_size(&shape, start + b), k);
-            tree_push_f(stack, &tree, start, b, item);
+            tree_push_f(stack, NO_TREE, start, b, item);
         }
-        partial_store(partial, &shape, block, c, tree_close_f(stack, &tree, start, count));
+        partial_store(partial, &shape, block, c, tree_close_f(stack, NO_TREE, start, count));
     }
 }

@@ -20,7 +20,6 @@ kernel void diff_stats_naive(DIFF_BUFFERS)
     if (block >= shape.blocks)
         return;
     struct centre k = DIFF_CENTRE(c);
-    struct clnorm_tree tree;
     item_f stack[CLNORM_TREE_LEVELS + 1u];
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
@@ -38,7 +37,7 @@ kernel void diff_stats_naive(DIFF_BUFFERS)
             }
         }
         float sum = by_halves(g);
-        tree_push_f(stack, &tree, start, b, diff_node(sum, by_halves(gd)));
+        tree_push_f(stack, NO_TREE, start, b, diff_node(sum, by_halves(gd)));
     }
-    partial_store(partial, &shape, block, c, tree_close_f(stack, &tree, start, count));
+    partial_store(partial, &shape, block, c, tree_close_f(stack, NO_TREE, start, count));
 }

@@ -8,8 +8,9 @@
 
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void
 finish_group(const global float *partial, global float *coef, struct clnorm_shape shape,
-             struct clnorm_tree tree, struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
+             struct clnorm_tree weights, struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
 {
+    TREE_BEGIN(tree, weights);
     local item_f nodes[WORK_GROUP];
     ulong c = get_group_id(0);
     partial += at.partial;

@@ -6,8 +6,9 @@
 #include "channel.cl"
 
 kernel void finish_item(const global float *partial, global float *coef, struct clnorm_shape shape,
-                        struct clnorm_tree tree, struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
+                        struct clnorm_tree weights, struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
 {
+    TREE_BEGIN(tree, weights);
     ulong c = get_global_id(0);
     if (c >= shape.c)
         return;

@@ -34,7 +34,7 @@ FUNC int team_or(local int *flags, uint team, uint lane, int value)
 }
 
 /* Merges nodes[0 .. count - 1], which start at node number start of the tree's base level; the root is valid everywhere. */
-FUNC item_f group_tree(local item_f *nodes, const struct clnorm_tree *tree, uint start, uint count)
+FUNC item_f group_tree(local item_f *nodes, TREE tree, uint start, uint count)
 {
     for (uint level = 0u; (count - 1u) >> level; level++) {
         barrier(CLK_LOCAL_MEM_FENCE);
@@ -48,7 +48,7 @@ FUNC item_f group_tree(local item_f *nodes, const struct clnorm_tree *tree, uint
 
 /* The tree over a channel's partials: each work-item an aligned run of them, then the runs in local memory. */
 FUNC item_f group_reduce(local item_f *nodes, const global float *partial, const struct clnorm_shape *shape,
-                         const struct clnorm_tree *tree, ulong c)
+                         TREE tree, ulong c)
 {
     item_f stack[CLNORM_TREE_LEVELS + 1u];
     uint count = shape->blocks, run_log2 = 0u;

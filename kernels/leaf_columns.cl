@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Channels-last leaves of VEC (or one) neighbouring channels, reduced by one work-item. A template like pair.cl: T, FN and
- * LOAD(pointer), which reads a T.
+ * LOAD(pointer), which reads a T; ALL(x), whether x holds in every element.
  */
 
 FUNC FN(node) FN(reduce)(const global float *leaf, ulong c, uint n, float rn, T down, T *m_out, T *q_out)
@@ -35,8 +35,8 @@ FUNC FN(node) FN(leaf)(const global float *leaf, ulong c, uint n, float rn)
     }
     T down = most > (T)(CLNORM_BIG) ? (T)(CLNORM_DOWN) : (T)(1.0f);
     node = FN(reduce)(leaf, c, n, rn, down, &m, &q);
-    node.mean.hi = same == (T)(1.0f) ? FN(mul)(first, down) + (T)(0.0f) : node.mean.hi;
-    node.mean.lo = same == (T)(1.0f) ? (T)(0.0f) : node.mean.lo;
-    node.m2.hi = same == (T)(1.0f) ? (T)(0.0f) : node.m2.hi;
+    node.mean.hi = SELECT(node.mean.hi, FN(mul)(first, down) + (T)(0.0f), same == (T)(1.0f));
+    node.mean.lo = SELECT(node.mean.lo, (T)(0.0f), same == (T)(1.0f));
+    node.m2.hi = SELECT(node.m2.hi, (T)(0.0f), same == (T)(1.0f));
     return node;
 }

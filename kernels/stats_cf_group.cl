@@ -13,8 +13,9 @@
 
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void
 stats_cf_group(const global float *src, ulong src_offset, global float *partial, ulong partial_offset,
-               struct clnorm_shape shape, struct clnorm_tree tree)
+               struct clnorm_shape shape, struct clnorm_tree weights)
 {
+    TREE_BEGIN(tree, weights);
     local float scratch[WORK_GROUP];
     local int flags[TEAMS];
     local item_f nodes[GROUP_LEAVES];

@@ -26,8 +26,9 @@
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 stats_cl_item(const global float *src, ulong src_offset, global float *partial, ulong partial_offset,
-              struct clnorm_shape shape, struct clnorm_tree tree)
+              struct clnorm_shape shape, struct clnorm_tree weights)
 {
+    TREE_BEGIN(tree, weights);
     ulong groups = (shape.c + VEC - 1u) / VEC;
     ulong c = get_global_id(0) % groups * VEC;
     uint block = (uint)(get_global_id(0) / groups);

@@ -37,8 +37,9 @@ node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, ui
 }
 
 kernel void stats_naive(const global float *src, ulong src_offset, global float *partial, ulong partial_offset,
-                        struct clnorm_shape shape, struct clnorm_tree tree)
+                        struct clnorm_shape shape, struct clnorm_tree weights)
 {
+    TREE_BEGIN(tree, weights);
     ulong c = get_global_id(0) % shape.c;
     uint block = (uint)(get_global_id(0) / shape.c);
     if (block >= shape.blocks)

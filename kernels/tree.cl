@@ -9,11 +9,23 @@
 #ifndef CLNORM_TREE_CL
 #define CLNORM_TREE_CL
 /*
+ * The weights are looked up in local memory. As a kernel argument that is indexed by what differs between work-items they
+ * would be at the mercy of drivers that take an argument for uniform: llvmpipe's results were wrong.
+ */
+#define TREE const local struct clnorm_tree *
+#define NO_TREE ((TREE)0) /* the backward pass has no weights */
+#define TREE_BEGIN(name, argument)                                                                                     \
+    local struct clnorm_tree name;                                                                                     \
+    if (get_local_id(0) == 0u)                                                                                         \
+        name = argument;                                                                                               \
+    barrier(CLK_LOCAL_MEM_FENCE)
+
+/*
  * Which weights the merge of level `level` whose left end is leaf `first` takes. Of a period with one short leaf, a run of
  * 2^level leaves holds floor(2^level / period) short ones or one more, on either side: four ways. Way 4 is the merge that
  * holds the last leaf.
  */
-FUNC clnorm_u32 tree_way(const struct clnorm_tree *t, clnorm_u32 level, clnorm_u32 first)
+FUNC clnorm_u32 tree_way(TREE t, clnorm_u32 level, clnorm_u32 first)
 {
     clnorm_u32 span = 1u << level;
     if (t->leaves - first <= 2u * span)
@@ -33,7 +45,7 @@ typedef FN(node) FN(item);
 #endif
 
 /* Merges a and b, nodes of level t->base + level; a starts at node number `first` of level t->base. */
-FUNC FN(item) FN(item_merge)(FN(item) a, FN(item) b, const struct clnorm_tree *t, clnorm_u32 level, clnorm_u32 first)
+FUNC FN(item) FN(item_merge)(FN(item) a, FN(item) b, TREE t, clnorm_u32 level, clnorm_u32 first)
 {
 #if BACKWARD
     (void)t;
@@ -50,7 +62,7 @@ FUNC FN(item) FN(item_merge)(FN(item) a, FN(item) b, const struct clnorm_tree *t
  * Reducing a block one node after another: stack[l] waits for its right neighbour while bit l of the count is set. start is
  * the block's first node, at an even 2^levels; count how many were pushed before this one.
  */
-FUNC void FN(tree_push)(FN(item) *stack, const struct clnorm_tree *t, clnorm_u32 start, clnorm_u32 count, FN(item) item)
+FUNC void FN(tree_push)(FN(item) *stack, TREE t, clnorm_u32 start, clnorm_u32 count, FN(item) item)
 {
     clnorm_u32 level = 0u;
     for (; (count >> level) & 1u; level++) {
@@ -61,7 +73,7 @@ FUNC void FN(tree_push)(FN(item) *stack, const struct clnorm_tree *t, clnorm_u32
 }
 
 /* The block's root after count pushes, count > 0. */
-FUNC FN(item) FN(tree_close)(FN(item) *stack, const struct clnorm_tree *t, clnorm_u32 start, clnorm_u32 count)
+FUNC FN(item) FN(tree_close)(FN(item) *stack, TREE t, clnorm_u32 start, clnorm_u32 count)
 {
     clnorm_u32 level = 0u;
     while (!((count >> level) & 1u))

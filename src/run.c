@@ -94,7 +94,8 @@ static void set_finish(struct setter *s, const struct clnorm__plan *plan, const 
     set_mem(s, b->workspace);
     set_mem(s, b->workspace);
     set(s, sizeof plan->shape, &plan->shape);
-    set(s, sizeof plan->high, &plan->high);
+    if (plan->finish.variant->step == CLNORM__FINISH)
+        set(s, sizeof plan->high, &plan->high);
     set(s, sizeof *finish, finish);
     set(s, sizeof at, &at);
     set_mem(s, b->scale);

@@ -2,7 +2,8 @@
 /*
  * CLNorm against its peers in one process: for every shape, operation and pair of layouts they run in turn on the same
  * values, and the results are compared. A line has the GB/s of the medians, the ratio, and what a copy of the same size
- * reached in the same run. The last lines have the geometric mean and the worst ratio of each set.
+ * reached in the same run; ~ marks a line whose median is far from its minimum, because something else ran on the
+ * machine. The last lines have the geometric mean and the worst ratio of each set.
  */
 #include "bench.h"
 
@@ -50,16 +51,17 @@ struct line {
     struct bench_pair pair;
     const struct peer *peer; /* NULL: CLNorm alone */
     unsigned rounds;
-    double ours, theirs, copy, stream; /* GB/s */
+    double ours, theirs, copy, stream; /* GB/s by the medians; 0 without a peer */
+    double our_best, their_best;       /* GB/s by the minima: what a quiet machine would show */
     double difference;
 };
 
 static void print_head(bool csv)
 {
     if (csv)
-        printf(
-            "set,n,c,d,h,w,op,layout,peer,version,peer_layout,rounds,clnorm_gbps,peer_gbps,ratio,copy_gbps,stream_gbps,"
-            "percent_of_stream,difference\n");
+        printf("set,n,c,d,h,w,op,layout,peer,version,peer_layout,rounds,clnorm_gbps,peer_gbps,ratio,clnorm_best_gbps,"
+               "peer_best_gbps,copy_gbps,stream_gbps,"
+               "percent_of_stream,difference\n");
     else
         printf("%-13s %6s %5s %-10s %-8s %-6s %-14s %7s %7s %6s %6s %6s %5s\n", "set", "n", "c", "spatial", "op",
                "layout", "peer", "clnorm", "peer", "ratio", "copy", "stream", "%");
@@ -81,20 +83,21 @@ static void print_line(const struct line *line, bool csv)
     const struct bench_shape *shape = line->shape;
     const char *peer = line->peer ? line->peer->name : "-", *own = bench_layout_name(line->pair.ours);
     const char *layout = line->peer ? bench_layout_name(line->pair.theirs) : "-";
-    double ratio = line->peer ? line->ours / line->theirs : NAN, percent = 100 * line->ours / line->stream;
+    double ratio = line->peer ? line->ours / line->theirs : 0, percent = 100 * line->ours / line->stream;
+    bool unsteady = line->our_best > 1.4 * line->ours || line->their_best > 1.4 * line->theirs;
     if (csv) {
-        printf("%s,%llu,%llu,%llu,%llu,%llu,%s,%s,%s,%s,%s,%u,%.3f,%.3f,%.4f,%.3f,%.3f,%.1f,%.3g\n", shape->set,
-               (unsigned long long)shape->n, (unsigned long long)shape->c, (unsigned long long)shape->d,
+        printf("%s,%llu,%llu,%llu,%llu,%llu,%s,%s,%s,%s,%s,%u,%.3f,%.3f,%.4f,%.3f,%.3f,%.3f,%.3f,%.1f,%.3g\n",
+               shape->set, (unsigned long long)shape->n, (unsigned long long)shape->c, (unsigned long long)shape->d,
                (unsigned long long)shape->h, (unsigned long long)shape->w, bench_op_name(line->op), own, peer,
                line->peer ? line->peer->version() : "-", layout, line->rounds, line->ours, line->theirs, ratio,
-               line->copy, line->stream, percent, line->difference);
+               line->our_best, line->their_best, line->copy, line->stream, percent, line->difference);
     } else {
         char spatial[64], name[32];
         print_spatial(shape, spatial, sizeof spatial);
         snprintf(name, sizeof name, "%s %s", peer, layout);
-        printf("%-13s %6llu %5llu %-10s %-8s %-6s %-14s %7.2f %7.2f %6.2f %6.1f %6.1f %5.0f\n", shape->set,
+        printf("%-13s %6llu %5llu %-10s %-8s %-6s %-14s %7.2f %7.2f %6.2f %6.1f %6.1f %5.0f%s\n", shape->set,
                (unsigned long long)shape->n, (unsigned long long)shape->c, spatial, bench_op_name(line->op), own, name,
-               line->ours, line->theirs, ratio, line->copy, line->stream, percent);
+               line->ours, line->theirs, ratio, line->copy, line->stream, percent, unsteady ? " ~" : "");
     }
     fflush(stdout);
 }
@@ -119,7 +122,7 @@ static bool add_to_summary(struct comparison *all, const struct line *line)
         *found = (struct summary){.op = line->op, .pair = line->pair, .peer = line->peer, .worst = INFINITY};
         memcpy(found->set, line->shape->set, sizeof found->set);
     }
-    double ratio = line->ours / line->theirs;
+    double ratio = line->peer ? line->ours / line->theirs : 1;
     found->count++;
     found->log_sum += log(ratio);
     found->percent_log_sum += log(100 * line->ours / line->stream);
@@ -137,8 +140,8 @@ static void print_summaries(const struct comparison *all)
         const struct summary *s = &all->summaries[i];
         const char *peer = s->peer ? s->peer->name : "-", *theirs = s->peer ? bench_layout_name(s->pair.theirs) : "-";
         printf("%s%-13s %-8s %-5s %s %-8s %4u %7.2f %7.2f %6.0f\n", prefix, s->set, bench_op_name(s->op),
-               bench_layout_name(s->pair.ours), peer, theirs, s->count, exp(s->log_sum / s->count), s->worst,
-               exp(s->percent_log_sum / s->count));
+               bench_layout_name(s->pair.ours), peer, theirs, s->count, s->peer ? exp(s->log_sum / s->count) : 0,
+               s->peer ? s->worst : 0, exp(s->percent_log_sum / s->count));
     }
 }
 
@@ -203,7 +206,9 @@ static bool measure_line(struct comparison *all, struct line *line)
     if (!line->rounds || !measure_copies(all, line))
         return false;
     line->ours = bench_gbps(line->op, count, runners[0].median);
-    line->theirs = line->peer ? bench_gbps(line->op, count, runners[1].median) : NAN;
+    line->theirs = line->peer ? bench_gbps(line->op, count, runners[1].median) : 0;
+    line->our_best = bench_gbps(line->op, count, runners[0].minimum);
+    line->their_best = line->peer ? bench_gbps(line->op, count, runners[1].minimum) : 0;
     print_line(line, all->options->csv);
     if (!(line->difference <= largest_difference)) {
         fprintf(stderr, "the results differ by %g\n", line->difference);

@@ -200,6 +200,8 @@ uint64_t case_hash(uint64_t hash, const float *values, size_t count)
     for (size_t i = 0; i < count; i++) {
         uint32_t bits = case_bits(values[i]);
 
+        if ((bits & 0x7f800000) == 0)
+            bits = 0;
         for (int byte = 0; byte < 4; byte++, bits >>= 8)
             hash = (hash ^ (bits & 0xff)) * UINT64_C(0x100000001b3);
     }

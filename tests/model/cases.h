@@ -64,7 +64,10 @@ uint64_t case_index(const clnorm_desc *desc, uint64_t n, uint64_t c, uint64_t s)
 /* Bit patterns; every NaN is 0x7fc00000, as NaNs are equal to each other. */
 uint32_t case_bits(float value);
 
-/* FNV-1a, 64 bits, over the bit patterns (low byte first); start from CASE_HASH_START. */
+/*
+ * FNV-1a, 64 bits, over the bit patterns (low byte first); start from CASE_HASH_START. Subnormal numbers and zeros of either
+ * sign count as 0, so that a device that flushes them has the digest of one that does not.
+ */
 #define CASE_HASH_START UINT64_C(0xcbf29ce484222325)
 uint64_t case_hash(uint64_t hash, const float *values, size_t count);
 

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The results of the tool's forward and backward, compared with the model bit for bit, and its conformance run. */
+#include "cases.h"
+#include "cli_run.h"
+#include "model.h"
+#include "npy.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int is_same_bits; /* whether the default device promises them */
+
+static void setup(void)
+{
+    cli_count_files(1);
+}
+
+/* The file has this shape and these values; bit for bit where the device promises it. */
+static void assert_file(const char *path, unsigned rank, const uint64_t *shape, const float *expected)
+{
+    struct npy_array array;
+    struct npy_error error;
+
+    ck_assert_msg(npy_read(path, &array, &error) == 0, "%s", error.text);
+    ck_assert_uint_eq(array.rank, rank);
+    ck_assert_mem_eq(array.shape, shape, rank * sizeof(shape[0]));
+    for (uint64_t i = 0; i < array.count; i++) {
+        float close = 1e-4f * fmaxf(1.0f, fabsf(expected[i]));
+        int is_equal = is_same_bits ? case_bits(array.values[i]) == case_bits(expected[i])
+                                    : fabsf(array.values[i] - expected[i]) <= close;
+
+        ck_assert_msg(is_equal, "%s[%llu] is %a, expected %a", path, (unsigned long long)i, (double)array.values[i],
+                      (double)expected[i]);
+    }
+    npy_free(&array);
+}
+
+/* ---- a tensor and its files ----------------------------------------------------------------------------------- */
+
+enum { MAX_VALUES = 8192, MAX_CHANNELS = 64 };
+
+struct tensor {
+    unsigned rank;
+    uint64_t shape[5];
+    clnorm_desc desc;
+    float src[MAX_VALUES], diff_dst[MAX_VALUES];
+    float scale[MAX_CHANNELS], shift[MAX_CHANNELS], mean[MAX_CHANNELS], var[MAX_CHANNELS];
+};
+
+/* What the model gives. */
+static float y[MAX_VALUES], dx[MAX_VALUES];
+static float mean_out[MAX_CHANNELS], var_out[MAX_CHANNELS], save_mean[MAX_CHANNELS], save_low[MAX_CHANNELS],
+    save_invstd[MAX_CHANNELS], save_var[MAX_CHANNELS], dscale[MAX_CHANNELS], dshift[MAX_CHANNELS];
+
+/* Fills a tensor, and writes x, dy, scale, shift, mean and var as .npy files. */
+static void make_tensor(struct tensor *t, enum clnorm_layout layout, unsigned rank, const uint64_t *shape)
+{
+    t->rank = rank;
+    memcpy(t->shape, shape, rank * sizeof(shape[0]));
+    ck_assert_int_eq(clnorm_describe(layout, rank, shape, &t->desc), CLNORM_SUCCESS);
+    ck_assert_uint_le(t->desc.n * t->desc.c * t->desc.s, MAX_VALUES);
+    ck_assert_uint_le(t->desc.c, MAX_CHANNELS);
+    case_fill(CASE_NORMAL, &t->desc, 1, t->src);
+    case_fill_diff(&t->desc, 2, t->diff_dst);
+    case_fill_params(&t->desc, 3, t->scale, t->shift);
+    case_fill_running(&t->desc, 4, t->mean, t->var);
+    cli_write_array("x.npy", rank, shape, t->src);
+    cli_write_array("dy.npy", rank, shape, t->diff_dst);
+    cli_write_array("scale.npy", 1, &t->desc.c, t->scale);
+    cli_write_array("shift.npy", 1, &t->desc.c, t->shift);
+    cli_write_array("mean.npy", 1, &t->desc.c, t->mean);
+    cli_write_array("var.npy", 1, &t->desc.c, t->var);
+}
+
+/* scale, shift, mean and var may be NULL: mean and var then start as the tool says. */
+static void model_train(const struct tensor *t, const float *scale, const float *shift, const float *mean,
+                        const float *var, float momentum)
+{
+    struct model_forward args = {.src = t->src,
+                                 .dst = y,
+                                 .scale = scale,
+                                 .shift = shift,
+                                 .running_mean = mean_out,
+                                 .running_variance = var_out,
+                                 .save_mean = save_mean,
+                                 .save_mean_low = save_low,
+                                 .save_invstd = save_invstd,
+                                 .save_variance = save_var,
+                                 .momentum = momentum};
+
+    for (uint64_t c = 0; c < t->desc.c; c++) {
+        mean_out[c] = mean ? mean[c] : 0.0f;
+        var_out[c] = var ? var[c] : 1.0f;
+    }
+    ck_assert_int_eq(model_forward_training(&t->desc, &args), 0);
+}
+
+static void model_gradients(const struct tensor *t, const float *scale, int is_frozen)
+{
+    struct model_backward args = {.src = t->src,
+                                  .diff_dst = t->diff_dst,
+                                  .scale = scale,
+                                  .mean = is_frozen ? t->mean : save_mean,
+                                  .mean_low = is_frozen ? NULL : save_low,
+                                  .invstd = is_frozen ? NULL : save_invstd,
+                                  .variance = is_frozen ? t->var : NULL,
+                                  .diff_src = dx,
+                                  .diff_scale = dscale,
+                                  .diff_shift = dshift};
+
+    ck_assert_int_eq((is_frozen ? model_backward_frozen : model_backward_training)(&t->desc, &args), 0);
+}
+
+static struct tensor tensor;
+
+static const struct {
+    const char *option;
+    enum clnorm_layout layout;
+    unsigned rank;
+    uint64_t shape[5];
+} tensors[] = {
+    {"", CLNORM_CHANNELS_FIRST, 2, {17, 19}},
+    {" --layout channels-last", CLNORM_CHANNELS_LAST, 2, {17, 19}},
+    {" --layout channels-first", CLNORM_CHANNELS_FIRST, 3, {2, 3, 1025}},
+    {" --layout=channels-last", CLNORM_CHANNELS_LAST, 3, {2, 49, 33}},
+    {"", CLNORM_CHANNELS_FIRST, 4, {5, 3, 7, 7}},
+    {" --layout channels-last", CLNORM_CHANNELS_LAST, 4, {5, 7, 7, 3}},
+    {"", CLNORM_CHANNELS_FIRST, 5, {2, 4, 3, 5, 7}},
+    {" --layout channels-last", CLNORM_CHANNELS_LAST, 5, {2, 3, 5, 7, 4}},
+};
+
+enum { TENSORS = sizeof(tensors) / sizeof(tensors[0]) };
+
+/* What the default device promises, from what a verbose run says of it. Runs first. */
+START_TEST(test_promise)
+{
+    static const uint64_t shape[2] = {17, 19};
+
+    make_tensor(&tensor, CLNORM_CHANNELS_FIRST, 2, shape);
+    ck_assert_msg(cli_run("--verbose forward --in x.npy --out y.npy") == 0, "%s", cli_err);
+    is_same_bits = strstr(cli_err, ", same bits\n") != NULL;
+}
+END_TEST
+
+/* Every option and none, on tensor number _i of the table. */
+START_TEST(test_forward_train)
+{
+    char arguments[1024];
+    const struct tensor *t = &tensor;
+
+    make_tensor(&tensor, tensors[_i].layout, tensors[_i].rank, tensors[_i].shape);
+    snprintf(arguments, sizeof(arguments), "forward --in x.npy --out y.npy%s", tensors[_i].option);
+    cli_assert_done(arguments);
+    model_train(t, NULL, NULL, NULL, NULL, 0.1f);
+    assert_file("y.npy", t->rank, t->shape, y);
+    ck_assert_int_eq(cli_count_files(0), 7);
+
+    snprintf(arguments, sizeof(arguments),
+             "forward --in x.npy --out y.npy --mode train --scale scale.npy --shift shift.npy --mean mean.npy --var "
+             "var.npy --momentum 0.25 --epsilon 1e-3 --mean-out mo.npy --var-out vo.npy --save-mean sm.npy "
+             "--save-invstd si.npy --save-var sv.npy%s",
+             tensors[_i].option);
+    cli_assert_done(arguments);
+    tensor.desc.epsilon = 1e-3f;
+    model_train(t, t->scale, t->shift, t->mean, t->var, 0.25f);
+    assert_file("y.npy", t->rank, t->shape, y);
+    assert_file("mo.npy", 1, &t->desc.c, mean_out);
+    assert_file("vo.npy", 1, &t->desc.c, var_out);
+    assert_file("sm.npy", 1, &t->desc.c, save_mean);
+    assert_file("si.npy", 1, &t->desc.c, save_invstd);
+    assert_file("sv.npy", 1, &t->desc.c, save_var);
+    ck_assert_int_eq(cli_count_files(0), 12);
+}
+END_TEST
+
+START_TEST(test_forward_infer)
+{
+    char arguments[1024];
+    const struct tensor *t = &tensor;
+
+    make_tensor(&tensor, tensors[_i].layout, tensors[_i].rank, tensors[_i].shape);
+    snprintf(arguments, sizeof(arguments),
+             "forward --mode infer --in x.npy --out y.npy --mean mean.npy --var var.npy%s", tensors[_i].option);
+    cli_assert_done(arguments);
+    ck_assert_int_eq(model_forward_inference(&t->desc, t->src, y, NULL, NULL, t->mean, t->var), 0);
+    assert_file("y.npy", t->rank, t->shape, y);
+
+    strcat(arguments, " --scale scale.npy --shift shift.npy --epsilon 0");
+    cli_assert_done(arguments);
+    tensor.desc.epsilon = 0;
+    ck_assert_int_eq(model_forward_inference(&t->desc, t->src, y, t->scale, t->shift, t->mean, t->var), 0);
+    assert_file("y.npy", t->rank, t->shape, y);
+}
+END_TEST
+
+START_TEST(test_backward)
+{
+    char arguments[1024];
+    const struct tensor *t = &tensor;
+
+    make_tensor(&tensor, tensors[_i].layout, tensors[_i].rank, tensors[_i].shape);
+    for (int is_frozen = 0; is_frozen < 2; is_frozen++) {
+        snprintf(arguments, sizeof(arguments),
+                 "backward --in x.npy --grad-out dy.npy --grad-in dx.npy --grad-scale ds.npy --grad-shift dh.npy "
+                 "--scale scale.npy --epsilon 1e-5 --mode %s%s",
+                 is_frozen ? "infer --mean mean.npy --var var.npy" : "train", tensors[_i].option);
+        cli_assert_done(arguments);
+        model_train(t, t->scale, NULL, NULL, NULL, 0.1f);
+        model_gradients(t, t->scale, is_frozen);
+        assert_file("dx.npy", t->rank, t->shape, dx);
+        assert_file("ds.npy", 1, &t->desc.c, dscale);
+        assert_file("dh.npy", 1, &t->desc.c, dshift);
+        ck_assert_int_eq(cli_count_files(1), 9);
+        make_tensor(&tensor, tensors[_i].layout, tensors[_i].rank, tensors[_i].shape);
+    }
+}
+END_TEST
+
+/* Each gradient alone, without scale. */
+START_TEST(test_backward_subsets)
+{
+    static const uint64_t shape[3] = {5, 3, 49};
+    static const char *const modes[] = {"", " --mode infer --mean mean.npy --var var.npy"};
+    char arguments[1024];
+    const struct tensor *t = &tensor;
+
+    make_tensor(&tensor, CLNORM_CHANNELS_FIRST, 3, shape);
+    model_train(t, NULL, NULL, NULL, NULL, 0.1f);
+    for (int is_frozen = 0; is_frozen < 2; is_frozen++) {
+        model_gradients(t, NULL, is_frozen);
+        snprintf(arguments, sizeof(arguments), "backward --in x.npy --grad-out dy.npy --grad-in g.npy%s",
+                 modes[is_frozen]);
+        cli_assert_done(arguments);
+        assert_file("g.npy", 3, shape, dx);
+        snprintf(arguments, sizeof(arguments), "backward --in x.npy --grad-out dy.npy --grad-scale g.npy%s",
+                 modes[is_frozen]);
+        cli_assert_done(arguments);
+        assert_file("g.npy", 1, &t->desc.c, dscale);
+        snprintf(arguments, sizeof(arguments), "backward --in x.npy --grad-out dy.npy --grad-shift g.npy%s",
+                 modes[is_frozen]);
+        cli_assert_done(arguments);
+        assert_file("g.npy", 1, &t->desc.c, dshift);
+        ck_assert_int_eq(cli_count_files(0), 7);
+    }
+}
+END_TEST
+
+/* Running statistics without a file to start from, an output that replaces its input, "--name=value", momentum's ends. */
+START_TEST(test_forward_ways)
+{
+    static const uint64_t shape[2] = {17, 19};
+    const struct tensor *t = &tensor;
+
+    make_tensor(&tensor, CLNORM_CHANNELS_FIRST, 2, shape);
+    cli_assert_done("forward --in=x.npy --out=y.npy --mean-out=mo.npy --var-out=vo.npy --momentum=0.5");
+    model_train(t, NULL, NULL, NULL, NULL, 0.5f);
+    assert_file("mo.npy", 1, &t->desc.c, mean_out);
+    assert_file("vo.npy", 1, &t->desc.c, var_out);
+
+    cli_assert_done("forward --in x.npy --out y.npy --mean mean.npy --mean-out mean.npy --momentum 0");
+    assert_file("mean.npy", 1, &t->desc.c, t->mean);
+    cli_assert_done("forward --in x.npy --out y.npy --var var.npy --var-out var.npy --momentum 1");
+    model_train(t, NULL, NULL, t->mean, t->var, 1.0f);
+    assert_file("var.npy", 1, &t->desc.c, var_out);
+
+    cli_assert_done("forward --in x.npy --out x.npy");
+    assert_file("x.npy", 2, shape, y);
+}
+END_TEST
+
+/* A batch of no samples has an empty result; its statistics are not numbers, and the running ones stay. */
+START_TEST(test_empty_batch)
+{
+    static const uint64_t shape[3] = {0, 3, 5};
+    static const float zeros[3] = {0, 0, 0}, nans[3] = {NAN, NAN, NAN};
+    const struct tensor *t = &tensor;
+
+    make_tensor(&tensor, CLNORM_CHANNELS_FIRST, 3, shape);
+    cli_assert_done("forward --in x.npy --out y.npy --mean mean.npy --mean-out mo.npy --save-mean sm.npy");
+    assert_file("y.npy", 3, shape, y);
+    assert_file("mo.npy", 1, &t->desc.c, t->mean);
+    if (is_same_bits)
+        assert_file("sm.npy", 1, &t->desc.c, nans);
+    cli_assert_done("forward --mode infer --in x.npy --out y.npy --mean mean.npy --var var.npy");
+    cli_assert_done("backward --in x.npy --grad-out dy.npy --grad-in dx.npy --grad-scale ds.npy --grad-shift dh.npy");
+    assert_file("dx.npy", 3, shape, y);
+    assert_file("ds.npy", 1, &t->desc.c, zeros);
+    assert_file("dh.npy", 1, &t->desc.c, zeros);
+}
+END_TEST
+
+/* The conformance run passes, twice with the same digest. */
+START_TEST(test_check)
+{
+    char digest[2][32];
+
+    for (int i = 0; i < 2; i++) {
+        const char *line;
+
+        ck_assert_msg(cli_run("check --quick") == 0, "%s%s", cli_err, cli_out);
+        ck_assert_str_eq(cli_err, "");
+        ck_assert_ptr_nonnull(strstr(cli_out, "free choice"));
+        ck_assert_msg(strstr(cli_out, "\ncheck: passed\n") != NULL, "%s", cli_out);
+        line = strstr(cli_out, "\ndigest: ");
+        ck_assert_ptr_nonnull(line);
+        snprintf(digest[i], sizeof(digest[i]), "%.16s", line + 9);
+        ck_assert_uint_eq(strspn(digest[i], "0123456789abcdef"), 16);
+    }
+    ck_assert_str_eq(digest[0], digest[1]);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("cli_results");
+    TCase *cases = tcase_create("cli_results");
+
+    tcase_set_timeout(cases, 0);
+    tcase_add_checked_fixture(cases, setup, NULL);
+    tcase_add_test(cases, test_promise);
+    tcase_add_loop_test(cases, test_forward_train, 0, TENSORS);
+    tcase_add_loop_test(cases, test_forward_infer, 0, TENSORS);
+    tcase_add_loop_test(cases, test_backward, 0, TENSORS);
+    tcase_add_test(cases, test_backward_subsets);
+    tcase_add_test(cases, test_forward_ways);
+    tcase_add_test(cases, test_empty_batch);
+    tcase_add_test(cases, test_check);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
+
+int main(void)
+{
+    return cli_main(make_suite);
+}
