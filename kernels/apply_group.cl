@@ -4,10 +4,8 @@
  * channel, and so its coefficients, as long as it can.
  */
 #include "begin.cl"
-#define T float
-#define FN(name) name##_f
-#define LOAD(p) (*(p))
-#include "apply.cl"
+#include "coef.cl"
+#include "apply_args.cl"
 
 kernel void apply_group(APPLY_BUFFERS)
 {
@@ -18,12 +16,12 @@ kernel void apply_group(APPLY_BUFFERS)
         return;
     coefs_f k = coefs_load_f(coef, cut.channels, c);
     for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1))
-        dst[row * cut.length + c] = apply_f(src, diff_dst, row * cut.length + c, k);
+        dst[row * cut.length + c] = APPLY_F(row * cut.length + c, k);
 #else
     for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1)) {
         coefs_f k = coefs_load_f(coef, cut.channels, row % cut.channels);
         for (ulong i = get_global_id(0); i < cut.length; i += get_global_size(0))
-            dst[row * cut.length + i] = apply_f(src, diff_dst, row * cut.length + i, k);
+            dst[row * cut.length + i] = APPLY_F(row * cut.length + i, k);
     }
 #endif
 }

@@ -1,39 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The last step for CPU-like devices: a work-item a run of rows, in vectors of VEC elements. */
 #include "begin.cl"
-#define T float
-#define FN(name) name##_f
-#define LOAD(p) (*(p))
-#include "apply.cl"
-#undef T
-#undef FN
-#undef LOAD
-#define T vec
-#define FN(name) name##_v
-#define LOAD(p) vec_load(0, p)
-#include "apply.cl"
-
-#if !CHANNELS_LAST
-/* One channel's coefficients in every element. */
-coefs_v coefs_splat(coefs_f a)
-{
-    coefs_v k;
-    k.factor = (vec)(a.factor);
-#if APPLY != APPLY_FROZEN
-    k.hi = (vec)(a.hi);
-    k.lo = (vec)(a.lo);
-#endif
-#if APPLY == APPLY_FORWARD
-    k.shift = (vec)(a.shift);
-#elif APPLY == APPLY_BATCH
-    k.down = (vec)(a.down);
-    k.slope = (vec)(a.slope);
-    k.grad_hi = (vec)(a.grad_hi);
-    k.grad_lo = (vec)(a.grad_lo);
-#endif
-    return k;
-}
-#endif
+#include "coef.cl"
+#include "apply_args.cl"
+#include "store.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void apply_item(APPLY_BUFFERS)
 {
@@ -43,18 +13,25 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void apply_item(APPLY_BUFF
     ulong row = get_global_id(0) / chunks * cut.rows_per_item, last = min(row + cut.rows_per_item, cut.rows);
     for (; row < last; row++) {
         ulong at = row * cut.length, i = begin;
+        ulong head = cut.stream ? i + until_aligned(dst + at + i, end - i) : i;
 #if CHANNELS_LAST
-        for (; i + VEC <= end; i += VEC)
-            vec_store(apply_v(src, diff_dst, at + i, coefs_load_v(coef, cut.channels, i)), 0, dst + at + i);
-        for (; i < end; i++)
-            dst[at + i] = apply_f(src, diff_dst, at + i, coefs_load_f(coef, cut.channels, i));
+#define COEFS_F coefs_load_f(coef, cut.channels, i)
+#define COEFS_V coefs_load_v(coef, cut.channels, i)
 #else
         coefs_f k = coefs_load_f(coef, cut.channels, row % cut.channels);
         coefs_v kv = coefs_splat(k);
-        for (; i + VEC <= end; i += VEC)
-            vec_store(apply_v(src, diff_dst, at + i, kv), 0, dst + at + i);
-        for (; i < end; i++)
-            dst[at + i] = apply_f(src, diff_dst, at + i, k);
+#define COEFS_F k
+#define COEFS_V kv
 #endif
+        for (; i < head; i++)
+            dst[at + i] = APPLY_F(at + i, COEFS_F);
+        if (cut.stream)
+            for (; i + VEC <= end; i += VEC)
+                STREAM_STORE(APPLY_V(at + i, COEFS_V), dst + at + i);
+        else
+            for (; i + VEC <= end; i += VEC)
+                VEC_STORE(global, APPLY_V(at + i, COEFS_V), dst + at + i);
+        for (; i < end; i++)
+            dst[at + i] = APPLY_F(at + i, COEFS_F);
     }
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The last step, one element a work-item. Fits anything. */
 #include "begin.cl"
-#define T float
-#define FN(name) name##_f
-#define LOAD(p) (*(p))
-#include "apply.cl"
+#include "coef.cl"
+#include "apply_args.cl"
 
 kernel void apply_naive(APPLY_BUFFERS)
 {
@@ -17,5 +15,5 @@ kernel void apply_naive(APPLY_BUFFERS)
 #else
     ulong c = i / cut.length % cut.channels;
 #endif
-    dst[i] = apply_f(src, diff_dst, i, coefs_load_f(coef, cut.channels, c));
+    dst[i] = APPLY_F(i, coefs_load_f(coef, cut.channels, c));
 }

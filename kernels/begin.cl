@@ -16,8 +16,18 @@
 #define PASTE(a, b) PASTE2(a, b)
 typedef PASTE(float, VEC) vec;
 typedef PASTE(int, VEC) ivec;
-#define vec_load PASTE(vload, VEC)
-#define vec_store PASTE(vstore, VEC)
+/*
+ * A vector at any float's address of an address space. Where the compiler has types of lesser alignment, as clang has, they make
+ * one unaligned access of it: PoCL's vload16 and vstore16 are four of each.
+ */
+#if defined(__clang__)
+typedef vec loose_vec __attribute__((aligned(4), may_alias));
+#define VEC_LOAD(space, p) ((vec)(*(const space loose_vec *)(p)))
+#define VEC_STORE(space, value, p) (*(space loose_vec *)(p) = (value))
+#else
+#define VEC_LOAD(space, p) PASTE(vload, VEC)(0, p)
+#define VEC_STORE(space, value, p) PASTE(vstore, VEC)(value, 0, p)
+#endif
 #define T vec
 #define FN(name) name##_v
 #include "pair.cl"

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of stage two: from the root of a channel's tree to its outputs and to the coefficients of the last step. */
+#ifndef APPLY
+#define APPLY BACKWARD
+#endif
 #include "finish.cl"
-
-#define COEF(which, c, i) ((ulong)(which) * (c) + (i))
+#include "coef.cl"
 
 #if BACKWARD
+/* spread: invstd, or with frozen statistics the variance. */
 #define CHANNEL_BUFFERS                                                                                                \
     const global float *scale, const global float *mean, const global float *mean_low, const global float *spread,     \
         global float *diff_scale, global float *diff_shift
 #define CHANNEL_ARGS scale, mean, mean_low, spread, diff_scale, diff_shift
 
-/* spread: invstd, or with frozen statistics the variance. */
-void finish_channel(sums_f root, ulong c, ulong channels, global float *coef, const struct clnorm_finish *p,
-                    const struct clnorm_offsets *at, CHANNEL_BUFFERS)
+FUNC coefs_f finish_channel(sums_f root, ulong c, const struct clnorm_finish *p, const struct clnorm_offsets *at,
+                            CHANNEL_BUFFERS)
 {
+    coefs_f k;
     float invstd = spread[at->spread + c];
     if (p->flags & CLNORM_IS_FROZEN)
         invstd = clnorm_rsqrt(invstd + p->epsilon);
@@ -22,16 +25,14 @@ void finish_channel(sums_f root, ulong c, ulong channels, global float *coef, co
         diff_scale[at->diff_scale + c] = r.diff_scale;
     if (p->flags & CLNORM_HAS_DIFF_SHIFT)
         diff_shift[at->diff_shift + c] = r.diff_shift;
-    coef[COEF(COEF_FACTOR, channels, c)] =
-        p->flags & CLNORM_HAS_SCALE ? mul_f(scale[at->scale + c], invstd) : invstd;
-    if (p->flags & CLNORM_IS_FROZEN)
-        return;
-    coef[COEF(COEF_MEAN_HI, channels, c)] = mean[at->mean + c];
-    coef[COEF(COEF_MEAN_LO, channels, c)] = p->flags & CLNORM_HAS_SAVE_MEAN_LOW ? mean_low[at->mean_low + c] : 0.0f;
-    coef[COEF(COEF_DOWN, channels, c)] = clnorm_diff_down(invstd);
-    coef[COEF(COEF_SLOPE, channels, c)] = r.slope;
-    coef[COEF(COEF_GRAD_HI, channels, c)] = r.grad_hi;
-    coef[COEF(COEF_GRAD_LO, channels, c)] = r.grad_lo;
+    k.factor = p->flags & CLNORM_HAS_SCALE ? mul_f(scale[at->scale + c], invstd) : invstd;
+    k.hi = p->flags & CLNORM_HAS_MEAN ? mean[at->mean + c] : 0.0f;
+    k.lo = p->flags & CLNORM_HAS_SAVE_MEAN_LOW ? mean_low[at->mean_low + c] : 0.0f;
+    k.down = clnorm_diff_down(invstd);
+    k.slope = r.slope;
+    k.grad_hi = r.grad_hi;
+    k.grad_lo = r.grad_lo;
+    return k;
 }
 #else
 #define CHANNEL_BUFFERS                                                                                                \
@@ -40,15 +41,11 @@ void finish_channel(sums_f root, ulong c, ulong channels, global float *coef, co
 #define CHANNEL_ARGS                                                                                                   \
     scale, shift, running_mean, running_variance, save_mean, save_mean_low, save_invstd, save_variance
 
-void finish_channel(node_f root, ulong c, ulong channels, global float *coef, const struct clnorm_finish *p,
-                    const struct clnorm_offsets *at, CHANNEL_BUFFERS)
+FUNC coefs_f finish_channel(node_f root, ulong c, const struct clnorm_finish *p, const struct clnorm_offsets *at,
+                            CHANNEL_BUFFERS)
 {
+    coefs_f k;
     struct clnorm_stats r = clnorm_finish_stats(root, *p);
-    coef[COEF(COEF_MEAN_HI, channels, c)] = r.mean_hi;
-    coef[COEF(COEF_MEAN_LO, channels, c)] = r.mean_lo;
-    coef[COEF(COEF_FACTOR, channels, c)] =
-        p->flags & CLNORM_HAS_SCALE ? mul_f(scale[at->scale + c], r.invstd) : r.invstd;
-    coef[COEF(COEF_SHIFT, channels, c)] = p->flags & CLNORM_HAS_SHIFT ? shift[at->shift + c] : 0.0f;
     if (p->flags & CLNORM_HAS_SAVE_MEAN)
         save_mean[at->mean + c] = r.mean_hi;
     if (p->flags & CLNORM_HAS_SAVE_MEAN_LOW)
@@ -62,5 +59,10 @@ void finish_channel(node_f root, ulong c, ulong channels, global float *coef, co
     if (p->flags & CLNORM_HAS_RUNNING_VARIANCE)
         running_variance[at->running_variance + c] = clnorm_running(
             running_variance[at->running_variance + c], mul_f(r.variance, p->running_factor), p->momentum);
+    k.hi = r.mean_hi;
+    k.lo = r.mean_lo;
+    k.factor = p->flags & CLNORM_HAS_SCALE ? mul_f(scale[at->scale + c], r.invstd) : r.invstd;
+    k.shift = p->flags & CLNORM_HAS_SHIFT ? shift[at->shift + c] : 0.0f;
+    return k;
 }
 #endif

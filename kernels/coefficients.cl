@@ -14,9 +14,10 @@ kernel void coefficients(global float *coef, ulong channels, struct clnorm_finis
         return;
     coef += at.coef;
     float invstd = clnorm_rsqrt(variance[at.variance + c] + finish.epsilon);
-    coef[COEF(COEF_MEAN_HI, channels, c)] = finish.flags & CLNORM_HAS_MEAN ? mean[at.mean + c] : 0.0f;
-    coef[COEF(COEF_MEAN_LO, channels, c)] = 0.0f;
-    coef[COEF(COEF_FACTOR, channels, c)] =
-        finish.flags & CLNORM_HAS_SCALE ? mul_f(scale[at.scale + c], invstd) : invstd;
-    coef[COEF(COEF_SHIFT, channels, c)] = finish.flags & CLNORM_HAS_SHIFT ? shift[at.shift + c] : 0.0f;
+    coefs_f k;
+    k.hi = finish.flags & CLNORM_HAS_MEAN ? mean[at.mean + c] : 0.0f;
+    k.lo = 0.0f;
+    k.factor = finish.flags & CLNORM_HAS_SCALE ? mul_f(scale[at.scale + c], invstd) : invstd;
+    k.shift = finish.flags & CLNORM_HAS_SHIFT ? shift[at.shift + c] : 0.0f;
+    coefs_store(coef, channels, c, k);
 }

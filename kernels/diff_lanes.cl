@@ -10,8 +10,8 @@ FUNC sums_f IN(diff_leaf)(const SPACE float *src, const SPACE float *diff_dst, u
     for (uint i = 0u; i < whole; i++) {
 #pragma unroll
         for (int l = 0; l < LANE_VECS; l++) {
-            vec dy = vec_load(i * LANE_VECS + l, diff_dst);
-            vec d = mul_v((vec_load(i * LANE_VECS + l, src) - k.hi) - k.lo, (vec)(k.down));
+            vec dy = VEC_LOAD(SPACE, diff_dst + (i * LANE_VECS + l) * VEC);
+            vec d = mul_v((VEC_LOAD(SPACE, src + (i * LANE_VECS + l) * VEC) - k.hi) - k.lo, (vec)(k.down));
             g[l] += dy;
             gd[l] = fma(dy, d, gd[l]);
         }

@@ -30,9 +30,9 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cl_item(DI
             item_v item;
             item.g.hi = item.g.lo = item.gd.hi = item.gd.lo = (vec)(0.0f);
             for (uint i = 0u; i < n; i++, at += shape.c) {
-                vec dy = vec_load(0, diff_dst + at);
+                vec dy = VEC_LOAD(global, diff_dst + at);
                 item.g.hi += dy;
-                item.gd.hi = fma(dy, mul_v((vec_load(0, src + at) - hi) - lo, down), item.gd.hi);
+                item.gd.hi = fma(dy, mul_v((VEC_LOAD(global, src + at) - hi) - lo, down), item.gd.hi);
             }
             tree_push_v(stack, NO_TREE, start, b, item);
         }

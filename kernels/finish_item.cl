@@ -17,5 +17,5 @@ kernel void finish_item(const global float *partial, global float *coef, struct 
     item_f stack[CLNORM_TREE_LEVELS + 1u];
     for (uint b = 0u; b < shape.blocks; b++)
         tree_push_f(stack, &tree, 0u, b, partial_load(partial, &shape, b, c));
-    finish_channel(tree_close_f(stack, &tree, 0u, shape.blocks), c, shape.c, coef, &finish, &at, CHANNEL_ARGS);
+    coefs_store(coef, shape.c, c, finish_channel(tree_close_f(stack, &tree, 0u, shape.blocks), c, &finish, &at, CHANNEL_ARGS));
 }

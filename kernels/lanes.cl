@@ -49,8 +49,8 @@ FUNC void gather_rows(float *leaf, const global float *src, const struct clnorm_
             continue;
         }
         for (uint i = 0u; i + VEC <= s; i += VEC)
-            vec_store(vec_load(0, src + i), 0, leaf + at + i);
+            VEC_STORE(private, VEC_LOAD(global, src + i), leaf + at + i);
         if (s % VEC)
-            vec_store(vec_load(0, src + s - VEC), 0, leaf + at + s - VEC);
+            VEC_STORE(private, VEC_LOAD(global, src + s - VEC), leaf + at + s - VEC);
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A leaf of n consecutive floats, reduced in lanes by one work-item. A template: SPACE is the address space the leaf lies in,
- * IN(x) the name of x for it. After lanes.cl and leaf.cl.
+ * IN(x) the name of x for it. ahead is what will be wanted next: the second look finds the leaf in a cache, which leaves memory
+ * free for it. After lanes.cl, leaf.cl and store.cl.
  */
 
 /* The last, incomplete row of lanes: absent values are 0, which adds nothing. */
@@ -13,7 +14,8 @@ FUNC void IN(lanes_tail)(vec *tail, const SPACE float *values, uint rest)
         ((float *)tail)[j] = values[j];
 }
 
-FUNC node_f IN(reduce)(const SPACE float *leaf, uint n, float rn, float down, float *m_out, float *q_out)
+FUNC node_f IN(reduce)(const SPACE float *leaf, const global float *ahead, uint n, float rn, float down, float *m_out,
+                       float *q_out)
 {
     vec a[LANE_VECS], s[LANE_VECS], q[LANE_VECS], tail[LANE_VECS];
     uint whole = n / CLNORM_LANES, rest = n % CLNORM_LANES;
@@ -24,7 +26,7 @@ FUNC node_f IN(reduce)(const SPACE float *leaf, uint n, float rn, float down, fl
     for (uint i = 0u; i < whole; i++) {
 #pragma unroll
         for (int l = 0; l < LANE_VECS; l++)
-            a[l] += vec_load(i * LANE_VECS + l, leaf) * down;
+            a[l] += VEC_LOAD(SPACE, leaf + (i * LANE_VECS + l) * VEC) * down;
     }
     if (rest) {
         IN(lanes_tail)(tail, leaf + whole * CLNORM_LANES, rest);
@@ -37,7 +39,8 @@ FUNC node_f IN(reduce)(const SPACE float *leaf, uint n, float rn, float down, fl
     for (uint i = 0u; i < whole; i++) {
 #pragma unroll
         for (int l = 0; l < LANE_VECS; l++) {
-            vec d = vec_load(i * LANE_VECS + l, leaf) * down - m;
+            vec d = VEC_LOAD(SPACE, leaf + (i * LANE_VECS + l) * VEC) * down - m;
+            PREFETCH(ahead + (i * LANE_VECS + l) * VEC);
             s[l] += d;
             q[l] = fma(d, d, q[l]);
         }
@@ -57,10 +60,10 @@ FUNC node_f IN(reduce)(const SPACE float *leaf, uint n, float rn, float down, fl
     return leaf_node_f(m, sum, *q_out, rn, down);
 }
 
-FUNC node_f IN(leaf)(const SPACE float *leaf, uint n, float rn)
+FUNC node_f IN(leaf)(const SPACE float *leaf, const global float *ahead, uint n, float rn)
 {
     float m, q;
-    node_f node = IN(reduce)(leaf, n, rn, 1.0f, &m, &q);
+    node_f node = IN(reduce)(leaf, ahead, n, rn, 1.0f, &m, &q);
     if (LEAF_PLAIN(m, q))
         return node;
     float most = 0.0f;
@@ -72,5 +75,5 @@ FUNC node_f IN(leaf)(const SPACE float *leaf, uint n, float rn)
     float down = most > CLNORM_BIG ? CLNORM_DOWN : 1.0f;
     if (same)
         return leaf_constant(leaf[0], down);
-    return most > CLNORM_BIG ? IN(reduce)(leaf, n, rn, down, &m, &q) : node;
+    return most > CLNORM_BIG ? IN(reduce)(leaf, ahead, n, rn, down, &m, &q) : node;
 }

@@ -20,7 +20,7 @@
 #undef ALL
 #define T vec
 #define FN(name) name##_v
-#define LOAD(p) vec_load(0, p)
+#define LOAD(p) VEC_LOAD(global, p)
 #define ALL(x) all(x)
 #include "leaf_columns.cl"
 

@@ -54,16 +54,16 @@ FUNC item_f partial_load(const global float *partial, const struct clnorm_shape 
 FUNC void partial_store_vec(global float *partial, const struct clnorm_shape *shape, ulong b, ulong c, item_v item)
 {
 #if BACKWARD
-    vec_store(item.g.hi, 0, partial + PARTIAL(*shape, 0, b, c));
-    vec_store(item.g.lo, 0, partial + PARTIAL(*shape, 1, b, c));
-    vec_store(item.gd.hi, 0, partial + PARTIAL(*shape, 2, b, c));
-    vec_store(item.gd.lo, 0, partial + PARTIAL(*shape, 3, b, c));
+    VEC_STORE(global, item.g.hi, partial + PARTIAL(*shape, 0, b, c));
+    VEC_STORE(global, item.g.lo, partial + PARTIAL(*shape, 1, b, c));
+    VEC_STORE(global, item.gd.hi, partial + PARTIAL(*shape, 2, b, c));
+    VEC_STORE(global, item.gd.lo, partial + PARTIAL(*shape, 3, b, c));
 #else
-    vec_store(item.mean.hi, 0, partial + PARTIAL(*shape, 0, b, c));
-    vec_store(item.mean.lo, 0, partial + PARTIAL(*shape, 1, b, c));
-    vec_store(item.m2.hi, 0, partial + PARTIAL(*shape, 2, b, c));
-    vec_store(item.m2.lo, 0, partial + PARTIAL(*shape, 3, b, c));
-    vec_store(item.down, 0, partial + PARTIAL(*shape, 4, b, c));
+    VEC_STORE(global, item.mean.hi, partial + PARTIAL(*shape, 0, b, c));
+    VEC_STORE(global, item.mean.lo, partial + PARTIAL(*shape, 1, b, c));
+    VEC_STORE(global, item.m2.hi, partial + PARTIAL(*shape, 2, b, c));
+    VEC_STORE(global, item.m2.lo, partial + PARTIAL(*shape, 3, b, c));
+    VEC_STORE(global, item.down, partial + PARTIAL(*shape, 4, b, c));
 #endif
 }
 #endif

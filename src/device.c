@@ -72,7 +72,7 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
         return status;
     cl_uint units = 1, width = 1;
     size_t group = 1;
-    cl_ulong local = 0;
+    cl_ulong local = 0, cache = 0;
     clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
     clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
     clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
@@ -81,7 +81,9 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
     device->compute_units = units ? units : 1;
     device->vector = width >= 16 ? 16 : width >= 8 ? 8 : 4;
     device->max_work_group = group;
+    clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, sizeof cache, &cache, NULL);
     device->local_bytes = local;
+    device->cache_bytes = cache;
 
     char version[128], vendor[128], platform_version[128];
     device_string(id, CL_DEVICE_VERSION, version, sizeof version);

@@ -163,6 +163,7 @@ static void launch_apply(const struct clnorm__device *device, struct clnorm__pla
     struct clnorm_cut *cut = &plan->cut;
     cut->chunk = cut->length;
     cut->rows_per_item = 1;
+    cut->stream = cut->rows * cut->length * 4 > device->cache_bytes / 4;
     if (l->variant->kind == CLNORM__CPU_LIKE) {
         if (cut->length > 4 * ITEM_ELEMENTS)
             cut->chunk = 2 * ITEM_ELEMENTS;
@@ -189,6 +190,60 @@ static void launch_apply(const struct clnorm__device *device, struct clnorm__pla
     uint64_t groups = (uint64_t)device->compute_units * 64; /* enough to hide latency; the kernel strides over the rest */
     l->global[0] = least(columns, 65535) * wide;
     l->global[1] = least(rows, ceil_div(groups, columns)) * l->local[1];
+}
+
+/* ---- one launch ---- */
+
+/*
+ * Fused variants look at a channel twice and count on a cache for the second look: what all the work-items that run at one time
+ * work on must fit, with room for others.
+ */
+static int fits_cache(const struct clnorm__device *device, uint64_t bytes)
+{
+    return bytes <= device->cache_bytes / device->compute_units / 4 * 3;
+}
+
+/* Channels a work-item of fused_cf_item takes: enough to make a run of short rows worth storing, few enough to stay in cache. */
+static uint64_t fused_channels(const clnorm_desc *desc, const struct clnorm__device *device)
+{
+    uint64_t most = least(CLNORM_RUN / desc->s, CLNORM_RUN_CHANNELS), channels = 1;
+    if (desc->s >= CLNORM_SHORT)
+        return 1;
+    while (channels * 2 <= most && channels * 2 * desc->n * desc->s * 4 <= 1 << 19 &&
+           ceil_div(desc->c, channels * 2) >= 2 * (uint64_t)device->compute_units)
+        channels *= 2;
+    return channels;
+}
+
+/* Work-items for each compute unit that fused variants aim at: few, so that each can fetch its next channels in good time. */
+#define FUSED_ITEMS 4u
+
+static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm__device *device,
+                      const struct clnorm__filter *filter, struct clnorm__plan *plan)
+{
+    int backward = tensors == 2;
+    enum clnorm__step step = backward ? CLNORM__DIFF_FUSED : CLNORM__FUSED;
+    int last = clnorm__is_last(desc), named = filter->steps[step];
+    /* A variant of another step that is asked for by name would not run in a fused one. */
+    if (!named && (filter->steps[CLNORM__APPLY] || filter->steps[backward ? CLNORM__DIFF_STATS : CLNORM__STATS] ||
+                   filter->steps[backward ? CLNORM__DIFF_FINISH : CLNORM__FINISH]))
+        return 0;
+    if (!named && !fits_cache(device, desc->n * desc->s * 4 * (uint64_t)tensors))
+        return 0;
+    const struct clnorm__variant *v = clnorm__variant_choose(step, device, filter, last, plan->shape.leaves);
+    if (!v || (!named && v->kind == (device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE)))
+        return 0;
+    plan->fused.variant = v;
+    plan->fused.form = CLNORM__FORM(last, 0);
+    plan->cut.chunk = fused_channels(desc, device);
+    uint64_t items = ceil_div(desc->c, plan->cut.chunk);
+    plan->cut.rows_per_item = plan->cut.chunk * ceil_div(items, least(items, FUSED_ITEMS * device->compute_units));
+    plan->cut.stream = desc->n * desc->c * desc->s * 4 > device->cache_bytes / 4;
+    plan->fused.dims = 1;
+    plan->fused.local[0] = 1;
+    plan->fused.global[0] = ceil_div(desc->c, plan->cut.rows_per_item);
+    fill_tree(&plan->shape, 0, &plan->low);
+    return 1;
 }
 
 static int refuse(char *why, size_t size, const char *step)
@@ -239,6 +294,12 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
 
     plan->partial_at = CLNORM_COEFFICIENTS * desc->c;
     plan->workspace = plan->partial_at;
+    if (ask->operation == CLNORM_FORWARD_TRAINING) {
+        if (plan_fused(desc, 1, device, filter, plan))
+            return CLNORM_SUCCESS;
+        if (filter->steps[CLNORM__FUSED])
+            return refuse(why, why_size, "fused");
+    }
     if (ask->sums) {
         status = plan_stats(desc, backward, device, filter, plan, why, why_size);
         if (status != CLNORM_SUCCESS)

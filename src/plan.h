@@ -24,7 +24,8 @@ struct clnorm__plan {
     struct clnorm_tree low, high;       /* weights of the levels within a block, and above it */
     struct clnorm_cut cut;
     float rm_hi, rm_lo, unbias;
-    struct clnorm__launch stats, finish, apply; /* finish: or the coefficients, where stats is not there */
+    /* fused alone; or stats, finish and apply; or finish, then the coefficients, and apply. Backward perhaps without apply. */
+    struct clnorm__launch fused, stats, finish, apply;
     uint64_t coef_at, partial_at;       /* in the workspace, in elements */
     uint64_t workspace;                 /* elements */
 };

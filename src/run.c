@@ -61,8 +61,8 @@ static void set_stats(struct setter *s, const struct clnorm__plan *plan, const s
     set(s, sizeof flags, &flags);
 }
 
-static void set_finish(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
-                       const struct clnorm_finish *finish)
+/* Where vectors of c elements start. */
+static struct clnorm_offsets offsets(const struct clnorm__plan *plan, const struct clnorm__buffers *b)
 {
     struct clnorm_offsets at = {
         .scale = b->scale.offset,
@@ -78,6 +78,34 @@ static void set_finish(struct setter *s, const struct clnorm__plan *plan, const 
         .partial = b->workspace.offset + plan->partial_at,
         .coef = b->workspace.offset + plan->coef_at,
     };
+    return at;
+}
+
+/* What finish_channel of kernels/channel.cl takes. */
+static void set_channel_buffers(struct setter *s, int backward, const struct clnorm__buffers *b)
+{
+    set_mem(s, b->scale);
+    if (backward) {
+        set_mem(s, b->mean);
+        set_mem(s, b->mean_low);
+        set_mem(s, b->spread);
+        set_mem(s, b->diff_scale);
+        set_mem(s, b->diff_shift);
+        return;
+    }
+    set_mem(s, b->shift);
+    set_mem(s, b->running_mean);
+    set_mem(s, b->running_variance);
+    set_mem(s, b->mean);
+    set_mem(s, b->mean_low);
+    set_mem(s, b->spread);
+    set_mem(s, b->variance);
+}
+
+static void set_finish(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
+                       const struct clnorm_finish *finish)
+{
+    struct clnorm_offsets at = offsets(plan, b);
     if (plan->finish.variant->step == CLNORM__COEFFICIENTS) {
         cl_ulong channels = plan->shape.c;
         at.variance = b->spread.offset;
@@ -98,22 +126,25 @@ static void set_finish(struct setter *s, const struct clnorm__plan *plan, const 
         set(s, sizeof plan->high, &plan->high);
     set(s, sizeof *finish, finish);
     set(s, sizeof at, &at);
-    set_mem(s, b->scale);
-    if (plan->finish.variant->step == CLNORM__DIFF_FINISH) {
-        set_mem(s, b->mean);
-        set_mem(s, b->mean_low);
-        set_mem(s, b->spread);
-        set_mem(s, b->diff_scale);
-        set_mem(s, b->diff_shift);
-        return;
-    }
-    set_mem(s, b->shift);
-    set_mem(s, b->running_mean);
-    set_mem(s, b->running_variance);
-    set_mem(s, b->mean);
-    set_mem(s, b->mean_low);
-    set_mem(s, b->spread);
-    set_mem(s, b->variance);
+    set_channel_buffers(s, plan->finish.variant->step == CLNORM__DIFF_FINISH, b);
+}
+
+static void set_fused(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
+                      const struct clnorm_finish *finish)
+{
+    struct clnorm_offsets at = offsets(plan, b);
+    int backward = plan->fused.variant->step == CLNORM__DIFF_FUSED;
+    set_buffer(s, b->src);
+    if (backward)
+        set_buffer(s, b->diff_dst);
+    set_buffer(s, b->dst);
+    set(s, sizeof plan->shape, &plan->shape);
+    if (!backward)
+        set(s, sizeof plan->low, &plan->low);
+    set(s, sizeof plan->cut, &plan->cut);
+    set(s, sizeof *finish, finish);
+    set(s, sizeof at, &at);
+    set_channel_buffers(s, backward, b);
 }
 
 static void set_apply(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b)
@@ -135,8 +166,8 @@ struct steps {
 static int prepare(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__buffers *buffers,
                    const struct clnorm_finish *finish, struct steps *steps)
 {
-    const struct clnorm__launch *all[3] = {&plan->stats, &plan->finish, &plan->apply};
-    for (unsigned i = 0; i < 3; i++) {
+    const struct clnorm__launch *all[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply};
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
         if (!all[i]->variant)
             continue;
         cl_program program;
@@ -149,9 +180,11 @@ static int prepare(clnorm_context *context, const struct clnorm__plan *plan, con
             return s.error;
         steps->launch[steps->count] = all[i];
         steps->kernel[steps->count++] = s.kernel;
-        if (i == 0)
+        if (all[i] == &plan->fused)
+            set_fused(&s, plan, buffers, finish);
+        else if (all[i] == &plan->stats)
             set_stats(&s, plan, buffers, finish);
-        else if (i == 1)
+        else if (all[i] == &plan->finish)
             set_finish(&s, plan, buffers, finish);
         else
             set_apply(&s, plan, buffers);

@@ -14,6 +14,8 @@
 /* Per step: best rows first, the last one fits anything. */
 const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
     /* name, source and entry; step, device kind, layouts; work-group, width; least and most leaves of a block (log2) */
+    ROW("fused_cf_item", "fused_cf_item", "fused_cf_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 0, 0),
+
     ROW("stats_cf_item", "stats_cf_item", "stats_cf_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 1, 16),
     ROW("stats_cl_item", "stats_cl_item", "stats_cl_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 4, 16),
     ROW("stats_cf_group256", "stats_cf_group", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 256, 32,

@@ -14,6 +14,8 @@ enum clnorm__step {
     CLNORM__APPLY,          /* the elementwise step, forward or backward */
     CLNORM__DIFF_STATS,     /* stage one of the backward sums */
     CLNORM__DIFF_FINISH,
+    CLNORM__FUSED,          /* forward training in one launch */
+    CLNORM__DIFF_FUSED,     /* backward training in one launch */
     CLNORM__STEPS
 };
 
@@ -35,7 +37,7 @@ struct clnorm__variant {
     unsigned least_log2, most_log2; /* leaves a block of stage one may have: 2^least .. 2^most */
 };
 
-#define CLNORM__VARIANTS 20
+#define CLNORM__VARIANTS 21
 extern const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS];
 
 /* Variants a caller asks for by name; a step of which none is named is free. */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* coefs.cl for floats and, where VEC is set, for vectors; and one channel's coefficients in every element of a vector. */
+#define T float
+#define FN(name) name##_f
+#define LOAD(p) (*(p))
+#include "coefs.cl"
+#undef T
+#undef FN
+#undef LOAD
+#ifdef VEC
+#define T vec
+#define FN(name) name##_v
+#define LOAD(p) VEC_LOAD(global, p)
+#include "coefs.cl"
+#undef T
+#undef FN
+#undef LOAD
+
+FUNC coefs_v coefs_splat(coefs_f a)
+{
+    coefs_v k;
+    k.factor = (vec)(a.factor);
+#if APPLY != APPLY_FROZEN
+    k.hi = (vec)(a.hi);
+    k.lo = (vec)(a.lo);
+#endif
+#if APPLY == APPLY_FORWARD
+    k.shift = (vec)(a.shift);
+#elif APPLY == APPLY_BATCH
+    k.down = (vec)(a.down);
+    k.slope = (vec)(a.slope);
+    k.grad_hi = (vec)(a.grad_hi);
+    k.grad_lo = (vec)(a.grad_lo);
+#endif
+    return k;
+}
+#endif
+
+#if APPLY != APPLY_FROZEN
+FUNC void coefs_store(global float *coef, ulong channels, ulong c, coefs_f k)
+{
+    coef[COEF(COEF_FACTOR, channels, c)] = k.factor;
+    coef[COEF(COEF_MEAN_HI, channels, c)] = k.hi;
+    coef[COEF(COEF_MEAN_LO, channels, c)] = k.lo;
+#if APPLY == APPLY_FORWARD
+    coef[COEF(COEF_SHIFT, channels, c)] = k.shift;
+#else
+    coef[COEF(COEF_DOWN, channels, c)] = k.down;
+    coef[COEF(COEF_SLOPE, channels, c)] = k.slope;
+    coef[COEF(COEF_GRAD_HI, channels, c)] = k.grad_hi;
+    coef[COEF(COEF_GRAD_LO, channels, c)] = k.grad_lo;
+#endif
+}
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The last step for one element or one vector of them, and the coefficients it takes: a template like pair.cl, with LOAD(p)
+ * reading a T. APPLY says what the step is.
+ */
+#ifndef CLNORM_COEFS_CL
+#define CLNORM_COEFS_CL
+#define APPLY_FORWARD 0 /* dst from src */
+#define APPLY_BATCH 1   /* diff_src from src and diff_dst, batch statistics */
+#define APPLY_FROZEN 2  /* diff_src from diff_dst, frozen statistics */
+
+/* Coefficient number `which` of channel c in the workspace. */
+#define COEF(which, channels, c) ((ulong)(which) * (channels) + (c))
+#endif
+
+typedef struct {
+#if APPLY == APPLY_FORWARD
+    T hi, lo, factor, shift;
+#elif APPLY == APPLY_BATCH
+    T hi, lo, factor, down, slope, grad_hi, grad_lo;
+#else
+    T factor;
+#endif
+} FN(coefs);
+
+FUNC FN(coefs) FN(coefs_load)(const global float *coef, ulong channels, ulong c)
+{
+    FN(coefs) k;
+    k.factor = LOAD(coef + COEF(COEF_FACTOR, channels, c));
+#if APPLY != APPLY_FROZEN
+    k.hi = LOAD(coef + COEF(COEF_MEAN_HI, channels, c));
+    k.lo = LOAD(coef + COEF(COEF_MEAN_LO, channels, c));
+#endif
+#if APPLY == APPLY_FORWARD
+    k.shift = LOAD(coef + COEF(COEF_SHIFT, channels, c));
+#elif APPLY == APPLY_BATCH
+    k.down = LOAD(coef + COEF(COEF_DOWN, channels, c));
+    k.slope = LOAD(coef + COEF(COEF_SLOPE, channels, c));
+    k.grad_hi = LOAD(coef + COEF(COEF_GRAD_HI, channels, c));
+    k.grad_lo = LOAD(coef + COEF(COEF_GRAD_LO, channels, c));
+#endif
+    return k;
+}
+
+/* x of src and dy of diff_dst; the one that the step does not take is ignored. */
+FUNC T FN(apply)(T x, T dy, FN(coefs) k)
+{
+#if APPLY == APPLY_FORWARD
+    return fma((x - k.hi) - k.lo, k.factor, k.shift);
+#elif APPLY == APPLY_BATCH
+    T d = FN(mul)((x - k.hi) - k.lo, k.down);
+    return FN(mul)(fma(d, k.slope, (dy - k.grad_hi) - k.grad_lo), k.factor);
+#else
+    return FN(mul)(dy, k.factor);
+#endif
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stores that leave the caches alone, where the compiler has them: for results that would only push out what is still needed.
+ * They want addresses at a multiple of a vector's size, and elsewhere are ordinary stores.
+ */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_nontemporal_store)
+#define STREAM_STORE(value, address) __builtin_nontemporal_store(value, (global vec *)(address))
+#endif
+#if __has_builtin(__builtin_prefetch)
+#define PREFETCH(address) __builtin_prefetch((const void *)(size_t)(address))
+#endif
+#endif
+#ifndef STREAM_STORE
+#define STREAM_STORE(value, address) VEC_STORE(global, value, address)
+#endif
+#ifndef PREFETCH
+#define PREFETCH(address)
+#endif
+
+#define VEC_BYTES (4u * VEC)
+
+/* Elements from p to the next multiple of a vector's size, at most n. */
+FUNC uint until_aligned(const global float *p, ulong n)
+{
+    uint head = (VEC_BYTES - (uint)((size_t)p % VEC_BYTES)) % VEC_BYTES / 4u;
+    return (uint)min((ulong)head, n);
+}
