@@ -16,6 +16,24 @@
 #undef FN
 #undef LOAD
 
+/* Element j of every coefficient. */
+FUNC void coefs_put(coefs_v *k, uint j, coefs_f a)
+{
+    ((float *)&k->factor)[j] = a.factor;
+#if APPLY != APPLY_FROZEN
+    ((float *)&k->hi)[j] = a.hi;
+    ((float *)&k->lo)[j] = a.lo;
+#endif
+#if APPLY == APPLY_FORWARD
+    ((float *)&k->shift)[j] = a.shift;
+#elif APPLY == APPLY_BATCH
+    ((float *)&k->down)[j] = a.down;
+    ((float *)&k->slope)[j] = a.slope;
+    ((float *)&k->grad_hi)[j] = a.grad_hi;
+    ((float *)&k->grad_lo)[j] = a.grad_lo;
+#endif
+}
+
 FUNC coefs_v coefs_splat(coefs_f a)
 {
     coefs_v k;

@@ -15,6 +15,9 @@
     mean_low += mean_low_offset;                                                                                       \
     spread += spread_offset
 #define DIFF_CENTRE(c) diff_centre(mean, mean_low, spread, epsilon, flags, c)
+/* With the arguments of a kernel that goes on to the finish. */
+#define FUSED_CENTRE(c)                                                                                                \
+    diff_centre(mean + at.mean, mean_low + at.mean_low, spread + at.spread, finish.epsilon, finish.flags, c)
 
 struct centre {
     float hi, lo, down;

@@ -5,16 +5,9 @@
 #include "trees.cl"
 #include "leaf.cl"
 #include "lanes.cl"
+#include "store.cl"
 #include "diff_leaf.cl"
-
-#define SPACE global
-#define IN(name) name##_global
-#include "diff_lanes.cl"
-#undef SPACE
-#undef IN
-#define SPACE private
-#define IN(name) name##_private
-#include "diff_lanes.cl"
+#include "diff_leaf_item.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cf_item(DIFF_BUFFERS)
 {
@@ -23,21 +16,9 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cf_item(DI
     uint block = (uint)(get_global_id(0) / shape.c);
     struct centre k = DIFF_CENTRE(c);
     item_f stack[CLNORM_TREE_LEVELS + 1u];
-    float x_rows[CLNORM_LEAF], g_rows[CLNORM_LEAF];
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
-    for (uint b = 0u; b < count; b++) {
-        ulong leaf = leaf_start(&shape, start + b, c);
-        uint n = leaf_size(&shape, start + b);
-        item_f item;
-        if (shape.s > CLNORM_LEAF) {
-            item = diff_leaf_global(src + leaf, diff_dst + leaf, n, k);
-        } else {
-            gather_rows(x_rows, src + leaf, &shape, n);
-            gather_rows(g_rows, diff_dst + leaf, &shape, n);
-            item = diff_leaf_private(x_rows, g_rows, n, k);
-        }
-        tree_push_f(stack, NO_TREE, start, b, item);
-    }
+    for (uint b = 0u; b < count; b++)
+        tree_push_f(stack, NO_TREE, start, b, diff_leaf(src, diff_dst, &shape, start + b, c, k));
     partial_store(partial, &shape, block, c, tree_close_f(stack, NO_TREE, start, count));
 }

@@ -5,48 +5,34 @@
 #include "begin.cl"
 #include "trees.cl"
 #include "leaf.cl"
+#include "store.cl"
 #include "diff_leaf.cl"
+#include "diff_columns_types.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cl_item(DIFF_BUFFERS)
 {
     DIFF_OFFSETS;
-    ulong groups = (shape.c + VEC - 1u) / VEC;
-    ulong c = get_global_id(0) % groups * VEC;
+    ulong groups = (shape.c + 4u * VEC - 1u) / (4u * VEC);
+    ulong c = get_global_id(0) % groups * (4u * VEC), end = min(c + 4u * VEC, shape.c);
     uint block = (uint)(get_global_id(0) / groups);
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
-    if (c + VEC <= shape.c) {
-        vec hi, lo, down;
-        for (uint j = 0u; j < VEC; j++) {
-            struct centre k = DIFF_CENTRE(c + j);
-            ((float *)&hi)[j] = k.hi;
-            ((float *)&lo)[j] = k.lo;
-            ((float *)&down)[j] = k.down;
+    item_v roots[4];
+    struct centre_v centre[4];
+    while (c < end) {
+        uint vecs = c + 4u * VEC <= end ? 4u : c + VEC <= end ? 1u : 0u;
+        for (uint j = 0u; j < vecs * VEC; j++)
+            centre_put(&centre[j / VEC], j % VEC, DIFF_CENTRE(c + j));
+        if (vecs == 4u)
+            diff_block_4(src, diff_dst, &shape, start, count, c, centre, roots);
+        else if (vecs == 1u)
+            diff_block_1(src, diff_dst, &shape, start, count, c, centre, roots);
+        for (uint v = 0u; v < vecs; v++, c += VEC)
+            partial_store_vec(partial, &shape, block, c, roots[v]);
+        if (vecs == 0u) {
+            item_f root = diff_block_f(src, diff_dst, &shape, start, count, c, DIFF_CENTRE(c));
+            partial_store(partial, &shape, block, c, root);
+            c++;
         }
-        item_v stack[CLNORM_TREE_LEVELS + 1u];
-        for (uint b = 0u; b < count; b++) {
-            uint n = leaf_size(&shape, start + b);
-            ulong at = leaf_start(&shape, start + b, c);
-            item_v item;
-            item.g.hi = item.g.lo = item.gd.hi = item.gd.lo = (vec)(0.0f);
-            for (uint i = 0u; i < n; i++, at += shape.c) {
-                vec dy = VEC_LOAD(global, diff_dst + at);
-                item.g.hi += dy;
-                item.gd.hi = fma(dy, mul_v((VEC_LOAD(global, src + at) - hi) - lo, down), item.gd.hi);
-            }
-            tree_push_v(stack, NO_TREE, start, b, item);
-        }
-        partial_store_vec(partial, &shape, block, c, tree_close_v(stack, NO_TREE, start, count));
-        return;
-    }
-    for (; c < shape.c; c++) {
-        struct centre k = DIFF_CENTRE(c);
-        item_f stack[CLNORM_TREE_LEVELS + 1u];
-        for (uint b = 0u; b < count; b++) {
-            item_f item = diff_column(src + leaf_start(&shape, start + b, c), diff_dst + leaf_start(&shape, start + b, c),
-                                      shape.c, leaf_size(&shape, start + b), k);
-            tree_push_f(stack, NO_TREE, start, b, item);
-        }
-        partial_store(partial, &shape, block, c, tree_close_f(stack, NO_TREE, start, count));
     }
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a channel's tree to what the last step needs. Scalar; for kernels and for the C model alike, after pair.cl. */
+#ifndef CLNORM_FINISH_CL
+#define CLNORM_FINISH_CL
 
 #ifdef CLNORM_KERNEL
 #define clnorm_bits_of(x) as_uint(x)
@@ -123,3 +125,5 @@ FUNC struct clnorm_diff clnorm_finish_diff(sums_f sums, float invstd, float rm_h
     r.slope = -mul_f(mul_f(pair_multiply_f(sums.gd, rm).hi, up), up);
     return r;
 }
+
+#endif

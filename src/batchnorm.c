@@ -152,13 +152,18 @@ int clnorm_get_workspace_bytes(clnorm_context *context, enum clnorm_operation op
         *bytes = 0;
         return CLNORM_SUCCESS;
     }
-    struct clnorm__ask ask = {operation, operation != CLNORM_FORWARD_INFERENCE, 1};
-    struct clnorm__plan plan;
-    if (status == CLNORM_SUCCESS)
+    /* Gradients may be asked for with or without diff_src, and are computed in other ways then. */
+    uint64_t most = 0;
+    for (int apply = operation == CLNORM_BACKWARD_TRAINING ? 0 : 1; apply < 2 && status == CLNORM_SUCCESS; apply++) {
+        struct clnorm__ask ask = {operation, operation != CLNORM_FORWARD_INFERENCE, apply};
+        struct clnorm__plan plan;
         status = clnorm__plan_make(desc, &ask, &context->device, &context->filter, &plan, call.why, sizeof call.why);
+        if (status == CLNORM_SUCCESS && plan.workspace > most)
+            most = plan.workspace;
+    }
     if (status != CLNORM_SUCCESS)
         return refused(&call, status);
-    *bytes = (size_t)plan.workspace * sizeof(cl_float);
+    *bytes = (size_t)most * sizeof(cl_float);
     return CLNORM_SUCCESS;
 }
 

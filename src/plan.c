@@ -120,7 +120,7 @@ static unsigned choose_block(const struct clnorm__variant *v, const struct clnor
 {
     uint64_t items = shape->c;
     if (v->kind == CLNORM__CPU_LIKE && last)
-        items = ceil_div(shape->c, device->vector);
+        items = ceil_div(shape->c, 4 * device->vector);
     if (v->kind == CLNORM__GPU_LIKE && last)
         items = ceil_div(shape->c, v->width);
     uint64_t wanted = ceil_div((uint64_t)device->compute_units * (device->cpu_like ? 16 : 32), items);
@@ -138,7 +138,7 @@ static void launch_stats(const struct clnorm__device *device, int last, struct c
     struct clnorm__launch *l = &plan->stats;
     uint64_t items = plan->shape.c;
     if (v->kind == CLNORM__CPU_LIKE && last)
-        items = ceil_div(plan->shape.c, device->vector);
+        items = ceil_div(plan->shape.c, 4 * device->vector);
     if (v->kind == CLNORM__GPU_LIKE && last)
         items = ceil_div(plan->shape.c, v->width);
     l->dims = 1;
@@ -203,16 +203,41 @@ static int fits_cache(const struct clnorm__device *device, uint64_t bytes)
     return bytes <= device->cache_bytes / device->compute_units / 4 * 3;
 }
 
+/* Tensors of fewer bytes are small: what counts is the number of launches. */
+#define SMALL_BYTES (1u << 20)
+
 /* Channels a work-item of fused_cf_item takes: enough to make a run of short rows worth storing, few enough to stay in cache. */
 static uint64_t fused_channels(const clnorm_desc *desc, const struct clnorm__device *device)
 {
     uint64_t most = least(CLNORM_RUN / desc->s, CLNORM_RUN_CHANNELS), channels = 1;
     if (desc->s >= CLNORM_SHORT)
         return 1;
-    while (channels * 2 <= most && channels * 2 * desc->n * desc->s * 4 <= 1 << 19 &&
+    while (channels * 2 <= most && channels * 2 * desc->n * desc->s * 4 <= 1 << 18 &&
            ceil_div(desc->c, channels * 2) >= 2 * (uint64_t)device->compute_units)
         channels *= 2;
     return channels;
+}
+
+/*
+ * Channels that fused_cl_item takes at a time: four vectors, so that memory is read in runs of some length, or one where that
+ * leaves compute units idle and the tensor is small enough for runs not to matter.
+ */
+static uint64_t fused_columns(const clnorm_desc *desc, const struct clnorm__device *device)
+{
+    uint64_t wide = 4 * device->vector;
+    return desc->c >= wide * device->compute_units ? wide : device->vector;
+}
+
+/* Whether a fused variant is the better way. tensors: how many are read. */
+static int fused_pays(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
+{
+    uint64_t channel = desc->n * desc->s * 4 * tensors;
+    if (!clnorm__is_last(desc))
+        return fits_cache(device, channel);
+    uint64_t columns = fused_columns(desc, device);
+    if (columns == device->vector && channel * desc->c > SMALL_BYTES)
+        return 0;
+    return fits_cache(device, channel * columns);
 }
 
 /* Work-items for each compute unit that fused variants aim at: few, so that each can fetch its next channels in good time. */
@@ -228,14 +253,14 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
     if (!named && (filter->steps[CLNORM__APPLY] || filter->steps[backward ? CLNORM__DIFF_STATS : CLNORM__STATS] ||
                    filter->steps[backward ? CLNORM__DIFF_FINISH : CLNORM__FINISH]))
         return 0;
-    if (!named && !fits_cache(device, desc->n * desc->s * 4 * (uint64_t)tensors))
+    if (!named && !fused_pays(desc, (uint64_t)tensors, device))
         return 0;
     const struct clnorm__variant *v = clnorm__variant_choose(step, device, filter, last, plan->shape.leaves);
     if (!v || (!named && v->kind == (device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE)))
         return 0;
     plan->fused.variant = v;
     plan->fused.form = CLNORM__FORM(last, 0);
-    plan->cut.chunk = fused_channels(desc, device);
+    plan->cut.chunk = last ? fused_columns(desc, device) : fused_channels(desc, device);
     uint64_t items = ceil_div(desc->c, plan->cut.chunk);
     plan->cut.rows_per_item = plan->cut.chunk * ceil_div(items, least(items, FUSED_ITEMS * device->compute_units));
     plan->cut.stream = desc->n * desc->c * desc->s * 4 > device->cache_bytes / 4;
@@ -294,10 +319,10 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
 
     plan->partial_at = CLNORM_COEFFICIENTS * desc->c;
     plan->workspace = plan->partial_at;
-    if (ask->operation == CLNORM_FORWARD_TRAINING) {
-        if (plan_fused(desc, 1, device, filter, plan))
+    if (ask->apply && (ask->operation == CLNORM_FORWARD_TRAINING || ask->operation == CLNORM_BACKWARD_TRAINING)) {
+        if (plan_fused(desc, backward ? 2 : 1, device, filter, plan))
             return CLNORM_SUCCESS;
-        if (filter->steps[CLNORM__FUSED])
+        if (filter->steps[backward ? CLNORM__DIFF_FUSED : CLNORM__FUSED])
             return refuse(why, why_size, "fused");
     }
     if (ask->sums) {

@@ -15,6 +15,7 @@
 const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
     /* name, source and entry; step, device kind, layouts; work-group, width; least and most leaves of a block (log2) */
     ROW("fused_cf_item", "fused_cf_item", "fused_cf_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 0, 0),
+    ROW("fused_cl_item", "fused_cl_item", "fused_cl_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 0, 0),
 
     ROW("stats_cf_item", "stats_cf_item", "stats_cf_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 1, 16),
     ROW("stats_cl_item", "stats_cl_item", "stats_cl_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 4, 16),
@@ -36,6 +37,11 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
     ROW("apply_item", "apply_item", "apply_item", CLNORM__APPLY, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16),
     ROW("apply_group", "apply_group", "apply_group", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 0, 0, 16),
     ROW("apply_naive", "apply_naive", "apply_naive", CLNORM__APPLY, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16),
+
+    ROW("diff_fused_cf_item", "diff_fused_cf_item", "diff_fused_cf_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE,
+        CLNORM__FIRST, 1, 0, 0, 0),
+    ROW("diff_fused_cl_item", "diff_fused_cl_item", "diff_fused_cl_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE,
+        CLNORM__LAST, 1, 0, 0, 0),
 
     ROW("diff_stats_cf_item", "diff_stats_cf_item", "diff_stats_cf_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE,
         CLNORM__FIRST, 1, 0, 1, 16),
