@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* diff_columns_item.cl for one and four vectors. After trees.cl, diff_leaf.cl and store.cl. */
-#define FETCH_ROWS 32u /* rows that are fetched ahead */
-
 struct centre_v {
     vec hi, lo, down;
 };

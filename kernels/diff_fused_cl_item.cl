@@ -42,22 +42,22 @@ diff_fused_cl_item(const global float *src, ulong src_offset, const global float
                    global float *diff_src, ulong diff_src_offset, struct clnorm_shape shape, struct clnorm_cut cut,
                    struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
 {
-    item_v roots[4];
-    coefs_v coefs[4];
-    struct centre_v centre[4];
+    item_v roots[WIDE_VECS];
+    coefs_v coefs[WIDE_VECS];
+    struct centre_v centre[WIDE_VECS];
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
     diff_dst += diff_dst_offset;
     diff_src += diff_src_offset;
     int stream = cut.stream && shape.c % VEC == 0u && until_aligned(diff_src, VEC) == 0u;
     while (c < end) {
-        uint vecs = cut.chunk >= 4u * VEC && c + 4u * VEC <= end ? 4u : c + VEC <= end ? 1u : 0u;
+        uint wide = groups_of(end - c, (uint)cut.chunk / (4u * VEC)), vecs = wide ? wide * 4u : c + VEC <= end ? 1u : 0u;
         for (uint j = 0u; j < vecs * VEC; j++)
             centre_put(&centre[j / VEC], j % VEC, FUSED_CENTRE(c + j));
-        if (vecs == 4u)
-            diff_block_4(src, diff_dst, &shape, 0u, shape.leaves, c, centre, roots);
-        else if (vecs == 1u)
-            diff_block_1(src, diff_dst, &shape, 0u, shape.leaves, c, centre, roots);
+        if (wide)
+            diff_block_4(src, diff_dst, &shape, 0u, shape.leaves, c, wide, centre, roots);
+        else if (vecs)
+            diff_block_1(src, diff_dst, &shape, 0u, shape.leaves, c, 1u, centre, roots);
         for (uint j = 0u; j < vecs * VEC; j++)
             coefs_put(&coefs[j / VEC], j % VEC,
                       finish_channel(sums_of(&roots[j / VEC], j % VEC), c + j, &finish, &at, CHANNEL_ARGS));

@@ -12,21 +12,21 @@
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cl_item(DIFF_BUFFERS)
 {
     DIFF_OFFSETS;
-    ulong groups = (shape.c + 4u * VEC - 1u) / (4u * VEC);
-    ulong c = get_global_id(0) % groups * (4u * VEC), end = min(c + 4u * VEC, shape.c);
-    uint block = (uint)(get_global_id(0) / groups);
+    ulong spans = (shape.c + WIDE_VECS * VEC - 1u) / (WIDE_VECS * VEC);
+    ulong c = get_global_id(0) % spans * (WIDE_VECS * VEC), end = min(c + WIDE_VECS * VEC, shape.c);
+    uint block = (uint)(get_global_id(0) / spans);
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
-    item_v roots[4];
-    struct centre_v centre[4];
+    item_v roots[WIDE_VECS];
+    struct centre_v centre[WIDE_VECS];
     while (c < end) {
-        uint vecs = c + 4u * VEC <= end ? 4u : c + VEC <= end ? 1u : 0u;
+        uint wide = groups_of(end - c, WIDE), vecs = wide ? wide * 4u : c + VEC <= end ? 1u : 0u;
         for (uint j = 0u; j < vecs * VEC; j++)
             centre_put(&centre[j / VEC], j % VEC, DIFF_CENTRE(c + j));
-        if (vecs == 4u)
-            diff_block_4(src, diff_dst, &shape, start, count, c, centre, roots);
-        else if (vecs == 1u)
-            diff_block_1(src, diff_dst, &shape, start, count, c, centre, roots);
+        if (wide)
+            diff_block_4(src, diff_dst, &shape, start, count, c, wide, centre, roots);
+        else if (vecs)
+            diff_block_1(src, diff_dst, &shape, start, count, c, 1u, centre, roots);
         for (uint v = 0u; v < vecs; v++, c += VEC)
             partial_store_vec(partial, &shape, block, c, roots[v]);
         if (vecs == 0u) {

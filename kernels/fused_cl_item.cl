@@ -24,14 +24,12 @@ node_f node_of(const item_v *node, uint j)
     return r;
 }
 
-/* The last step on the columns of vecs vectors; meanwhile those of `more` vectors behind them are fetched. */
-void apply_columns(const global float *src, global float *dst, const struct clnorm_shape *shape, uint vecs, uint more,
+/* The last step on the columns of vecs vectors. */
+void apply_columns(const global float *src, global float *dst, const struct clnorm_shape *shape, uint vecs,
                    const coefs_v *coefs, int stream)
 {
     ulong rows = shape->n * shape->s;
     for (ulong row = 0u; row < rows; row++, src += shape->c, dst += shape->c) {
-        for (uint v = 0u; v < more; v++)
-            PREFETCH(src + (vecs + v) * VEC);
         for (uint v = 0u; v < vecs; v++) {
             vec y = apply_v(VEC_LOAD(global, src + v * VEC), (vec)(0.0f), coefs[v]);
             if (stream)
@@ -48,22 +46,22 @@ fused_cl_item(const global float *src, ulong src_offset, global float *dst, ulon
               CHANNEL_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
-    item_v roots[4];
-    coefs_v coefs[4];
+    item_v roots[WIDE_VECS];
+    coefs_v coefs[WIDE_VECS];
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
     dst += dst_offset;
     int stream = cut.stream && shape.c % VEC == 0u && until_aligned(dst, VEC) == 0u;
     while (c < end) {
-        uint vecs = cut.chunk >= 4u * VEC && c + 4u * VEC <= end ? 4u : c + VEC <= end ? 1u : 0u;
-        if (vecs == 4u)
-            reduce_block_4(src, &shape, &tree, 0u, shape.leaves, c, roots);
-        else if (vecs == 1u)
-            reduce_block_1(src, &shape, &tree, 0u, shape.leaves, c, roots);
+        uint wide = groups_of(end - c, (uint)cut.chunk / (4u * VEC)), vecs = wide ? wide * 4u : c + VEC <= end ? 1u : 0u;
+        if (wide)
+            reduce_block_4(src, &shape, &tree, 0u, shape.leaves, c, wide, roots);
+        else if (vecs)
+            reduce_block_1(src, &shape, &tree, 0u, shape.leaves, c, 1u, roots);
         for (uint j = 0u; j < vecs * VEC; j++)
             coefs_put(&coefs[j / VEC], j % VEC,
                       finish_channel(node_of(&roots[j / VEC], j % VEC), c + j, &finish, &at, CHANNEL_ARGS));
-        apply_columns(src + c, dst + c, &shape, vecs, c + 2u * vecs * VEC <= end ? vecs : 0u, coefs, stream);
+        apply_columns(src + c, dst + c, &shape, vecs, coefs, stream);
         c += vecs * VEC;
         if (vecs == 0u) {
             item_f root = reduce_block_f(src, &shape, &tree, 0u, shape.leaves, c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statistics of blocks of channels-last leaves, for CPU-like devices: one work-item a block of up to four vectors of neighbouring
- * channels; the channels that fill no vector one by one.
+ * Statistics of blocks of channels-last leaves, for CPU-like devices: one work-item a block of up to WIDE_VECS vectors of
+ * neighbouring channels; the channels that fill no vector one by one.
  */
 #define BACKWARD 0
 #define CHANNELS_LAST 1
@@ -16,20 +16,20 @@ stats_cl_item(const global float *src, ulong src_offset, global float *partial, 
               struct clnorm_shape shape, struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
-    ulong groups = (shape.c + 4u * VEC - 1u) / (4u * VEC);
-    ulong c = get_global_id(0) % groups * (4u * VEC), end = min(c + 4u * VEC, shape.c);
-    uint block = (uint)(get_global_id(0) / groups);
+    ulong spans = (shape.c + WIDE_VECS * VEC - 1u) / (WIDE_VECS * VEC);
+    ulong c = get_global_id(0) % spans * (WIDE_VECS * VEC), end = min(c + WIDE_VECS * VEC, shape.c);
+    uint block = (uint)(get_global_id(0) / spans);
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
-    item_v roots[4];
+    item_v roots[WIDE_VECS];
     src += src_offset;
     partial += partial_offset;
     while (c < end) {
-        uint vecs = c + 4u * VEC <= end ? 4u : c + VEC <= end ? 1u : 0u;
-        if (vecs == 4u)
-            reduce_block_4(src, &shape, &tree, start, count, c, roots);
-        else if (vecs == 1u)
-            reduce_block_1(src, &shape, &tree, start, count, c, roots);
+        uint wide = groups_of(end - c, WIDE), vecs = wide ? wide * 4u : c + VEC <= end ? 1u : 0u;
+        if (wide)
+            reduce_block_4(src, &shape, &tree, start, count, c, wide, roots);
+        else if (vecs)
+            reduce_block_1(src, &shape, &tree, start, count, c, 1u, roots);
         for (uint v = 0u; v < vecs; v++, c += VEC)
             partial_store_vec(partial, &shape, block, c, roots[v]);
         if (vecs == 0u) {

@@ -120,7 +120,7 @@ static unsigned choose_block(const struct clnorm__variant *v, const struct clnor
 {
     uint64_t items = shape->c;
     if (v->kind == CLNORM__CPU_LIKE && last)
-        items = ceil_div(shape->c, 4 * device->vector);
+        items = ceil_div(shape->c, 16 * device->vector);
     if (v->kind == CLNORM__GPU_LIKE && last)
         items = ceil_div(shape->c, v->width);
     uint64_t wanted = ceil_div((uint64_t)device->compute_units * (device->cpu_like ? 16 : 32), items);
@@ -138,7 +138,7 @@ static void launch_stats(const struct clnorm__device *device, int last, struct c
     struct clnorm__launch *l = &plan->stats;
     uint64_t items = plan->shape.c;
     if (v->kind == CLNORM__CPU_LIKE && last)
-        items = ceil_div(plan->shape.c, 4 * device->vector);
+        items = ceil_div(plan->shape.c, 16 * device->vector);
     if (v->kind == CLNORM__GPU_LIKE && last)
         items = ceil_div(plan->shape.c, v->width);
     l->dims = 1;
@@ -219,25 +219,27 @@ static uint64_t fused_channels(const clnorm_desc *desc, const struct clnorm__dev
 }
 
 /*
- * Channels that fused_cl_item takes at a time: four vectors, so that memory is read in runs of some length, or one where that
- * leaves compute units idle and the tensor is small enough for runs not to matter.
+ * Channels that fused_cl_item takes side by side: up to 16 vectors, so that memory is read in runs of some length, as long as
+ * compute units are not left idle and all that is worked on at a time stays in cache; at least one. tensors: how many are read.
  */
-static uint64_t fused_columns(const clnorm_desc *desc, const struct clnorm__device *device)
+static uint64_t fused_columns(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
-    uint64_t wide = 4 * device->vector;
-    return desc->c >= wide * device->compute_units ? wide : device->vector;
+    uint64_t vectors = 16;
+    while (vectors > 1 &&
+           (desc->c < vectors * device->vector * device->compute_units ||
+            !fits_cache(device, desc->n * desc->s * 4 * tensors * vectors * device->vector)))
+        vectors /= vectors == 4 ? 4 : 2;
+    return vectors * device->vector;
 }
 
-/* Whether a fused variant is the better way. tensors: how many are read. */
+/* Whether a fused variant is the better way. */
 static int fused_pays(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
     uint64_t channel = desc->n * desc->s * 4 * tensors;
     if (!clnorm__is_last(desc))
         return fits_cache(device, channel);
-    uint64_t columns = fused_columns(desc, device);
-    if (columns == device->vector && channel * desc->c > SMALL_BYTES)
-        return 0;
-    return fits_cache(device, channel * columns);
+    uint64_t columns = fused_columns(desc, tensors, device);
+    return columns > device->vector || channel * desc->c <= SMALL_BYTES;
 }
 
 /* Work-items for each compute unit that fused variants aim at: few, so that each can fetch its next channels in good time. */
@@ -260,7 +262,7 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
         return 0;
     plan->fused.variant = v;
     plan->fused.form = CLNORM__FORM(last, 0);
-    plan->cut.chunk = last ? fused_columns(desc, device) : fused_channels(desc, device);
+    plan->cut.chunk = last ? fused_columns(desc, (uint64_t)tensors, device) : fused_channels(desc, device);
     uint64_t items = ceil_div(desc->c, plan->cut.chunk);
     plan->cut.rows_per_item = plan->cut.chunk * ceil_div(items, least(items, FUSED_ITEMS * device->compute_units));
     plan->cut.stream = desc->n * desc->c * desc->s * 4 > device->cache_bytes / 4;
