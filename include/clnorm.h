@@ -129,9 +129,9 @@ CLNORM_API const char *clnorm_version(void);
 /* ---- devices -------------------------------------------------------------------------------------------------- */
 
 enum clnorm_bits {
-    CLNORM_BITS_NONE = 0,           /* no round-to-nearest or no correct fma: it computes, and promises no bits */
-    CLNORM_BITS_SAME_NORMAL = 1,    /* flushes subnormal numbers: the same bits wherever no subnormal arises */
-    CLNORM_BITS_SAME = 2            /* the same bits on any data */
+    CLNORM_BITS_NONE = 0,        /* no round-to-nearest or no correct fma: it computes, and promises no bits */
+    CLNORM_BITS_SAME_NORMAL = 1, /* flushes subnormal numbers: the same bits wherever no subnormal arises */
+    CLNORM_BITS_SAME = 2         /* the same bits on any data */
 };
 
 typedef struct clnorm_device_info {
@@ -169,8 +169,8 @@ typedef void (*clnorm_log_callback)(void *user, enum clnorm_log_level level, con
 
 /* Zero every member that is not set: memset or = {0} gives the defaults. */
 typedef struct clnorm_context_options {
-    clnorm_log_callback log;        /* NULL: no messages */
-    void *log_user;                 /* handed to log */
+    clnorm_log_callback log; /* NULL: no messages */
+    void *log_user;          /* handed to log */
     /*
      * Folder of compiled programs; made when missing. NULL: the environment variable CLNORM_CACHE_DIR, or
      * $XDG_CACHE_HOME/clnorm, or $HOME/.cache/clnorm. "": no disk cache (so does an empty CLNORM_CACHE_DIR).
@@ -220,7 +220,7 @@ typedef struct clnorm_desc {
     uint64_t n, c, s;
     enum clnorm_layout layout;
     enum clnorm_type type;
-    float epsilon;                  /* added to the variance; finite, >= 0. With variance + epsilon = 0, invstd is 0. */
+    float epsilon; /* added to the variance; finite, >= 0. With variance + epsilon = 0, invstd is 0. */
 } clnorm_desc;
 
 /*
@@ -252,8 +252,8 @@ CLNORM_API int clnorm_get_workspace_bytes(clnorm_context *context, enum clnorm_o
 /* ---- forward training ----------------------------------------------------------------------------------------- */
 
 enum clnorm_running_flags {
-    CLNORM_RUNNING_UNBIASED = 0,    /* running variance takes variance * M / (M - 1), or variance when M = 1 */
-    CLNORM_RUNNING_BIASED = 1       /* running variance takes the biased variance */
+    CLNORM_RUNNING_UNBIASED = 0, /* running variance takes variance * M / (M - 1), or variance when M = 1 */
+    CLNORM_RUNNING_BIASED = 1    /* running variance takes the biased variance */
 };
 
 /*
@@ -263,16 +263,17 @@ enum clnorm_running_flags {
  * one of the two is written. With n = 0 nothing is written.
  */
 typedef struct clnorm_forward_training_args {
-    clnorm_buffer src, dst;         /* n * c * s */
-    clnorm_buffer scale, shift;     /* c; a missing one counts as all 1, all 0 */
-    clnorm_buffer running_mean, running_variance;   /* c, read and written; each optional */
-    clnorm_buffer save_mean;        /* c, optional: the mean, and what backward needs */
-    clnorm_buffer save_mean_low;    /* c, optional: what the binary32 mean lacks, so that backward centres as forward did */
-    clnorm_buffer save_invstd;      /* c, optional: 1 / sqrt(variance + epsilon), correctly rounded */
-    clnorm_buffer save_variance;    /* c, optional: the biased batch variance; infinite beyond binary32 */
+    clnorm_buffer src, dst;                       /* n * c * s */
+    clnorm_buffer scale, shift;                   /* c; a missing one counts as all 1, all 0 */
+    clnorm_buffer running_mean, running_variance; /* c, read and written; each optional */
+    clnorm_buffer save_mean;                      /* c, optional: the mean, and what backward needs */
+    clnorm_buffer
+        save_mean_low;         /* c, optional: what the binary32 mean lacks, so that backward centres as forward did */
+    clnorm_buffer save_invstd; /* c, optional: 1 / sqrt(variance + epsilon), correctly rounded */
+    clnorm_buffer save_variance; /* c, optional: the biased batch variance; infinite beyond binary32 */
     clnorm_buffer workspace;
-    float momentum;                 /* in [0, 1]; used when running statistics are given */
-    unsigned running_flags;         /* enum clnorm_running_flags */
+    float momentum;         /* in [0, 1]; used when running statistics are given */
+    unsigned running_flags; /* enum clnorm_running_flags */
 } clnorm_forward_training_args;
 
 /*
@@ -287,9 +288,9 @@ CLNORM_API int clnorm_forward_training(clnorm_context *context, cl_command_queue
 
 /* Required: src, dst, mean, variance, workspace. dst may be the same as src. */
 typedef struct clnorm_forward_inference_args {
-    clnorm_buffer src, dst;         /* n * c * s */
-    clnorm_buffer scale, shift;     /* c; optional */
-    clnorm_buffer mean, variance;   /* c, read */
+    clnorm_buffer src, dst;       /* n * c * s */
+    clnorm_buffer scale, shift;   /* c; optional */
+    clnorm_buffer mean, variance; /* c, read */
     clnorm_buffer workspace;
 } clnorm_forward_inference_args;
 
@@ -305,11 +306,11 @@ CLNORM_API int clnorm_forward_inference(clnorm_context *context, cl_command_queu
  * diff_dst or as src. With n = 0, diff_scale and diff_shift become 0 and nothing else is written.
  */
 typedef struct clnorm_backward_training_args {
-    clnorm_buffer src, diff_dst;    /* n * c * s */
-    clnorm_buffer scale;            /* c; optional: counts as all 1 */
-    clnorm_buffer save_mean, save_mean_low, save_invstd;    /* c, as forward training wrote them */
-    clnorm_buffer diff_src;         /* n * c * s; optional */
-    clnorm_buffer diff_scale, diff_shift;   /* c; each optional */
+    clnorm_buffer src, diff_dst;                         /* n * c * s */
+    clnorm_buffer scale;                                 /* c; optional: counts as all 1 */
+    clnorm_buffer save_mean, save_mean_low, save_invstd; /* c, as forward training wrote them */
+    clnorm_buffer diff_src;                              /* n * c * s; optional */
+    clnorm_buffer diff_scale, diff_shift;                /* c; each optional */
     clnorm_buffer workspace;
 } clnorm_backward_training_args;
 
@@ -322,11 +323,11 @@ CLNORM_API int clnorm_backward_training(clnorm_context *context, cl_command_queu
  * gradient, and for diff_scale also src and mean. diff_src may be the same as diff_dst or as src.
  */
 typedef struct clnorm_backward_frozen_args {
-    clnorm_buffer src, diff_dst;    /* n * c * s */
-    clnorm_buffer scale;            /* c; optional */
-    clnorm_buffer mean, variance;   /* c, read */
-    clnorm_buffer diff_src;         /* n * c * s; optional */
-    clnorm_buffer diff_scale, diff_shift;   /* c; each optional */
+    clnorm_buffer src, diff_dst;          /* n * c * s */
+    clnorm_buffer scale;                  /* c; optional */
+    clnorm_buffer mean, variance;         /* c, read */
+    clnorm_buffer diff_src;               /* n * c * s; optional */
+    clnorm_buffer diff_scale, diff_shift; /* c; each optional */
     clnorm_buffer workspace;
 } clnorm_backward_frozen_args;
 

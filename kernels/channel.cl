@@ -38,8 +38,7 @@ FUNC coefs_f finish_channel(sums_f root, ulong c, const struct clnorm_finish *p,
 #define CHANNEL_BUFFERS                                                                                                \
     const global float *scale, const global float *shift, global float *running_mean, global float *running_variance,  \
         global float *save_mean, global float *save_mean_low, global float *save_invstd, global float *save_variance
-#define CHANNEL_ARGS                                                                                                   \
-    scale, shift, running_mean, running_variance, save_mean, save_mean_low, save_invstd, save_variance
+#define CHANNEL_ARGS scale, shift, running_mean, running_variance, save_mean, save_mean_low, save_invstd, save_variance
 
 FUNC coefs_f finish_channel(node_f root, ulong c, const struct clnorm_finish *p, const struct clnorm_offsets *at,
                             CHANNEL_BUFFERS)
@@ -57,8 +56,8 @@ FUNC coefs_f finish_channel(node_f root, ulong c, const struct clnorm_finish *p,
     if (p->flags & CLNORM_HAS_RUNNING_MEAN)
         running_mean[at->running_mean + c] = clnorm_running(running_mean[at->running_mean + c], r.mean_hi, p->momentum);
     if (p->flags & CLNORM_HAS_RUNNING_VARIANCE)
-        running_variance[at->running_variance + c] = clnorm_running(
-            running_variance[at->running_variance + c], mul_f(r.variance, p->running_factor), p->momentum);
+        running_variance[at->running_variance + c] = clnorm_running(running_variance[at->running_variance + c],
+                                                                    mul_f(r.variance, p->running_factor), p->momentum);
     k.hi = r.mean_hi;
     k.lo = r.mean_lo;
     k.factor = p->flags & CLNORM_HAS_SCALE ? mul_f(scale[at->scale + c], r.invstd) : r.invstd;

@@ -5,11 +5,11 @@
  * the runs then merge in local memory. After trees.cl.
  */
 struct columns {
-    ulong c;            /* this work-item's channel */
+    ulong c; /* this work-item's channel */
     uint row;
-    uint block, count;  /* and the leaves of the block */
+    uint block, count; /* and the leaves of the block */
     uint run_log2;
-    uint first, run;    /* the leaves of this work-item; run = 0: none */
+    uint first, run; /* the leaves of this work-item; run = 0: none */
 };
 
 FUNC struct columns columns_of(const struct clnorm_shape *shape)

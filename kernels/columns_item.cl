@@ -8,8 +8,8 @@
  * One leaf. A tile, 64 rows of `wide` such groups of columns side by side, is in a cache while its groups are reduced one after
  * the other; meanwhile group number `group` fetches its share of the tile at ahead, in rows, as memory likes to be read.
  */
-FUNC void COLS(leaf)(const global float *leaf, const global float *ahead, ulong c, uint n, float rn, uint wide, uint group,
-                     item_v *nodes)
+FUNC void COLS(leaf)(const global float *leaf, const global float *ahead, ulong c, uint n, float rn, uint wide,
+                     uint group, item_v *nodes)
 {
     vec a[NV], m[NV], s[NV], q[NV];
     int plain = 1;
@@ -44,8 +44,8 @@ FUNC void COLS(leaf)(const global float *leaf, const global float *ahead, ulong 
 }
 
 /* The roots of `count` leaves from `start` on, of `wide` groups of columns: wide * NV roots, wide a power of two up to WIDE. */
-FUNC void COLS(reduce_block)(const global float *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
-                             ulong c, uint wide, item_v *roots)
+FUNC void COLS(reduce_block)(const global float *src, const struct clnorm_shape *shape, TREE tree, uint start,
+                             uint count, ulong c, uint wide, item_v *roots)
 {
     item_v stack[WIDE * NV][CLNORM_TREE_LEVELS + 1u], nodes[NV];
     for (uint k = 0u; k < count; k++) {

@@ -2,8 +2,8 @@
 /* The backward pass's sums over channels-last leaves of NV * VEC neighbouring channels: a template like columns_item.cl. */
 
 /* The sums of one leaf; what is fetched meanwhile is as in columns_item.cl. */
-FUNC void COLS(diff_leaf)(const global float *x, const global float *dy, ulong ahead, ulong c, uint n, uint wide, uint group,
-                          const struct centre_v *centre, item_v *items)
+FUNC void COLS(diff_leaf)(const global float *x, const global float *dy, ulong ahead, ulong c, uint n, uint wide,
+                          uint group, const struct centre_v *centre, item_v *items)
 {
     struct centre_v k[NV];
     vec g[NV], gd[NV];

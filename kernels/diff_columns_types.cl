@@ -23,8 +23,8 @@ FUNC void centre_put(struct centre_v *k, uint j, struct centre a)
 #undef COLS
 
 /* One channel's root, for the channels that fill no vector. */
-FUNC item_f diff_block_f(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape, uint start,
-                         uint count, ulong c, struct centre k)
+FUNC item_f diff_block_f(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape,
+                         uint start, uint count, ulong c, struct centre k)
 {
     item_f stack[CLNORM_TREE_LEVELS + 1u];
     for (uint b = 0u; b < count; b++) {

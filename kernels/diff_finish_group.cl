@@ -8,7 +8,7 @@
 
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void
 diff_finish_group(const global float *partial, global float *coef, struct clnorm_shape shape,
-             struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
+                  struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
 {
     local item_f nodes[WORK_GROUP];
     ulong c = get_group_id(0);

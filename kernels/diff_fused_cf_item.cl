@@ -13,7 +13,8 @@
 
 /* The last step on `count` channels from c on; meanwhile the `more` channels behind them are fetched. */
 void apply_channels(const global float *src, const global float *diff_dst, global float *diff_src,
-                    const struct clnorm_shape *shape, ulong c, uint count, uint more, const coefs_f *coefs, ulong stream)
+                    const struct clnorm_shape *shape, ulong c, uint count, uint more, const coefs_f *coefs,
+                    ulong stream)
 {
     float run[CLNORM_RUN];
     for (ulong n = 0u; n < shape->n; n++) {

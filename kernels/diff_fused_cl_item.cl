@@ -51,7 +51,9 @@ diff_fused_cl_item(const global float *src, ulong src_offset, const global float
     diff_src += diff_src_offset;
     int stream = cut.stream && shape.c % VEC == 0u && until_aligned(diff_src, VEC) == 0u;
     while (c < end) {
-        uint wide = groups_of(end - c, (uint)cut.chunk / (4u * VEC)), vecs = wide ? wide * 4u : c + VEC <= end ? 1u : 0u;
+        uint wide = groups_of(end - c, (uint)cut.chunk / (4u * VEC)), vecs = wide             ? wide * 4u
+                                                                             : c + VEC <= end ? 1u
+                                                                                              : 0u;
         for (uint j = 0u; j < vecs * VEC; j++)
             centre_put(&centre[j / VEC], j % VEC, FUSED_CENTRE(c + j));
         if (wide)

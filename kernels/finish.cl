@@ -8,7 +8,7 @@
 #define clnorm_float_of(x) as_float(x)
 #endif
 
-#define CLNORM_LOW_INVSTD 0x1p-40f   /* below it a channel is of large magnitude to the backward pass */
+#define CLNORM_LOW_INVSTD 0x1p-40f /* below it a channel is of large magnitude to the backward pass */
 
 /* c * c * m < 2^73, exactly, for c < 2^26 and m < 2^26: the product has up to 78 bits. */
 FUNC int clnorm_below(clnorm_u64 c, clnorm_u64 m)

@@ -7,8 +7,8 @@
 #include "channel.cl"
 
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void
-finish_group(const global float *partial, global float *coef, struct clnorm_shape shape,
-             struct clnorm_tree weights, struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
+finish_group(const global float *partial, global float *coef, struct clnorm_shape shape, struct clnorm_tree weights,
+             struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
     local item_f nodes[WORK_GROUP];

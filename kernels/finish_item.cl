@@ -6,7 +6,8 @@
 #include "channel.cl"
 
 kernel void finish_item(const global float *partial, global float *coef, struct clnorm_shape shape,
-                        struct clnorm_tree weights, struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
+                        struct clnorm_tree weights, struct clnorm_finish finish, struct clnorm_offsets at,
+                        CHANNEL_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
     ulong c = get_global_id(0);
@@ -17,5 +18,6 @@ kernel void finish_item(const global float *partial, global float *coef, struct 
     item_f stack[CLNORM_TREE_LEVELS + 1u];
     for (uint b = 0u; b < shape.blocks; b++)
         tree_push_f(stack, &tree, 0u, b, partial_load(partial, &shape, b, c));
-    coefs_store(coef, shape.c, c, finish_channel(tree_close_f(stack, &tree, 0u, shape.blocks), c, &finish, &at, CHANNEL_ARGS));
+    coefs_store(coef, shape.c, c,
+                finish_channel(tree_close_f(stack, &tree, 0u, shape.blocks), c, &finish, &at, CHANNEL_ARGS));
 }

@@ -53,7 +53,9 @@ fused_cl_item(const global float *src, ulong src_offset, global float *dst, ulon
     dst += dst_offset;
     int stream = cut.stream && shape.c % VEC == 0u && until_aligned(dst, VEC) == 0u;
     while (c < end) {
-        uint wide = groups_of(end - c, (uint)cut.chunk / (4u * VEC)), vecs = wide ? wide * 4u : c + VEC <= end ? 1u : 0u;
+        uint wide = groups_of(end - c, (uint)cut.chunk / (4u * VEC)), vecs = wide             ? wide * 4u
+                                                                             : c + VEC <= end ? 1u
+                                                                                              : 0u;
         if (wide)
             reduce_block_4(src, &shape, &tree, 0u, shape.leaves, c, wide, roots);
         else if (vecs)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Work-groups of WORK_GROUP work-items as TEAMS teams of 64, and a tree in local memory. After trees.cl. */
 #define TEAMS (WORK_GROUP / 64)
-#define GROUP_LEAVES 64u        /* most leaves of a block that a group reduces: block_log2 <= 6 */
+#define GROUP_LEAVES 64u /* most leaves of a block that a group reduces: block_log2 <= 6 */
 
 /* The sum of a team's lanes, by halves; every work-item of the group calls it and every one gets the sum. */
 FUNC float team_sum(local float *scratch, uint team, uint lane, float value)
@@ -47,8 +47,8 @@ FUNC item_f group_tree(local item_f *nodes, TREE tree, uint start, uint count)
 }
 
 /* The tree over a channel's partials: each work-item an aligned run of them, then the runs in local memory. */
-FUNC item_f group_reduce(local item_f *nodes, const global float *partial, const struct clnorm_shape *shape,
-                         TREE tree, ulong c)
+FUNC item_f group_reduce(local item_f *nodes, const global float *partial, const struct clnorm_shape *shape, TREE tree,
+                         ulong c)
 {
     item_f stack[CLNORM_TREE_LEVELS + 1u];
     uint count = shape->blocks, run_log2 = 0u;

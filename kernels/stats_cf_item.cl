@@ -12,9 +12,10 @@
 
 #include "leaf_item.cl"
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-stats_cf_item(const global float *src, ulong src_offset, global float *partial, ulong partial_offset,
-              struct clnorm_shape shape, struct clnorm_tree weights)
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cf_item(const global float *src, ulong src_offset,
+                                                                         global float *partial, ulong partial_offset,
+                                                                         struct clnorm_shape shape,
+                                                                         struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
     ulong c = get_global_id(0) % shape.c;

@@ -24,8 +24,8 @@ stats_cl_group(const global float *src, ulong src_offset, global float *partial,
         item_f stack[CLNORM_TREE_LEVELS + 1u];
         for (uint b = 0u; b < k.run; b++) {
             uint n = leaf_size(&shape, k.first + b);
-            item_f item = leaf_f(src + src_offset + leaf_start(&shape, k.first + b, k.c), shape.c, n,
-                                 leaf_reciprocal(&shape, n));
+            item_f item =
+                leaf_f(src + src_offset + leaf_start(&shape, k.first + b, k.c), shape.c, n, leaf_reciprocal(&shape, n));
             tree_push_f(stack, &tree, k.first, b, item);
         }
         nodes[get_local_id(0)] = tree_close_f(stack, &tree, k.first, k.run);

@@ -11,9 +11,10 @@
 #include "store.cl"
 #include "columns_types.cl"
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-stats_cl_item(const global float *src, ulong src_offset, global float *partial, ulong partial_offset,
-              struct clnorm_shape shape, struct clnorm_tree weights)
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cl_item(const global float *src, ulong src_offset,
+                                                                         global float *partial, ulong partial_offset,
+                                                                         struct clnorm_shape shape,
+                                                                         struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
     ulong spans = (shape.c + WIDE_VECS * VEC - 1u) / (WIDE_VECS * VEC);

@@ -27,8 +27,8 @@ FUNC uint until_aligned(const global float *p, ulong n)
     return (uint)min((ulong)head, n);
 }
 
-#define WIDE 4u         /* most groups of columns a channels-last work-item takes side by side */
-#define WIDE_VECS 16u   /* vectors in them: groups are of four */
+#define WIDE 4u       /* most groups of columns a channels-last work-item takes side by side */
+#define WIDE_VECS 16u /* vectors in them: groups are of four */
 
 /* The share of group `group` of `wide`, at row i of its leaf, in fetching a tile of 64 rows: NV vectors. */
 #define FETCH_SHARE(tile, c, i, wide, group)                                                                           \

@@ -62,7 +62,7 @@ FUNC FN(item) FN(item_merge)(FN(item) a, FN(item) b, TREE t, clnorm_u32 level, c
  * Reducing a block one node after another: stack[l] waits for its right neighbour while bit l of the count is set. start is
  * the block's first node, at an even 2^levels; count how many were pushed before this one.
  */
-FUNC void FN(tree_push)(FN(item) *stack, TREE t, clnorm_u32 start, clnorm_u32 count, FN(item) item)
+FUNC void FN(tree_push)(FN(item) * stack, TREE t, clnorm_u32 start, clnorm_u32 count, FN(item) item)
 {
     clnorm_u32 level = 0u;
     for (; (count >> level) & 1u; level++) {
@@ -73,7 +73,7 @@ FUNC void FN(tree_push)(FN(item) *stack, TREE t, clnorm_u32 start, clnorm_u32 co
 }
 
 /* The block's root after count pushes, count > 0. */
-FUNC FN(item) FN(tree_close)(FN(item) *stack, TREE t, clnorm_u32 start, clnorm_u32 count)
+FUNC FN(item) FN(tree_close)(FN(item) * stack, TREE t, clnorm_u32 start, clnorm_u32 count)
 {
     clnorm_u32 level = 0u;
     while (!((count >> level) & 1u))

@@ -15,9 +15,9 @@ typedef uint32_t clnorm_u32;
 #define CLNORM_LANES 64u        /* lanes of a channels-first leaf; positions of a channels-last leaf */
 #define CLNORM_LEAF 1024u       /* most values of a channels-first leaf */
 #define CLNORM_TREE_LEVELS 16u  /* levels that one launch may merge */
-#define CLNORM_RUN 4096u          /* most floats of a run of short rows that a fused work-item stores at once */
-#define CLNORM_SHORT 512u         /* rows of fewer floats are short */
-#define CLNORM_RUN_CHANNELS 32u   /* most channels of such a run */
+#define CLNORM_RUN 4096u        /* most floats of a run of short rows that a fused work-item stores at once */
+#define CLNORM_SHORT 512u       /* rows of fewer floats are short */
+#define CLNORM_RUN_CHANNELS 32u /* most channels of such a run */
 #define CLNORM_TREE_WAYS 5u     /* pairs of weights a level may need, see tree.cl */
 #define CLNORM_COEFFICIENTS 7u  /* vectors of c floats that the last step reads, see the COEF_ numbers */
 #define CLNORM_NODE_WORDS 5u    /* floats of a forward partial: mean hi lo, M2 hi lo, scale */
@@ -29,12 +29,12 @@ typedef uint32_t clnorm_u32;
  */
 struct clnorm_shape {
     clnorm_u64 n, c, s;
-    clnorm_u32 rows;            /* channels-first: samples a leaf takes; 1 when s > 1024 */
+    clnorm_u32 rows; /* channels-first: samples a leaf takes; 1 when s > 1024 */
     clnorm_u32 leaves, period;
     clnorm_u32 full, last;
-    clnorm_u32 block_log2;      /* stage one merges aligned blocks of 2^block_log2 leaves */
-    clnorm_u32 blocks;          /* = ceil(leaves / 2^block_log2), the partials a channel */
-    float rn_full, rn_last;     /* 1/full, 1/last rounded to binary32 */
+    clnorm_u32 block_log2;  /* stage one merges aligned blocks of 2^block_log2 leaves */
+    clnorm_u32 blocks;      /* = ceil(leaves / 2^block_log2), the partials a channel */
+    float rn_full, rn_last; /* 1/full, 1/last rounded to binary32 */
     clnorm_u32 unused;
 };
 
@@ -51,10 +51,10 @@ struct clnorm_tree {
 /* What the finish needs besides the tree. */
 struct clnorm_finish {
     float epsilon;
-    float rm_hi, rm_lo;         /* 1/M as a pair */
+    float rm_hi, rm_lo; /* 1/M as a pair */
     float momentum;
-    float running_factor;       /* M / (M - 1), or 1 */
-    clnorm_u32 flags;           /* CLNORM_HAS_ bits: optional buffers that are there */
+    float running_factor; /* M / (M - 1), or 1 */
+    clnorm_u32 flags;     /* CLNORM_HAS_ bits: optional buffers that are there */
 };
 
 #define CLNORM_HAS_SCALE 1u
@@ -83,17 +83,17 @@ struct clnorm_offsets {
 struct clnorm_cut {
     clnorm_u64 rows, length, channels;
     clnorm_u64 rows_per_item, chunk;
-    clnorm_u64 stream;          /* whether results should leave the caches alone */
+    clnorm_u64 stream; /* whether results should leave the caches alone */
 };
 
 /* Coefficients: vector number COEF_x of c floats in the workspace. */
 #define COEF_MEAN_HI 0u
 #define COEF_MEAN_LO 1u
-#define COEF_FACTOR 2u          /* scale * invstd */
-#define COEF_SHIFT 3u           /* forward */
-#define COEF_DOWN 3u            /* backward: 1, or 2^-90 in a channel of large magnitude */
-#define COEF_SLOPE 4u           /* backward: what (src - mean) is multiplied by */
-#define COEF_GRAD_HI 5u         /* backward: mean of diff_dst, a pair */
+#define COEF_FACTOR 2u  /* scale * invstd */
+#define COEF_SHIFT 3u   /* forward */
+#define COEF_DOWN 3u    /* backward: 1, or 2^-90 in a channel of large magnitude */
+#define COEF_SLOPE 4u   /* backward: what (src - mean) is multiplied by */
+#define COEF_GRAD_HI 5u /* backward: mean of diff_dst, a pair */
 #define COEF_GRAD_LO 6u
 
 #endif

@@ -152,18 +152,13 @@ int clnorm_get_workspace_bytes(clnorm_context *context, enum clnorm_operation op
         *bytes = 0;
         return CLNORM_SUCCESS;
     }
-    /* Gradients may be asked for with or without diff_src, and are computed in other ways then. */
-    uint64_t most = 0;
-    for (int apply = operation == CLNORM_BACKWARD_TRAINING ? 0 : 1; apply < 2 && status == CLNORM_SUCCESS; apply++) {
-        struct clnorm__ask ask = {operation, operation != CLNORM_FORWARD_INFERENCE, apply};
-        struct clnorm__plan plan;
+    struct clnorm__ask ask = {operation, operation != CLNORM_FORWARD_INFERENCE, 1};
+    struct clnorm__plan plan;
+    if (status == CLNORM_SUCCESS)
         status = clnorm__plan_make(desc, &ask, &context->device, &context->filter, &plan, call.why, sizeof call.why);
-        if (status == CLNORM_SUCCESS && plan.workspace > most)
-            most = plan.workspace;
-    }
     if (status != CLNORM_SUCCESS)
         return refused(&call, status);
-    *bytes = (size_t)most * sizeof(cl_float);
+    *bytes = (size_t)plan.workspace * sizeof(cl_float);
     return CLNORM_SUCCESS;
 }
 
@@ -194,13 +189,11 @@ int clnorm_forward_training(clnorm_context *context, cl_command_queue queue, con
     call.ask.apply = 1;
     call.finish.momentum = args->momentum;
     call.finish.running_factor = args->running_flags & CLNORM_RUNNING_BIASED ? 1.0f : 0.0f;
-    call.finish.flags = has(args->scale, CLNORM_HAS_SCALE) | has(args->shift, CLNORM_HAS_SHIFT) |
-                        has(args->running_mean, CLNORM_HAS_RUNNING_MEAN) |
-                        has(args->running_variance, CLNORM_HAS_RUNNING_VARIANCE) |
-                        has(args->save_mean, CLNORM_HAS_SAVE_MEAN) |
-                        has(args->save_mean_low, CLNORM_HAS_SAVE_MEAN_LOW) |
-                        has(args->save_invstd, CLNORM_HAS_SAVE_INVSTD) |
-                        has(args->save_variance, CLNORM_HAS_SAVE_VARIANCE);
+    call.finish.flags =
+        has(args->scale, CLNORM_HAS_SCALE) | has(args->shift, CLNORM_HAS_SHIFT) |
+        has(args->running_mean, CLNORM_HAS_RUNNING_MEAN) | has(args->running_variance, CLNORM_HAS_RUNNING_VARIANCE) |
+        has(args->save_mean, CLNORM_HAS_SAVE_MEAN) | has(args->save_mean_low, CLNORM_HAS_SAVE_MEAN_LOW) |
+        has(args->save_invstd, CLNORM_HAS_SAVE_INVSTD) | has(args->save_variance, CLNORM_HAS_SAVE_VARIANCE);
     struct clnorm__buffers b = {.src = args->src, .dst = args->dst, .scale = args->scale, .shift = args->shift};
     b.running_mean = args->running_mean;
     b.running_variance = args->running_variance;

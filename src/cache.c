@@ -119,7 +119,8 @@ static int write_entry(int descriptor, const char *key, const unsigned char *bin
         return -1;
     }
     int good = fwrite(&header, sizeof header, 1, file) == 1 &&
-               fwrite(key, 1, (size_t)header.key_size, file) == header.key_size && fwrite(binary, 1, size, file) == size;
+               fwrite(key, 1, (size_t)header.key_size, file) == header.key_size &&
+               fwrite(binary, 1, size, file) == size;
     return fclose(file) == 0 && good ? 0 : -1;
 }
 

@@ -14,10 +14,10 @@
 
 typedef unsigned long long ull;
 
-/* a * b, or 0 when that is beyond 2^61: elements that 64-bit byte addresses reach. */
+/* a * b, or 0 when that is beyond 2^54: more elements than any address space has, and few enough for sizes made of them. */
 static uint64_t product(uint64_t a, uint64_t b)
 {
-    const uint64_t most = (uint64_t)1 << 61;
+    const uint64_t most = (uint64_t)1 << 54;
     return a && b && a <= most / b ? a * b : 0;
 }
 
@@ -31,7 +31,7 @@ int clnorm__check_desc(const clnorm_desc *desc, char why[CLNORM__WHY])
     REFUSE_IF(desc->c == 0 || desc->s == 0, CLNORM_INVALID_SIZE,
               "c is %llu and s is %llu; both are at least 1 (only n may be 0)", (ull)desc->c, (ull)desc->s);
     REFUSE_IF(!product(product(desc->n ? desc->n : 1, desc->c), desc->s), CLNORM_SIZE_OVERFLOW,
-              "n %llu * c %llu * s %llu overflows; at most 2^61 elements can be addressed", (ull)desc->n, (ull)desc->c,
+              "n %llu * c %llu * s %llu overflows; at most 2^54 elements can be addressed", (ull)desc->n, (ull)desc->c,
               (ull)desc->s);
     REFUSE_IF(!isfinite(desc->epsilon) || desc->epsilon < 0, CLNORM_INVALID_EPSILON,
               "epsilon is %g; it is a finite number >= 0, 1e-5 as a rule", (double)desc->epsilon);
@@ -60,8 +60,7 @@ int clnorm__check_present(const struct clnorm__uses *uses, char why[CLNORM__WHY]
         const struct clnorm__use *u = &uses->use[i];
         int missing = u->required && u->elements && !u->buffer.mem;
         REFUSE_IF(missing && i + 1 == uses->count, CLNORM_MISSING_WORKSPACE,
-                  "workspace is NULL; it is a buffer of %llu bytes (clnorm_get_workspace_bytes)",
-                  (ull)u->elements * 4);
+                  "workspace is NULL; it is a buffer of %llu bytes (clnorm_get_workspace_bytes)", (ull)u->elements * 4);
         REFUSE_IF(missing, CLNORM_MISSING_BUFFER, "%s is NULL; it is required, a buffer of %llu elements", u->name,
                   (ull)u->elements);
     }
@@ -75,8 +74,8 @@ static int check_size(const struct clnorm__use *u, int workspace, char why[CLNOR
     REFUSE_IF(small && workspace, CLNORM_WORKSPACE_TOO_SMALL,
               "workspace holds %llu bytes, less than offset %llu (elements of 4 bytes) and the %llu bytes it needs",
               (ull)u->size_bytes, (ull)u->buffer.offset, (ull)u->elements * 4);
-    REFUSE_IF(small, CLNORM_BUFFER_TOO_SMALL, "%s holds %llu elements, less than offset %llu + %llu", u->name, (ull)there,
-              (ull)u->buffer.offset, (ull)u->elements);
+    REFUSE_IF(small, CLNORM_BUFFER_TOO_SMALL, "%s holds %llu elements, less than offset %llu + %llu", u->name,
+              (ull)there, (ull)u->buffer.offset, (ull)u->elements);
     return CLNORM_SUCCESS;
 }
 

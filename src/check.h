@@ -12,13 +12,13 @@
 struct clnorm__use {
     const char *name;
     clnorm_buffer buffer;
-    uint64_t elements;      /* that the call reads or writes from the offset on */
+    uint64_t elements; /* that the call reads or writes from the offset on */
     int required, written;
-    unsigned alias;         /* bit i: may be exactly the same as use number i */
+    unsigned alias; /* bit i: may be exactly the same as use number i */
     /* Facts: */
-    int foreign;            /* it belongs to another cl_context */
-    cl_mem root;            /* the buffer itself, or the one it is a part of */
-    uint64_t start_bytes;   /* where it starts in root */
+    int foreign;          /* it belongs to another cl_context */
+    cl_mem root;          /* the buffer itself, or the one it is a part of */
+    uint64_t start_bytes; /* where it starts in root */
     uint64_t size_bytes;
 };
 

@@ -86,7 +86,8 @@ static int read_options(clnorm_context *context, const clnorm_context_options *o
     const char *names = o.variants ? o.variants : getenv("CLNORM_VARIANT");
     const char *unknown = clnorm__filter_read(names, &context->filter);
     if (unknown) {
-        clnorm__log(context, CLNORM_LOG_ERROR, "there is no kernel variant %.40s; clnorm_variant_name lists them", unknown);
+        clnorm__log(context, CLNORM_LOG_ERROR, "there is no kernel variant %.40s; clnorm_variant_name lists them",
+                    unknown);
         return CLNORM_NO_VARIANT;
     }
     return CLNORM_SUCCESS;
@@ -140,7 +141,8 @@ int clnorm_create_context(cl_context cl, cl_device_id device, const clnorm_conte
     if (status == CLNORM_SUCCESS)
         status = open_context(made, cl, device);
     if (status == CLNORM_SUCCESS && made->device.info.bits == CLNORM_BITS_NONE)
-        clnorm__log(made, CLNORM_LOG_WARNING, "%s cannot promise the same bits as other devices", made->device.info.name);
+        clnorm__log(made, CLNORM_LOG_WARNING, "%s cannot promise the same bits as other devices",
+                    made->device.info.name);
     if (status != CLNORM_SUCCESS) {
         free_context(made);
         return status;

@@ -14,10 +14,10 @@ struct clnorm_context {
     struct clnorm__device device;
     clnorm_log_callback log;
     void *log_user;
-    char *cache_dir;    /* NULL: no disk cache */
-    char *kernel_dir;   /* NULL: embedded sources only */
+    char *cache_dir;  /* NULL: no disk cache */
+    char *kernel_dir; /* NULL: embedded sources only */
     struct clnorm__filter filter;
-    pthread_mutex_t lock;   /* guards programs */
+    pthread_mutex_t lock; /* guards programs */
     cl_program programs[CLNORM__VARIANTS][CLNORM__FORMS];
 };
 
@@ -26,6 +26,5 @@ struct clnorm_context {
 __attribute__((format(printf, 3, 4)))
 #endif
 void clnorm__log(const clnorm_context *context, enum clnorm_log_level level, const char *format, ...);
-
 
 #endif

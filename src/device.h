@@ -7,13 +7,13 @@
 
 struct clnorm__device {
     clnorm_device_info info;
-    int cpu_like;               /* few fast cores with caches: a work-item should take a lot of consecutive work */
-    unsigned compute_units;     /* at least 1 */
-    unsigned vector;            /* floats a vector of item variants holds: 4, 8 or 16 */
+    int cpu_like;           /* few fast cores with caches: a work-item should take a lot of consecutive work */
+    unsigned compute_units; /* at least 1 */
+    unsigned vector;        /* floats a vector of item variants holds: 4, 8 or 16 */
     uint64_t max_work_group;
     uint64_t local_bytes;
-    uint64_t cache_bytes;       /* of global memory's last cache */
-    char identity[768];         /* tells this device and driver from every other: part of the disk cache's key */
+    uint64_t cache_bytes; /* of global memory's last cache */
+    char identity[768];   /* tells this device and driver from every other: part of the disk cache's key */
 };
 
 int clnorm__device_read(cl_device_id id, struct clnorm__device *device);

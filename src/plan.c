@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check.h"
+
 static uint64_t ceil_div(uint64_t a, uint64_t b)
 {
     return (a + b - 1) / b;
@@ -187,9 +189,52 @@ static void launch_apply(const struct clnorm__device *device, struct clnorm__pla
     l->local[0] = wide;
     l->local[1] = group / wide;
     uint64_t columns = ceil_div(cut->length, wide), rows = ceil_div(cut->rows, l->local[1]);
-    uint64_t groups = (uint64_t)device->compute_units * 64; /* enough to hide latency; the kernel strides over the rest */
+    uint64_t groups =
+        (uint64_t)device->compute_units * 64; /* enough to hide latency; the kernel strides over the rest */
     l->global[0] = least(columns, 65535) * wide;
     l->global[1] = least(rows, ceil_div(groups, columns)) * l->local[1];
+}
+
+static int refuse(char *why, size_t size, const char *step)
+{
+    snprintf(why, size, "no variant of step %s fits this shape, device and choice of variants", step);
+    return CLNORM_NO_VARIANT;
+}
+
+/* ---- several launches ---- */
+
+/* Stage one and what it leaves in the workspace. */
+static int choose_stats(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
+                        const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
+{
+    int last = clnorm__is_last(desc);
+    const struct clnorm__variant *v =
+        clnorm__variant_choose(backward ? CLNORM__DIFF_STATS : CLNORM__STATS, device, filter, last, plan->shape.leaves);
+    if (!v)
+        return refuse(why, why_size, "stats");
+    plan->stats.variant = v;
+    plan->stats.form = CLNORM__FORM(last, 0);
+    plan->shape.block_log2 = choose_block(v, device, &plan->shape, last);
+    plan->shape.blocks = (clnorm_u32)ceil_div(plan->shape.leaves, (uint64_t)1 << plan->shape.block_log2);
+    plan->workspace += (backward ? CLNORM_SUM_WORDS : CLNORM_NODE_WORDS) * plan->shape.blocks * desc->c;
+    return CLNORM_SUCCESS;
+}
+
+static int plan_stats(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
+                      const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
+{
+    int last = clnorm__is_last(desc), status = choose_stats(desc, backward, device, filter, plan, why, why_size);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    plan->finish.variant = clnorm__variant_choose(backward ? CLNORM__DIFF_FINISH : CLNORM__FINISH, device, filter, last,
+                                                  plan->shape.leaves);
+    if (!plan->finish.variant)
+        return refuse(why, why_size, "finish");
+    plan->finish.form = CLNORM__FORM(last, 0);
+    fill_tree(&plan->shape, 0, &plan->low);
+    fill_tree(&plan->shape, plan->shape.block_log2, &plan->high);
+    launch_stats(device, last, plan);
+    return CLNORM_SUCCESS;
 }
 
 /* ---- one launch ---- */
@@ -225,9 +270,8 @@ static uint64_t fused_channels(const clnorm_desc *desc, const struct clnorm__dev
 static uint64_t fused_columns(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
     uint64_t vectors = 16;
-    while (vectors > 1 &&
-           (desc->c < vectors * device->vector * device->compute_units ||
-            !fits_cache(device, desc->n * desc->s * 4 * tensors * vectors * device->vector)))
+    while (vectors > 1 && (desc->c < vectors * device->vector * device->compute_units ||
+                           !fits_cache(device, desc->n * desc->s * 4 * tensors * vectors * device->vector)))
         vectors /= vectors == 4 ? 4 : 2;
     return vectors * device->vector;
 }
@@ -273,32 +317,17 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
     return 1;
 }
 
-static int refuse(char *why, size_t size, const char *step)
+/*
+ * Backward without diff_src takes several launches where backward with it takes one. The workspace is to be the same, so that a
+ * caller may ask for less than was planned for.
+ */
+static void reserve_partials(const clnorm_desc *desc, const struct clnorm__device *device,
+                             const struct clnorm__filter *filter, struct clnorm__plan *plan)
 {
-    snprintf(why, size, "no variant of step %s fits this shape, device and choice of variants", step);
-    return CLNORM_NO_VARIANT;
-}
-
-static int plan_stats(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
-                      const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
-{
-    int last = clnorm__is_last(desc);
-    uint64_t leaves = plan->shape.leaves;
-    plan->stats.variant =
-        clnorm__variant_choose(backward ? CLNORM__DIFF_STATS : CLNORM__STATS, device, filter, last, leaves);
-    if (!plan->stats.variant)
-        return refuse(why, why_size, "stats");
-    plan->finish.variant =
-        clnorm__variant_choose(backward ? CLNORM__DIFF_FINISH : CLNORM__FINISH, device, filter, last, leaves);
-    if (!plan->finish.variant)
-        return refuse(why, why_size, "finish");
-    plan->stats.form = plan->finish.form = CLNORM__FORM(last, 0);
-    plan->shape.block_log2 = choose_block(plan->stats.variant, device, &plan->shape, last);
-    plan->shape.blocks = (clnorm_u32)ceil_div(leaves, (uint64_t)1 << plan->shape.block_log2);
-    fill_tree(&plan->shape, 0, &plan->low);
-    fill_tree(&plan->shape, plan->shape.block_log2, &plan->high);
-    launch_stats(device, last, plan);
-    return CLNORM_SUCCESS;
+    struct clnorm__plan other = *plan;
+    char why[CLNORM__WHY];
+    if (choose_stats(desc, 1, device, filter, &other, why, sizeof why) == CLNORM_SUCCESS)
+        plan->workspace = other.workspace;
 }
 
 int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
@@ -322,8 +351,11 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     plan->partial_at = CLNORM_COEFFICIENTS * desc->c;
     plan->workspace = plan->partial_at;
     if (ask->apply && (ask->operation == CLNORM_FORWARD_TRAINING || ask->operation == CLNORM_BACKWARD_TRAINING)) {
-        if (plan_fused(desc, backward ? 2 : 1, device, filter, plan))
+        if (plan_fused(desc, backward ? 2 : 1, device, filter, plan)) {
+            if (backward)
+                reserve_partials(desc, device, filter, plan);
             return CLNORM_SUCCESS;
+        }
         if (filter->steps[backward ? CLNORM__DIFF_FUSED : CLNORM__FUSED])
             return refuse(why, why_size, "fused");
     }
@@ -331,7 +363,6 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
         status = plan_stats(desc, backward, device, filter, plan, why, why_size);
         if (status != CLNORM_SUCCESS)
             return status;
-        plan->workspace += (backward ? CLNORM_SUM_WORDS : CLNORM_NODE_WORDS) * plan->shape.blocks * desc->c;
     } else {
         plan->finish.variant = clnorm__variant_choose(CLNORM__COEFFICIENTS, device, filter, last, leaves);
         plan->finish.form = CLNORM__FORM(0, 0);

@@ -8,26 +8,26 @@
 /* What a call asks for. */
 struct clnorm__ask {
     enum clnorm_operation operation;
-    int sums;       /* backward: diff_scale or diff_shift, or diff_src through batch statistics */
-    int apply;      /* dst, or diff_src */
+    int sums;  /* backward: diff_scale or diff_shift, or diff_src through batch statistics */
+    int apply; /* dst, or diff_src */
 };
 
 struct clnorm__launch {
-    const struct clnorm__variant *variant;  /* NULL: the step is not there */
-    unsigned form;                          /* CLNORM__FORM */
+    const struct clnorm__variant *variant; /* NULL: the step is not there */
+    unsigned form;                         /* CLNORM__FORM */
     unsigned dims;
-    size_t global[2], local[2];             /* local[0] = 0: the driver's choice */
+    size_t global[2], local[2]; /* local[0] = 0: the driver's choice */
 };
 
 struct clnorm__plan {
     struct clnorm_shape shape;
-    struct clnorm_tree low, high;       /* weights of the levels within a block, and above it */
+    struct clnorm_tree low, high; /* weights of the levels within a block, and above it */
     struct clnorm_cut cut;
     float rm_hi, rm_lo, unbias;
     /* fused alone; or stats, finish and apply; or finish, then the coefficients, and apply. Backward perhaps without apply. */
     struct clnorm__launch fused, stats, finish, apply;
-    uint64_t coef_at, partial_at;       /* in the workspace, in elements */
-    uint64_t workspace;                 /* elements */
+    uint64_t coef_at, partial_at; /* in the workspace, in elements */
+    uint64_t workspace;           /* elements */
 };
 
 /*

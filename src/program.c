@@ -199,7 +199,8 @@ static void store_binary(clnorm_context *context, const struct clnorm__variant *
     unsigned char *binary = malloc(size);
     if (binary && clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == CL_SUCCESS &&
         clnorm__cache_store(context->cache_dir, key, binary, size) != 0)
-        clnorm__log(context, CLNORM_LOG_WARNING, "%s: cannot be stored in the disk cache %s", v->name, context->cache_dir);
+        clnorm__log(context, CLNORM_LOG_WARNING, "%s: cannot be stored in the disk cache %s", v->name,
+                    context->cache_dir);
     free(binary);
 }
 

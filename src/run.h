@@ -17,10 +17,10 @@ struct clnorm__stream {
 
 /* Which buffers a step works on; an absent one is {NULL, 0}. See kernels/types.cl for flags. */
 struct clnorm__buffers {
-    clnorm_buffer src, diff_dst, dst;   /* dst: or diff_src */
+    clnorm_buffer src, diff_dst, dst; /* dst: or diff_src */
     clnorm_buffer scale, shift;
     clnorm_buffer mean, mean_low;
-    clnorm_buffer spread;               /* invstd; with frozen statistics the variance */
+    clnorm_buffer spread; /* invstd; with frozen statistics the variance */
     clnorm_buffer variance, running_mean, running_variance;
     clnorm_buffer diff_scale, diff_shift;
     clnorm_buffer workspace;

@@ -19,14 +19,14 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
 
     ROW("stats_cf_item", "stats_cf_item", "stats_cf_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 1, 16),
     ROW("stats_cl_item", "stats_cl_item", "stats_cl_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 4, 16),
-    ROW("stats_cf_group256", "stats_cf_group", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 256, 32,
-        2, 6),
-    ROW("stats_cf_group64", "stats_cf_group", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 64, 32, 1,
-        6),
-    ROW("stats_cl_group256", "stats_cl_group", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 256, 32, 4,
-        16),
-    ROW("stats_cl_group64", "stats_cl_group", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 64, 16, 4,
-        16),
+    ROW("stats_cf_group256", "stats_cf_group", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 256,
+        32, 2, 6),
+    ROW("stats_cf_group64", "stats_cf_group", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 64, 32,
+        1, 6),
+    ROW("stats_cl_group256", "stats_cl_group", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 256, 32,
+        4, 16),
+    ROW("stats_cl_group64", "stats_cl_group", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 64, 16,
+        4, 16),
     ROW("stats_naive", "stats_naive", "stats_naive", CLNORM__STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4, 16),
 
     ROW("finish_item", "finish_item", "finish_item", CLNORM__FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 0, 0, 0, 16),
@@ -51,13 +51,13 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
         CLNORM__FIRST, 256, 32, 2, 6),
     ROW("diff_stats_cl_group256", "diff_stats_cl_group", "diff_stats_cl_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
         CLNORM__LAST, 256, 32, 4, 16),
-    ROW("diff_stats_naive", "diff_stats_naive", "diff_stats_naive", CLNORM__DIFF_STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4,
-        16),
+    ROW("diff_stats_naive", "diff_stats_naive", "diff_stats_naive", CLNORM__DIFF_STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0,
+        4, 16),
 
-    ROW("diff_finish_item", "diff_finish_item", "diff_finish_item", CLNORM__DIFF_FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 0,
-        0, 0, 16),
-    ROW("diff_finish_group", "diff_finish_group", "diff_finish_group", CLNORM__DIFF_FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH,
-        64, 32, 0, 16),
+    ROW("diff_finish_item", "diff_finish_item", "diff_finish_item", CLNORM__DIFF_FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH,
+        0, 0, 0, 16),
+    ROW("diff_finish_group", "diff_finish_group", "diff_finish_group", CLNORM__DIFF_FINISH, CLNORM__GPU_LIKE,
+        CLNORM__BOTH, 64, 32, 0, 16),
 };
 
 const char *clnorm_variant_name(size_t index)
@@ -76,8 +76,8 @@ const char *clnorm__filter_read(const char *names, struct clnorm__filter *filter
     while (names && *names) {
         size_t length = strcspn(names, ",");
         unsigned i = 0;
-        while (i < CLNORM__VARIANTS && (strlen(clnorm__variants[i].name) != length ||
-                                        strncmp(clnorm__variants[i].name, names, length) != 0))
+        while (i < CLNORM__VARIANTS &&
+               (strlen(clnorm__variants[i].name) != length || strncmp(clnorm__variants[i].name, names, length) != 0))
             i++;
         if (i == CLNORM__VARIANTS)
             return names;
@@ -88,8 +88,8 @@ const char *clnorm__filter_read(const char *names, struct clnorm__filter *filter
     return NULL;
 }
 
-const char *clnorm__variant_refusal(const struct clnorm__variant *variant, const struct clnorm__device *device, int last,
-                                    uint64_t leaves)
+const char *clnorm__variant_refusal(const struct clnorm__variant *variant, const struct clnorm__device *device,
+                                    int last, uint64_t leaves)
 {
     if (variant->layouts == (last ? CLNORM__FIRST : CLNORM__LAST))
         return "it is for the other layout";

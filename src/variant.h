@@ -8,21 +8,21 @@
 #include "types.cl"
 
 enum clnorm__step {
-    CLNORM__STATS,          /* stage one of the statistics */
-    CLNORM__FINISH,         /* stage two: the tree and the finish */
-    CLNORM__COEFFICIENTS,   /* from given statistics */
-    CLNORM__APPLY,          /* the elementwise step, forward or backward */
-    CLNORM__DIFF_STATS,     /* stage one of the backward sums */
+    CLNORM__STATS,        /* stage one of the statistics */
+    CLNORM__FINISH,       /* stage two: the tree and the finish */
+    CLNORM__COEFFICIENTS, /* from given statistics */
+    CLNORM__APPLY,        /* the elementwise step, forward or backward */
+    CLNORM__DIFF_STATS,   /* stage one of the backward sums */
     CLNORM__DIFF_FINISH,
-    CLNORM__FUSED,          /* forward training in one launch */
-    CLNORM__DIFF_FUSED,     /* backward training in one launch */
+    CLNORM__FUSED,      /* forward training in one launch */
+    CLNORM__DIFF_FUSED, /* backward training in one launch */
     CLNORM__STEPS
 };
 
 /* What a program is compiled for beside its variant: the layout, and for CLNORM__APPLY what is applied. */
 enum clnorm__apply { CLNORM__APPLY_FORWARD, CLNORM__APPLY_BATCH, CLNORM__APPLY_FROZEN };
 #define CLNORM__FORMS 6
-#define CLNORM__FORM(last, apply) ((unsigned)(last) * 3u + (unsigned)(apply))
+#define CLNORM__FORM(last, apply) ((unsigned)(last)*3u + (unsigned)(apply))
 
 enum clnorm__kind { CLNORM__ANY, CLNORM__CPU_LIKE, CLNORM__GPU_LIKE };
 enum clnorm__layouts { CLNORM__BOTH, CLNORM__FIRST, CLNORM__LAST };
@@ -30,7 +30,7 @@ enum clnorm__layouts { CLNORM__BOTH, CLNORM__FIRST, CLNORM__LAST };
 struct clnorm__variant {
     const char *name, *source, *entry;
     enum clnorm__step step;
-    enum clnorm__kind kind;         /* devices it is made for; it runs on others as well */
+    enum clnorm__kind kind; /* devices it is made for; it runs on others as well */
     enum clnorm__layouts layouts;
     unsigned work_group;            /* work-items of a work-group the kernel insists on; 0: free */
     unsigned width;                 /* channels-last group variants: channels a work-group takes */
@@ -50,8 +50,8 @@ struct clnorm__filter {
 const char *clnorm__filter_read(const char *names, struct clnorm__filter *filter);
 
 /* Why the variant cannot serve, or NULL if it can. last: channels-last. */
-const char *clnorm__variant_refusal(const struct clnorm__variant *variant, const struct clnorm__device *device, int last,
-                                    uint64_t leaves);
+const char *clnorm__variant_refusal(const struct clnorm__variant *variant, const struct clnorm__device *device,
+                                    int last, uint64_t leaves);
 
 /*
  * The first row of a step that fits: of those the filter names, or else of those made for the device's kind. NULL if none.

@@ -264,9 +264,9 @@ void bench_bind(bool first_only)
 /*
  * What makes turns in one process fair. OpenMP's threads must spin between two runs of their own, or oneDNN loses up to
  * nine tenths of its speed on small tensors; and they must sleep when it is somebody else's turn. So they spin for some
- * milliseconds, a race pauses between turns, and every turn begins with a run that is not timed. They are bound to
- * processors, because oneDNN has barriers of its own that spin, and waits for a whole time slice when two threads happen
- * to share a processor.
+ * milliseconds, a race pauses between turns, and every turn begins with runs that are not timed. They are bound to
+ * processors, because oneDNN has barriers of its own that spin, and waits for a whole time slice when two threads
+ * happen to share a processor.
  * Runtimes read these variables before main, so the program starts itself anew. What is set already stays as it is.
  */
 static void settle_environment(char **argv, const char *threads)
@@ -496,8 +496,8 @@ static bool run_timed(struct bench_runner *runner, double *seconds)
 }
 
 /*
- * A turn of one among several: waits until the threads of the one before sleep, wakes its own with a run that does not
- * count, and times the next.
+ * A turn of one among several: waits until the threads of the one before sleep, wakes its own and its processors with
+ * some milliseconds of runs that do not count, and times the next.
  */
 static bool take_turn(struct bench_runner *runner, bool alone, double *seconds)
 {
@@ -505,7 +505,12 @@ static bool take_turn(struct bench_runner *runner, bool alone, double *seconds)
     if (alone)
         return run_timed(runner, seconds);
     nanosleep(&pause, NULL);
-    return run_timed(runner, seconds) && run_timed(runner, seconds);
+    bool good = true;
+    double start = now();
+    do
+        good = run_timed(runner, seconds);
+    while (good && now() - start < 3e-3);
+    return good && run_timed(runner, seconds);
 }
 
 static bool take_turns(struct bench_runner *runners, size_t count, double *times, size_t stride)

@@ -46,8 +46,8 @@ uint64_t bench_shape_count(const struct bench_shape *shape);
 unsigned bench_threads(void);
 
 /*
- * Binds the calling thread to the first of the processors this process was given, or lets it use all again. For a turn of
- * a runtime that has bound its other threads and counts on the caller's staying on the first.
+ * Binds the calling thread to the first of the processors this process was given, or lets it use all again. For a turn
+ * of a runtime that has bound its other threads and counts on the caller's staying on the first.
  */
 void bench_bind(bool first_only);
 

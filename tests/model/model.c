@@ -300,8 +300,8 @@ static int backward(const clnorm_desc *desc, const struct model_backward *args, 
             args->diff_src[i] = args->diff_dst[i] * factor;
             continue;
         }
-        float d = centre_f(args->src[i], args->mean[c], args->mean_low ? args->mean_low[c] : 0.0f) *
-                  clnorm_diff_down(invstd);
+        float d =
+            centre_f(args->src[i], args->mean[c], args->mean_low ? args->mean_low[c] : 0.0f) * clnorm_diff_down(invstd);
         args->diff_src[i] =
             fmaf(d, diff[c].slope, centre_f(args->diff_dst[i], diff[c].grad_hi, diff[c].grad_lo)) * factor;
     }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Prints a line for every program of the table of variants in every form, for check_kernels.sh: the source file and the
+ * options that it is compiled with. Made from the table, so that no kernel can be forgotten.
+ */
+#include "variant.h"
+
+#include <stdio.h>
+
+/* Items use vectors as wide as the device likes. */
+static void print_form(const struct clnorm__variant *v, int last, int apply)
+{
+    static const unsigned vectors[] = {4, 8, 16};
+    int item = v->kind == CLNORM__CPU_LIKE && v->work_group == 1;
+    for (int i = 0; i < (item ? 3 : 1); i++) {
+        printf("%s -DCHANNELS_LAST=%d", v->source, last);
+        if (v->step == CLNORM__APPLY)
+            printf(" -DAPPLY=%d", apply);
+        if (item)
+            printf(" -DVEC=%u", vectors[i]);
+        if (v->work_group > 1)
+            printf(" -DWORK_GROUP=%u -DWIDTH=%u", v->work_group, v->width);
+        printf("\n");
+    }
+}
+
+int main(void)
+{
+    for (int i = 0; i < CLNORM__VARIANTS; i++) {
+        const struct clnorm__variant *v = &clnorm__variants[i];
+        for (int last = 0; last < 2; last++) {
+            if (v->layouts == (last ? CLNORM__FIRST : CLNORM__LAST))
+                continue;
+            for (int apply = 0; apply < (v->step == CLNORM__APPLY ? 3 : 1); apply++)
+                print_form(v, last, apply);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What plans promise on shapes that are met in earnest: workspace, work for every unit, arguments that fit. */
+#include "plan_cases.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The benchmark's shapes (tests/bench/shapes.csv). */
+static const uint64_t real_shapes[][3] = {
+    {32, 64, 12544}, {32, 256, 3136}, {32, 64, 3136}, {32, 128, 3136}, {32, 512, 784}, {32, 128, 784},  {32, 256, 784},
+    {32, 1024, 196}, {32, 256, 196},  {32, 512, 196}, {32, 2048, 49},  {32, 512, 49},  {32, 96, 3136},  {32, 144, 3136},
+    {32, 192, 784},  {32, 576, 196},  {32, 960, 49},  {32, 1280, 49},  {128, 1024, 1}, {4096, 1024, 1}, {65536, 64, 1},
+    {1797, 64, 1},   {8, 64, 64},     {1, 256, 196},  {32, 19, 891},   {17, 257, 143}, {2, 32, 131072}, {16, 512, 861},
+};
+
+START_TEST(workspace_is_small)
+{
+    for (size_t i = 0; i < sizeof real_shapes / sizeof real_shapes[0]; i++) {
+        for (int layout = 0; layout < 2; layout++) {
+            clnorm_desc desc = describe(real_shapes[i][0], real_shapes[i][1], real_shapes[i][2], layout);
+            uint64_t tensor = 4 * desc.n * desc.c * desc.s;
+            for (int d = 0; d < DEVICES; d++) {
+                for (int a = 0; a < ASKS; a++) {
+                    struct clnorm__plan plan;
+                    ck_assert_int_eq(make(&desc, &asks[a], &devices[d].device, &plan), CLNORM_SUCCESS);
+                    ck_assert_msg(4 * plan.workspace <= tensor / 100 + 65536,
+                                  "%s, n %llu c %llu s %llu layout %d: %llu bytes of workspace for %llu",
+                                  devices[d].name, (unsigned long long)desc.n, (unsigned long long)desc.c,
+                                  (unsigned long long)desc.s, layout, 4 * (unsigned long long)plan.workspace,
+                                  (unsigned long long)tensor);
+                }
+            }
+        }
+    }
+}
+END_TEST
+
+/* A shape that has work for everyone leaves no compute unit idle. */
+START_TEST(every_unit_has_work)
+{
+    for (size_t i = 0; i < sizeof real_shapes / sizeof real_shapes[0]; i++) {
+        clnorm_desc desc = describe(real_shapes[i][0], real_shapes[i][1], real_shapes[i][2], CLNORM_CHANNELS_FIRST);
+        if (desc.n * desc.c * desc.s < 4000000 || desc.s == 1)
+            continue;
+        for (int d = 0; d < DEVICES; d++) {
+            struct clnorm__plan plan;
+            ck_assert_int_eq(make(&desc, &asks[0], &devices[d].device, &plan), CLNORM_SUCCESS);
+            const struct clnorm__launch *l = plan.fused.variant ? &plan.fused : &plan.stats;
+            ck_assert_uint_ge(l->global[0] / l->local[0], devices[d].device.compute_units);
+        }
+    }
+}
+END_TEST
+
+/* Without padding, host and device see the same bytes. */
+START_TEST(arguments_have_no_padding)
+{
+    ck_assert_uint_eq(sizeof(struct clnorm_shape), 3 * 8 + 7 * 4 + 2 * 4 + 4);
+    ck_assert_uint_eq(sizeof(struct clnorm_tree), 4 * 4 + 2 * 4 * CLNORM_TREE_LEVELS * CLNORM_TREE_WAYS);
+    ck_assert_uint_eq(sizeof(struct clnorm_finish), 6 * 4);
+    ck_assert_uint_eq(sizeof(struct clnorm_offsets), 12 * 8);
+    ck_assert_uint_eq(sizeof(struct clnorm_cut), 6 * 8);
+}
+END_TEST
+
+/* The least CL_DEVICE_MAX_PARAMETER_SIZE of OpenCL 1.2. Which kernel takes what: src/run.c. */
+START_TEST(arguments_fit)
+{
+    size_t finish = sizeof(struct clnorm_shape) + sizeof(struct clnorm_tree) + sizeof(struct clnorm_finish) +
+                    sizeof(struct clnorm_offsets) + 10 * 8;
+    size_t stats = sizeof(struct clnorm_shape) + sizeof(struct clnorm_tree) + 2 * (8 + 8);
+    size_t fused = finish - 10 * 8 + sizeof(struct clnorm_cut) + 2 * (8 + 8) + 8 * 8;
+    ck_assert_uint_le(finish, 1024);
+    ck_assert_uint_le(fused, 1024);
+    ck_assert_uint_le(stats, 1024);
+}
+END_TEST
+
+START_TEST(choice_that_leaves_nothing)
+{
+    static const char *const names[][2] = {{"stats_cl_item", "stats"},
+                                           {"finish_group", "finish"},
+                                           {"apply_group", NULL},
+                                           {"coefficients", NULL},
+                                           {"fused_cf_item", NULL}};
+    clnorm_desc desc = describe(2, 3, 4, CLNORM_CHANNELS_FIRST);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct clnorm__filter filter;
+        struct clnorm__plan plan;
+        ck_assert_ptr_null(clnorm__filter_read(names[i][0], &filter));
+        int status = clnorm__plan_make(&desc, &asks[0], &devices[DEVICES - 1].device, &filter, &plan, why, sizeof why);
+        ck_assert_int_eq(status, names[i][1] ? CLNORM_NO_VARIANT : CLNORM_SUCCESS);
+        if (names[i][1])
+            ck_assert_ptr_nonnull(strstr(why, names[i][1]));
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("plan_limits");
+    TCase *tests = tcase_create("plan_limits");
+    tcase_add_test(tests, workspace_is_small);
+    tcase_add_test(tests, every_unit_has_work);
+    tcase_add_test(tests, arguments_have_no_padding);
+    tcase_add_test(tests, arguments_fit);
+    tcase_add_test(tests, choice_that_leaves_nothing);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every kernel variant on every device, bit for bit against the scalar model. Each array sits at an odd offset of a larger
+ * buffer full of canaries: a kernel that writes beside its output, into an input or beyond the workspace is found, and so
+ * is one that uses what it reads there.
+ * CLNORM_TEST_DEVICE selects one device, CLNORM_TEST_SMALL a smaller set of cases for slow ones.
+ */
+#include "context.h"
+#include "device_fixture.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SUBJECTS = 96, MAX_REPORTS = 20 };
+
+/* A context held to one variant; number 0 chooses freely. */
+struct subject {
+    clnorm_context *context;
+    const struct clnorm__variant *variant;
+    char name[80];
+};
+
+struct run {
+    struct rig rig;
+    struct parts parts;
+    struct subject subjects[MAX_SUBJECTS];
+    size_t subject_count;
+    unsigned long long calls, unfit;
+    uint64_t digest;
+    unsigned reports;
+};
+
+/*
+ * What other devices would make of a variant: few or many compute units mean long or short blocks of leaves, every width of
+ * vectors is a program of its own, and a tensor too large for the cache is stored past it.
+ */
+static const struct machine {
+    unsigned units, vector;
+    uint64_t cache_bytes;
+} machines[] = {{0, 0, 0}, {1, 4, 1 << 26}, {997, 8, 1 << 10}, {37, 16, 1 << 14}};
+enum { MACHINES = sizeof(machines) / sizeof(machines[0]) };
+
+static void add_subject(struct run *run, const struct clnorm__variant *variant, const struct machine *machine)
+{
+    clnorm_context_options options = messages_options(&run->rig.messages);
+    struct subject *subject = &run->subjects[run->subject_count++];
+
+    ck_assert_uint_le(run->subject_count, MAX_SUBJECTS);
+    subject->variant = variant;
+    options.variants = variant ? variant->name : NULL;
+    ck_assert_int_eq(clnorm_create_context(run->rig.cl, run->rig.info.device, &options, &subject->context),
+                     CLNORM_SUCCESS);
+    snprintf(subject->name, sizeof(subject->name), "%s", variant ? variant->name : "free choice");
+    if (machine->units) {
+        subject->context->device.compute_units = machine->units;
+        subject->context->device.vector = machine->vector;
+        subject->context->device.cache_bytes = machine->cache_bytes;
+        snprintf(subject->name, sizeof(subject->name), "%s (units %u, vector %u, cache %llu)", variant->name,
+                 machine->units, machine->vector, (unsigned long long)machine->cache_bytes);
+    }
+}
+
+static void open_run(struct run *run, const clnorm_device_info *info)
+{
+    static const struct machine own = {0, 0, 0};
+
+    memset(run, 0, sizeof(*run));
+    run->digest = CASE_HASH_START;
+    rig_open(&run->rig, info, 0);
+    run->parts.cl = run->rig.cl;
+    add_subject(run, NULL, &own);
+    for (size_t i = 0; clnorm_variant_name(i); i++) {
+        const struct clnorm__variant *v = &clnorm__variants[i];
+        int is_small_step = v->step == CLNORM__FINISH || v->step == CLNORM__DIFF_FINISH || v->kind == CLNORM__ANY;
+
+        ck_assert_str_eq(clnorm_variant_name(i), v->name);
+        add_subject(run, v, &own);
+        for (unsigned m = 1; m < MACHINES && !fixture_is_small() && !is_small_step; m++)
+            add_subject(run, v, &machines[m]);
+    }
+}
+
+static void close_run(struct run *run)
+{
+    parts_free(&run->parts);
+    for (size_t i = 0; i < run->subject_count; i++)
+        ck_assert_int_eq(clnorm_release_context(&run->subjects[i].context), CLNORM_SUCCESS);
+    rig_close(&run->rig);
+}
+
+/* Whether the operation has the variant's step: without it, the call would be the free choice's once more. */
+static int has_step(enum clnorm_operation operation, const struct clnorm__variant *variant)
+{
+    if (!variant)
+        return 1;
+    switch (variant->step) {
+    case CLNORM__STATS:
+    case CLNORM__FINISH:
+    case CLNORM__FUSED:
+        return operation == CLNORM_FORWARD_TRAINING;
+    case CLNORM__DIFF_FUSED:
+        return operation == CLNORM_BACKWARD_TRAINING;
+    case CLNORM__DIFF_STATS:
+    case CLNORM__DIFF_FINISH:
+        return operation == CLNORM_BACKWARD_TRAINING || operation == CLNORM_BACKWARD_FROZEN;
+    case CLNORM__COEFFICIENTS:
+        return operation == CLNORM_FORWARD_INFERENCE || operation == CLNORM_BACKWARD_FROZEN;
+    default:
+        return 1;
+    }
+}
+
+/* A call with a subject; its line repeats it. */
+static void run_subject(struct run *run, struct subject *subject, const struct call *call, enum case_data kind,
+                        const struct values *inputs, const struct values *want)
+{
+    struct finding finding;
+    char text[256];
+    int status =
+        call_run(subject->context, run->rig.queue, call, &run->parts, inputs, want, run->rig.info.bits, &finding);
+
+    run->calls++;
+    if (status == CLNORM_NO_VARIANT && subject->variant) {
+        run->unfit++;
+        return;
+    }
+    if (status != CLNORM_SUCCESS) {
+        snprintf(finding.text, sizeof(finding.text), "status %d (%s)", status, clnorm_status_string(status));
+        finding.differences = 1;
+    }
+    if (finding.differences && run->reports++ < MAX_REPORTS) {
+        printf("difference: %s, data %s, %s, %s, %s: %s; %zu in all\n", call_text(call, text), case_data_name(kind),
+               subject->name, run->rig.info.platform_name, run->rig.info.name, finding.text, finding.differences);
+        fflush(stdout);
+    }
+}
+
+static void digest_results(struct run *run, const struct call *call)
+{
+    for (unsigned s = 0; s < SLOTS; s++) {
+        if (!(call_writes(call) & BIT(s)))
+            continue;
+        /* After parts_compare the buffers still hold what the free choice wrote. */
+        const uint32_t *bits = part_read(&run->parts, run->rig.queue, (enum slot)s);
+        float *results = malloc((run->parts.part[s].count + 1) * sizeof(float));
+
+        ck_assert_ptr_nonnull(results);
+        memcpy(results, bits, run->parts.part[s].count * sizeof(float));
+        run->digest = case_hash(run->digest, results, run->parts.part[s].count);
+        free(results);
+    }
+}
+
+/* All buffers there, then one or more of them not, or in place of another. */
+static const struct variation {
+    enum clnorm_operation operation;
+    unsigned absent;
+    enum slot alias;
+    unsigned flags;
+} variations[] = {
+    {CLNORM_FORWARD_TRAINING, 0, OUT, 0},
+    {CLNORM_FORWARD_TRAINING, 0, SRC, CLNORM_RUNNING_BIASED},
+    {CLNORM_FORWARD_TRAINING, BIT(SCALE), OUT, 0},
+    {CLNORM_FORWARD_TRAINING, BIT(SHIFT), OUT, 0},
+    {CLNORM_FORWARD_TRAINING, BIT(RUNNING_MEAN), OUT, 0},
+    {CLNORM_FORWARD_TRAINING, BIT(RUNNING_VARIANCE), OUT, 0},
+    {CLNORM_FORWARD_TRAINING, BIT(MEAN), OUT, 0},
+    {CLNORM_FORWARD_TRAINING, BIT(MEAN_LOW), OUT, 0},
+    {CLNORM_FORWARD_TRAINING, BIT(INVSTD), OUT, 0},
+    {CLNORM_FORWARD_TRAINING, BIT(VARIANCE), OUT, 0},
+    {CLNORM_FORWARD_TRAINING,
+     BIT(SCALE) | BIT(SHIFT) | BIT(RUNNING_MEAN) | BIT(RUNNING_VARIANCE) | BIT(MEAN) | BIT(MEAN_LOW) | BIT(INVSTD) |
+         BIT(VARIANCE),
+     SRC, 0},
+    {CLNORM_FORWARD_INFERENCE, 0, OUT, 0},
+    {CLNORM_FORWARD_INFERENCE, 0, SRC, 0},
+    {CLNORM_FORWARD_INFERENCE, BIT(SCALE), OUT, 0},
+    {CLNORM_FORWARD_INFERENCE, BIT(SHIFT), OUT, 0},
+    {CLNORM_FORWARD_INFERENCE, BIT(SCALE) | BIT(SHIFT), OUT, 0},
+    {CLNORM_BACKWARD_TRAINING, 0, OUT, 0},
+    {CLNORM_BACKWARD_TRAINING, 0, DIFF_DST, 0},
+    {CLNORM_BACKWARD_TRAINING, 0, SRC, 0},
+    {CLNORM_BACKWARD_TRAINING, BIT(SCALE), OUT, 0},
+    {CLNORM_BACKWARD_TRAINING, BIT(MEAN_LOW), OUT, 0},
+    {CLNORM_BACKWARD_TRAINING, BIT(OUT), OUT, 0},
+    {CLNORM_BACKWARD_TRAINING, BIT(DIFF_SCALE), OUT, 0},
+    {CLNORM_BACKWARD_TRAINING, BIT(DIFF_SHIFT), OUT, 0},
+    {CLNORM_BACKWARD_TRAINING, BIT(DIFF_SCALE) | BIT(DIFF_SHIFT), DIFF_DST, 0},
+    {CLNORM_BACKWARD_TRAINING, BIT(OUT) | BIT(DIFF_SHIFT), OUT, 0},
+    {CLNORM_BACKWARD_TRAINING, BIT(OUT) | BIT(DIFF_SCALE), OUT, 0},
+    {CLNORM_BACKWARD_FROZEN, 0, OUT, 0},
+    {CLNORM_BACKWARD_FROZEN, 0, DIFF_DST, 0},
+    {CLNORM_BACKWARD_FROZEN, 0, SRC, 0},
+    {CLNORM_BACKWARD_FROZEN, BIT(SCALE), OUT, 0},
+    {CLNORM_BACKWARD_FROZEN, BIT(OUT) | BIT(DIFF_SHIFT), OUT, 0},
+    {CLNORM_BACKWARD_FROZEN, BIT(OUT), OUT, 0},
+    {CLNORM_BACKWARD_FROZEN, BIT(DIFF_SHIFT), OUT, 0},
+    {CLNORM_BACKWARD_FROZEN, BIT(SRC) | BIT(MEAN) | BIT(DIFF_SCALE), OUT, 0},
+    {CLNORM_BACKWARD_FROZEN, BIT(SRC) | BIT(MEAN) | BIT(DIFF_SCALE) | BIT(DIFF_SHIFT), DIFF_DST, 0},
+    {CLNORM_BACKWARD_FROZEN, BIT(SRC) | BIT(OUT) | BIT(MEAN) | BIT(DIFF_SCALE), OUT, 0},
+};
+enum { VARIATIONS = sizeof(variations) / sizeof(variations[0]) };
+
+static struct call make_call(const clnorm_desc *desc, const struct variation *variation)
+{
+    struct call call = {.operation = variation->operation,
+                        .desc = *desc,
+                        .absent = variation->absent,
+                        .alias = variation->alias,
+                        .momentum = variation->flags ? 0.75f : 0.1f,
+                        .running_flags = variation->flags};
+
+    return call;
+}
+
+/* One call by every subject that has a part in it. turn: which of the machines is tried beside the device's own. */
+static void run_variation(struct run *run, const struct call *call, enum case_data kind, const struct values *inputs,
+                          unsigned turn, int is_digested)
+{
+    struct values want = {0};
+    unsigned extra = 0;
+
+    values_copy(&want, inputs);
+    call_model(call, &want);
+    for (size_t i = 0; i < run->subject_count; i++) {
+        struct subject *subject = &run->subjects[i];
+        int is_extra = strchr(subject->name, '(') != NULL;
+
+        if (!has_step(call->operation, subject->variant))
+            continue;
+        if (is_extra && (extra++ + turn) % (MACHINES - 1) != 0)
+            continue;
+        run_subject(run, subject, call, kind, inputs, &want);
+        if (i == 0 && is_digested)
+            digest_results(run, call);
+    }
+    values_free(&want);
+}
+
+/* The four operations with all buffers, and one variation of each in turn. */
+static void run_case(struct run *run, const struct case_shape *shape, enum case_data kind, unsigned turn)
+{
+    clnorm_desc desc = case_desc(shape);
+    struct values inputs = {0};
+
+    values_make(&inputs, &desc, kind);
+    for (unsigned v = 0; v < VARIATIONS; v++) {
+        struct call call = make_call(&desc, &variations[v]);
+        int is_first = v == 0 || variations[v].operation != variations[v - 1].operation;
+        unsigned count = 1;
+
+        if (!is_first)
+            continue;
+        run_variation(run, &call, kind, &inputs, turn, kind != CASE_SUBNORMAL);
+        while (v + count < VARIATIONS && variations[v + count].operation == variations[v].operation)
+            count++;
+        if (!fixture_is_small()) {
+            call = make_call(&desc, &variations[v + 1 + turn % (count - 1)]);
+            run_variation(run, &call, kind, &inputs, turn + 1, 0);
+        }
+    }
+    values_free(&inputs);
+}
+
+/* Each shape has a few kinds of data, so that every kind meets many shapes. */
+static int wants_kind(const struct run *run, size_t shape, unsigned kind)
+{
+    unsigned step = fixture_is_small() ? 6 : 3;
+
+    if (kind == CASE_SUBNORMAL && run->rig.info.bits != CLNORM_BITS_SAME)
+        return 0;
+    return (kind + shape + shape / CASE_DATA_COUNT) % step == 0;
+}
+
+static clnorm_device_info devices[FIXTURE_DEVICES];
+static size_t device_count;
+static uint64_t digests[FIXTURE_DEVICES];
+
+START_TEST(test_bits)
+{
+    static struct run run;
+    size_t count;
+    const struct case_shape *shapes = case_shapes(fixture_is_small(), &count);
+    unsigned turn = 0;
+
+    open_run(&run, &devices[_i]);
+    for (size_t i = 0; i < count; i++)
+        for (unsigned kind = 0; kind < CASE_DATA_COUNT; kind++)
+            if (wants_kind(&run, i, kind))
+                run_case(&run, &shapes[i], (enum case_data)kind, turn++);
+    digests[_i] = run.digest;
+    printf("device %s, %s: %llu calls, %llu that do not fit their variant, digest %016llx%s\n",
+           run.rig.info.platform_name, run.rig.info.name, run.calls, run.unfit, (unsigned long long)run.digest,
+           fixture_is_small() ? " (small)" : "");
+    fflush(stdout);
+    ck_assert_uint_lt(run.unfit, run.calls);
+    ck_assert_msg(run.reports == 0, "%u calls differ from the model, the first of them above", run.reports);
+    close_run(&run);
+}
+END_TEST
+
+/* Every variation with every variant, on shapes with whole and broken leaves and vectors. */
+START_TEST(test_variations)
+{
+    static struct run run;
+    static const struct case_shape shapes[] = {{2, 19, 49, CLNORM_CHANNELS_FIRST},
+                                               {67, 35, 2, CLNORM_CHANNELS_LAST},
+                                               {1, 2, 1025, CLNORM_CHANNELS_FIRST},
+                                               {9, 5, 1, CLNORM_CHANNELS_FIRST}};
+    size_t count = fixture_is_small() ? 1 : sizeof(shapes) / sizeof(shapes[0]);
+
+    open_run(&run, &devices[_i]);
+    for (size_t i = 0; i < count; i++) {
+        clnorm_desc desc = case_desc(&shapes[i]);
+        struct values inputs = {0};
+
+        values_make(&inputs, &desc, CASE_NORMAL);
+        for (unsigned v = 0; v < VARIATIONS; v++) {
+            struct call call = make_call(&desc, &variations[v]);
+
+            run_variation(&run, &call, CASE_NORMAL, &inputs, v, 0);
+        }
+        values_free(&inputs);
+    }
+    ck_assert_uint_lt(run.unfit, run.calls);
+    ck_assert_msg(run.reports == 0, "%u calls differ from the model, the first of them above", run.reports);
+    close_run(&run);
+}
+END_TEST
+
+/* The second run of a call leaves the bits of the first: also where a device promises no more than that. */
+START_TEST(test_run_twice)
+{
+    static struct run run;
+    static const struct case_shape shapes[] = {{17, 33, 49, CLNORM_CHANNELS_FIRST}, {5, 35, 67, CLNORM_CHANNELS_LAST}};
+
+    open_run(&run, &devices[_i]);
+    for (unsigned k = 0; k < 2 * 4; k++) {
+        clnorm_desc desc = case_desc(&shapes[k % 2]);
+        struct variation all = {(enum clnorm_operation)(k / 2), 0, OUT, 0};
+        struct call call = make_call(&desc, &all);
+        struct values inputs = {0};
+        uint64_t first;
+
+        values_make(&inputs, &desc, CASE_SUBNORMAL);
+        run.digest = CASE_HASH_START;
+        for (unsigned turn = 0; turn < 2; turn++) {
+            struct finding finding;
+            uint64_t hash = CASE_HASH_START;
+
+            ck_assert_int_eq(call_run(run.subjects[0].context, run.rig.queue, &call, &run.parts, &inputs, &inputs,
+                                      CLNORM_BITS_NONE, &finding),
+                             CLNORM_SUCCESS);
+            for (unsigned s = 0; s < SLOTS; s++) {
+                if (!(call_writes(&call) & BIT(s)))
+                    continue;
+                const uint32_t *bits = part_read(&run.parts, run.rig.queue, (enum slot)s);
+
+                for (size_t i = 0; i < inputs.count[s]; i++)
+                    hash = (hash ^ bits[i]) * UINT64_C(0x100000001b3);
+            }
+            if (turn == 0)
+                first = hash;
+            else
+                ck_assert_msg(hash == first, "%s: the second run has other bits", operation_name(call.operation));
+        }
+        values_free(&inputs);
+    }
+    close_run(&run);
+}
+END_TEST
+
+START_TEST(test_same_digests)
+{
+    size_t first = device_count;
+
+    for (size_t i = 0; i < device_count; i++) {
+        if (devices[i].bits == CLNORM_BITS_NONE)
+            continue;
+        if (first == device_count)
+            first = i;
+        ck_assert_msg(digests[i] == digests[first], "%s has another digest than %s", devices[i].name,
+                      devices[first].name);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("variants");
+    TCase *cases = tcase_create("variants");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    fixture_own_cache(1);
+    device_count = fixture_devices(devices);
+    tcase_set_timeout(cases, 0);
+    tcase_add_loop_test(cases, test_bits, 0, (int)device_count);
+    tcase_add_loop_test(cases, test_variations, 0, (int)device_count);
+    tcase_add_loop_test(cases, test_run_twice, 0, (int)device_count);
+    if (device_count > 1)
+        tcase_add_test(cases, test_same_digests);
+    suite_add_tcase(suite, cases);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    fixture_remove_folders();
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
