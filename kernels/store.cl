@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stores that leave the caches alone, where the compiler has them: for results that would only push out what is still needed.
- * They want addresses at a multiple of a vector's size, and elsewhere are ordinary stores.
+ * They want addresses at a multiple of a vector's size. HINTS says that the compiler makes machine code of the host from them; on
+ * the way through SPIR-V, some compilers end the process when they meet a prefetch.
  */
-#if defined(__has_builtin)
+#if HINTS && defined(__has_builtin)
 #if __has_builtin(__builtin_nontemporal_store)
 #define STREAM_STORE(value, address) __builtin_nontemporal_store(value, (global vec *)(address))
 #endif

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define POCL "Portable Computing Language"
+
 /* An absent or too long string becomes a shortened or empty one: names are for people. */
 static void device_string(cl_device_id id, cl_device_info what, char *text, size_t size)
 {
@@ -78,6 +80,7 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
     clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
     clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
     device->cpu_like = (device->info.type & CL_DEVICE_TYPE_CPU) != 0;
+    device->hints = device->cpu_like && strcmp(device->info.platform_name, POCL) == 0;
     device->compute_units = units ? units : 1;
     device->vector = width >= 16 ? 16 : width >= 8 ? 8 : 4;
     device->max_work_group = group;
@@ -143,7 +146,7 @@ static int merit(const clnorm_device_info *info)
 {
     int kind = info->type & CL_DEVICE_TYPE_GPU ? 6 : info->type & CL_DEVICE_TYPE_ACCELERATOR ? 4 : 2;
     return (info->bits == CLNORM_BITS_NONE ? 0 : kind) +
-           (strcmp(info->platform_name, "Portable Computing Language") == 0);
+           (strcmp(info->platform_name, POCL) == 0);
 }
 
 static size_t choose(const clnorm_device_info *infos, size_t count, const char *selector)

@@ -134,7 +134,8 @@ static void build_options(const clnorm_context *context, const struct clnorm__va
     if (v->step == CLNORM__APPLY)
         length += snprintf(options + length, size - (size_t)length, " -DAPPLY=%u", form % 3u);
     if (v->kind == CLNORM__CPU_LIKE && v->work_group == 1)
-        length += snprintf(options + length, size - (size_t)length, " -DVEC=%u", context->device.vector);
+        length += snprintf(options + length, size - (size_t)length, " -DVEC=%u -DHINTS=%d", context->device.vector,
+                           context->device.hints);
     if (v->work_group > 1)
         snprintf(options + length, size - (size_t)length, " -DWORK_GROUP=%u -DWIDTH=%u", v->work_group, v->width);
 }

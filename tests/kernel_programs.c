@@ -17,7 +17,7 @@ static void print_form(const struct clnorm__variant *v, int last, int apply)
         if (v->step == CLNORM__APPLY)
             printf(" -DAPPLY=%d", apply);
         if (item)
-            printf(" -DVEC=%u", vectors[i]);
+            printf(" -DVEC=%u -DHINTS=1", vectors[i]);
         if (v->work_group > 1)
             printf(" -DWORK_GROUP=%u -DWIDTH=%u", v->work_group, v->width);
         printf("\n");

@@ -121,8 +121,8 @@ void bench_print_csv_text(FILE *file, const char *text);
 
 /* ---- bench_growth.c ---- */
 
-/* The sweeps' shapes: over elements, and over n, c and s apart. */
-int bench_growth_shapes(struct bench_shapes *shapes);
+/* The sweeps' shapes of at most so many elements: over elements, and over n, c and s apart. */
+int bench_growth_shapes(struct bench_shapes *shapes, double most);
 
 /* Fills in the exponents of the rows. */
 void bench_growth_fit(struct bench_rows *rows);
@@ -130,7 +130,7 @@ void bench_growth_print(FILE *file, const struct bench_rows *rows);
 
 /* Whether gnuplot is there; and the picture it makes. 0, or STATUS_FAILED after a message. */
 int bench_find_gnuplot(void);
-int bench_plot(const char *path, const struct session *session, const struct bench_rows *rows);
+int bench_plot(struct bench_output *output, const struct session *session, const struct bench_rows *rows);
 
 /* ---- bench_startup.c ---- */
 

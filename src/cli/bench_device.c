@@ -346,8 +346,8 @@ int bench_enqueue(struct bench_device *device, cl_command_queue queue, enum benc
     case BENCH_STREAM:
         return enqueue_copy(device, queue, work);
     case BENCH_BUFFER:
-        return clEnqueueCopyBuffer(queue, device->src.mem, device->dst.mem, 0, device->count * sizeof(float), 0, NULL,
-                                   NULL);
+        return clEnqueueCopyBuffer(queue, device->src.mem, device->dst.mem, 0, 0, device->count * sizeof(float), 0,
+                                   NULL, NULL);
     case BENCH_EMPTY:
         return clEnqueueNDRangeKernel(queue, device->kernels[BENCH_EMPTY], 1, NULL, &one, &one, 0, NULL, NULL);
     default:
