@@ -1,64 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Channels-last leaves of NV * VEC neighbouring channels, by one work-item. A template: NV vectors, COLS(x) the name of x for them.
- * After leaf_columns.cl, trees.cl and store.cl.
+ * Channels-last leaves of neighbouring channels, by one work-item: groups of NV vectors side by side, or a narrow rest of at most
+ * VEC channels, gathered. After leaf.cl, trees.cl and store.cl.
  */
 
 /*
- * One leaf. A tile, 64 rows of `wide` such groups of columns side by side, is in a cache while its groups are reduced one after
- * the other; meanwhile group number `group` fetches its share of the tile at ahead, in rows, as memory likes to be read.
+ * The leaf of a group. A tile, 64 rows of `wide` groups side by side, is in a cache while its groups are reduced one after the
+ * other; meanwhile group number `group` fetches its share of the tile at ahead, in rows, as memory likes to be read. Returns
+ * whether the ordinary rules hold.
  */
-FUNC void COLS(leaf)(const global float *leaf, const global float *ahead, ulong c, uint n, float rn, uint wide,
-                     uint group, item_v *nodes)
+FUNC int reduce_group(const global float *leaf, const global float *ahead, ulong c, uint n, float rn, uint wide, uint group,
+                      item_v *nodes)
 {
     vec a[NV], m[NV], s[NV], q[NV];
     int plain = 1;
 #pragma unroll
-    for (int v = 0; v < NV; v++)
+    for (uint v = 0u; v < NV; v++)
         a[v] = s[v] = q[v] = (vec)(0.0f);
     for (uint i = 0u; i < n; i++) {
 #pragma unroll
-        for (int v = 0; v < NV; v++)
+        for (uint v = 0u; v < NV; v++)
             a[v] += VEC_LOAD(global, leaf + i * c + v * VEC);
     }
 #pragma unroll
-    for (int v = 0; v < NV; v++)
+    for (uint v = 0u; v < NV; v++)
         m[v] = mul_v(a[v], (vec)(rn));
     for (uint i = 0u; i < n; i++) {
         FETCH_SHARE(ahead, c, i, wide, group);
 #pragma unroll
-        for (int v = 0; v < NV; v++) {
+        for (uint v = 0u; v < NV; v++) {
             vec d = VEC_LOAD(global, leaf + i * c + v * VEC) - m[v];
             s[v] += d;
             q[v] = fma(d, d, q[v]);
         }
     }
-#pragma unroll
-    for (int v = 0; v < NV; v++) {
+    for (uint v = 0u; v < NV; v++) {
         plain &= all(LEAF_PLAIN(m[v], q[v]));
         nodes[v] = leaf_node_v(m[v], s[v], q[v], (vec)(rn), (vec)(1.0f));
     }
-    if (!plain)
-        for (int v = 0; v < NV; v++)
-            nodes[v] = leaf_v(leaf + v * VEC, c, n, rn);
+    return plain;
 }
 
-/* The roots of `count` leaves from `start` on, of `wide` groups of columns: wide * NV roots, wide a power of two up to WIDE. */
-FUNC void COLS(reduce_block)(const global float *src, const struct clnorm_shape *shape, TREE tree, uint start,
-                             uint count, ulong c, uint wide, item_v *roots)
+/* The leaf of a gathered vector of channels, by all the rules. */
+FUNC item_v reduce_tile(vec *tile, uint n, float rn)
 {
-    item_v stack[WIDE * NV][CLNORM_TREE_LEVELS + 1u], nodes[NV];
+    vec most = (vec)(0.0f), same = (vec)(1.0f), first = tile[0], a = (vec)(0.0f), s = (vec)(0.0f), q = (vec)(0.0f);
+    for (uint i = 0u; i < n; i++) {
+        most = fabs(tile[i]) > most ? fabs(tile[i]) : most;
+        same = tile[i] == first ? same : (vec)(0.0f);
+    }
+    vec down = most > (vec)(CLNORM_BIG) ? (vec)(CLNORM_DOWN) : (vec)(1.0f);
+    for (uint i = 0u; i < n; i++) {
+        tile[i] = mul_v(tile[i], down);
+        a += tile[i];
+    }
+    vec m = mul_v(a, (vec)(rn));
+    for (uint i = 0u; i < n; i++) {
+        vec d = tile[i] - m;
+        s += d;
+        q = fma(d, d, q);
+    }
+    item_v node = leaf_node_v(m, s, q, (vec)(rn), down);
+    same = fabs(first) <= (vec)(FLT_MAX) ? same : (vec)(0.0f);
+    node.mean.hi = SELECT(node.mean.hi, tile[0] + (vec)(0.0f), same == (vec)(1.0f));
+    node.mean.lo = SELECT(node.mean.lo, (vec)(0.0f), same == (vec)(1.0f));
+    node.m2.hi = SELECT(node.m2.hi, (vec)(0.0f), same == (vec)(1.0f));
+    return node;
+}
+
+/*
+ * The roots of `count` leaves from `start` on: of the `channels` channels from c on, which are `wide` groups, wide a power of two
+ * up to WIDE, or with wide = 0 at most VEC channels, whose root is roots[0].
+ */
+FUNC void reduce_block(const global float *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count, ulong c,
+                       uint wide, uint channels, item_v *roots)
+{
+    item_v stack[WIDE_VECS][CLNORM_TREE_LEVELS + 1u], nodes[NV];
+    vec tile[CLNORM_LANES];
+    uint groups = max(wide, 1u), vecs = wide ? NV : 1u;
     for (uint k = 0u; k < count; k++) {
         uint n = leaf_size(shape, start + k);
         float rn = leaf_reciprocal(shape, n);
-        const global float *tile = src + leaf_start(shape, start + k, c);
-        const global float *ahead = start + k + 1u < shape->leaves ? tile + CLNORM_LANES * shape->c : tile;
-        for (uint group = 0u; group < wide; group++) {
-            COLS(leaf)(tile + group * NV * VEC, ahead, shape->c, n, rn, wide, group, nodes);
-            for (uint v = 0u; v < NV; v++)
+        const global float *leaf = src + leaf_start(shape, start + k, c);
+        const global float *ahead = start + k + 1u < shape->leaves ? leaf + CLNORM_LANES * shape->c : leaf;
+        for (uint group = 0u; group < groups; group++, leaf += NV * VEC) {
+            int plain = wide && reduce_group(leaf, ahead, shape->c, n, rn, wide, group, nodes);
+            for (uint v = 0u; v < vecs; v++) {
+                if (!plain) {
+                    gather_tile(tile, leaf + v * VEC, shape->c, n, wide ? VEC : channels);
+                    nodes[v] = reduce_tile(tile, n, rn);
+                }
                 tree_push_v(stack[group * NV + v], tree, start, k, nodes[v]);
+            }
         }
     }
-    for (uint v = 0u; v < wide * NV; v++)
+    for (uint v = 0u; v < groups * vecs; v++)
         roots[v] = tree_close_v(stack[v], tree, start, count);
 }

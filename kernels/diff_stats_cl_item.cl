@@ -7,7 +7,8 @@
 #include "leaf.cl"
 #include "store.cl"
 #include "diff_leaf.cl"
-#include "diff_columns_types.cl"
+#include "tile.cl"
+#include "diff_columns_item.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cl_item(DIFF_BUFFERS)
 {
@@ -20,19 +21,15 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cl_item(DI
     item_v roots[WIDE_VECS];
     struct centre_v centre[WIDE_VECS];
     while (c < end) {
-        uint wide = groups_of(end - c, WIDE), vecs = wide ? wide * 4u : c + VEC <= end ? 1u : 0u;
-        for (uint j = 0u; j < vecs * VEC; j++)
+        uint wide = groups_of(end - c, WIDE);
+        uint channels = wide ? wide * NV * VEC : (uint)min(end - c, (ulong)VEC);
+        for (uint j = 0u; j < channels; j++)
             centre_put(&centre[j / VEC], j % VEC, DIFF_CENTRE(c + j));
-        if (wide)
-            diff_block_4(src, diff_dst, &shape, start, count, c, wide, centre, roots);
-        else if (vecs)
-            diff_block_1(src, diff_dst, &shape, start, count, c, 1u, centre, roots);
-        for (uint v = 0u; v < vecs; v++, c += VEC)
-            partial_store_vec(partial, &shape, block, c, roots[v]);
-        if (vecs == 0u) {
-            item_f root = diff_block_f(src, diff_dst, &shape, start, count, c, DIFF_CENTRE(c));
-            partial_store(partial, &shape, block, c, root);
-            c++;
-        }
+        diff_block(src, diff_dst, &shape, start, count, c, wide, channels, centre, roots);
+        for (uint v = 0u; channels >= VEC && v * VEC < channels; v++)
+            partial_store_vec(partial, &shape, block, c + v * VEC, roots[v]);
+        for (uint j = 0u; channels < VEC && j < channels; j++)
+            partial_store(partial, &shape, block, c + j, item_of(&roots[0], j));
+        c += channels;
     }
 }

@@ -40,7 +40,7 @@ FUNC float lanes_sum(vec *a)
  */
 FUNC void gather_rows(float *leaf, const global float *src, const struct clnorm_shape *shape, uint n)
 {
-    uint s = (uint)shape->s;
+    uint s = shape->rows == 1u ? n : (uint)shape->s; /* a leaf of one row may be a part of it */
     ulong distance = shape->c * shape->s;
     for (uint at = 0u; at < n; at += s, src += distance) {
         if (s < VEC) {

@@ -13,13 +13,35 @@
 
 FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint i, ulong c)
 {
-    float rows[CLNORM_LEAF];
+    float rows[CLNORM_LEAF], down = 1.0f;
     uint n = leaf_size(shape, i);
     float rn = leaf_reciprocal(shape, n);
     const global float *leaf = src + leaf_start(shape, i, c);
     const global float *next = i + 1u < shape->leaves ? src + leaf_start(shape, i + 1u, c) : leaf;
-    if (shape->rows == 1u)
-        return leaf_global(leaf, next, n, rn);
+    node_f node;
+    int plain;
+    if (shape->rows == 1u) {
+        node = reduce_global(leaf, next, n, rn, down, &plain);
+        if (plain)
+            return node;
+    }
     gather_rows(rows, leaf, shape, n);
-    return leaf_private(rows, leaf, n, rn);
+    for (;;) {
+        node = reduce_private(rows, leaf, n, rn, down, &plain);
+        if (plain || down != 1.0f)
+            return node;
+        float most = 0.0f;
+        int same = fabs(rows[0]) <= FLT_MAX;
+        for (uint j = 0u; j < n; j++) {
+            most = fabs(rows[j]) > most ? fabs(rows[j]) : most;
+            same &= rows[j] == rows[0];
+        }
+        down = most > CLNORM_BIG ? CLNORM_DOWN : 1.0f;
+        if (same)
+            return leaf_constant(rows[0], down);
+        if (down == 1.0f)
+            return node;
+        for (uint j = 0u; j < n; j++)
+            rows[j] *= down;
+    }
 }

@@ -9,7 +9,8 @@
 #include "trees.cl"
 #include "leaf.cl"
 #include "store.cl"
-#include "columns_types.cl"
+#include "tile.cl"
+#include "columns_item.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cl_item(const global float *src, ulong src_offset,
                                                                          global float *partial, ulong partial_offset,
@@ -26,16 +27,13 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cl_item(const g
     src += src_offset;
     partial += partial_offset;
     while (c < end) {
-        uint wide = groups_of(end - c, WIDE), vecs = wide ? wide * 4u : c + VEC <= end ? 1u : 0u;
-        if (wide)
-            reduce_block_4(src, &shape, &tree, start, count, c, wide, roots);
-        else if (vecs)
-            reduce_block_1(src, &shape, &tree, start, count, c, 1u, roots);
-        for (uint v = 0u; v < vecs; v++, c += VEC)
-            partial_store_vec(partial, &shape, block, c, roots[v]);
-        if (vecs == 0u) {
-            partial_store(partial, &shape, block, c, reduce_block_f(src, &shape, &tree, start, count, c));
-            c++;
-        }
+        uint wide = groups_of(end - c, WIDE);
+        uint channels = wide ? wide * NV * VEC : (uint)min(end - c, (ulong)VEC);
+        reduce_block(src, &shape, &tree, start, count, c, wide, channels, roots);
+        for (uint v = 0u; channels >= VEC && v * VEC < channels; v++)
+            partial_store_vec(partial, &shape, block, c + v * VEC, roots[v]);
+        for (uint j = 0u; channels < VEC && j < channels; j++)
+            partial_store(partial, &shape, block, c + j, item_of(&roots[0], j));
+        c += channels;
     }
 }

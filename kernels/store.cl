@@ -27,24 +27,3 @@ FUNC uint until_aligned(const global float *p, ulong n)
     uint head = (VEC_BYTES - (uint)((size_t)p % VEC_BYTES)) % VEC_BYTES / 4u;
     return (uint)min((ulong)head, n);
 }
-
-#define WIDE 4u       /* most groups of columns a channels-last work-item takes side by side */
-#define WIDE_VECS 16u /* vectors in them: groups are of four */
-
-/* The share of group `group` of `wide`, at row i of its leaf, in fetching a tile of 64 rows: NV vectors. */
-#define FETCH_SHARE(tile, c, i, wide, group)                                                                           \
-    {                                                                                                                  \
-        uint fetched_ = (group)*CLNORM_LANES + (i);                                                                    \
-        const global float *fetch_ = (tile) + (fetched_ / (wide)) * (c) + (fetched_ % (wide)) * (NV * VEC);            \
-        for (int v_ = 0; v_ < NV; v_++)                                                                                \
-            PREFETCH(fetch_ + v_ * VEC);                                                                               \
-    }
-
-/* How many groups of four vectors to take of `left` channels: a power of two up to most, or 0. */
-FUNC uint groups_of(ulong left, uint most)
-{
-    uint wide = min(most, WIDE);
-    while (wide > 0u && (ulong)wide * (4u * VEC) > left)
-        wide /= 2u;
-    return wide;
-}

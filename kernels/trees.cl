@@ -66,4 +66,23 @@ FUNC void partial_store_vec(global float *partial, const struct clnorm_shape *sh
     VEC_STORE(global, item.down, partial + PARTIAL(*shape, 4, b, c));
 #endif
 }
+
+/* Element j of a vector's node. */
+FUNC item_f item_of(const item_v *item, uint j)
+{
+    item_f r;
+#if BACKWARD
+    r.g.hi = ((const float *)&item->g.hi)[j];
+    r.g.lo = ((const float *)&item->g.lo)[j];
+    r.gd.hi = ((const float *)&item->gd.hi)[j];
+    r.gd.lo = ((const float *)&item->gd.lo)[j];
+#else
+    r.mean.hi = ((const float *)&item->mean.hi)[j];
+    r.mean.lo = ((const float *)&item->mean.lo)[j];
+    r.m2.hi = ((const float *)&item->m2.hi)[j];
+    r.m2.lo = ((const float *)&item->m2.lo)[j];
+    r.down = ((const float *)&item->down)[j];
+#endif
+    return r;
+}
 #endif

@@ -88,8 +88,10 @@ static int run_profiled(struct bench_device *device, enum bench_work work, doubl
         status = bench_enqueue(device, device->profiled, work);
     if (status == CL_SUCCESS)
         status = clEnqueueMarkerWithWaitList(device->profiled, 0, NULL, &last);
-    clFlush(device->profiled);
-    /* Even after an error: what waits at the gate must not wait for ever. */
+    /*
+     * Without a clFlush before, in which some devices would wait for what is set only here; and even after an error: what
+     * waits at the gate must not wait for ever.
+     */
     is_open = clSetUserEventStatus(gate, CL_COMPLETE);
     if (status == CL_SUCCESS)
         status = is_open;
