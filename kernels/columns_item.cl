@@ -9,8 +9,8 @@
  * other; meanwhile group number `group` fetches its share of the tile at ahead, in rows, as memory likes to be read. Returns
  * whether the ordinary rules hold.
  */
-FUNC int reduce_group(const global float *leaf, const global float *ahead, ulong c, uint n, float rn, uint wide, uint group,
-                      item_v *nodes)
+FUNC int reduce_group(const global float *leaf, const global float *ahead, ulong c, uint n, float rn, uint wide,
+                      uint group, item_v *nodes)
 {
     vec a[NV], m[NV], s[NV], q[NV];
     int plain = 1;
@@ -72,8 +72,8 @@ FUNC item_v reduce_tile(vec *tile, uint n, float rn)
  * The roots of `count` leaves from `start` on: of the `channels` channels from c on, which are `wide` groups, wide a power of two
  * up to WIDE, or with wide = 0 at most VEC channels, whose root is roots[0].
  */
-FUNC void reduce_block(const global float *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count, ulong c,
-                       uint wide, uint channels, item_v *roots)
+FUNC void reduce_block(const global float *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
+                       ulong c, uint wide, uint channels, item_v *roots)
 {
     item_v stack[WIDE_VECS][CLNORM_TREE_LEVELS + 1u], nodes[NV];
     vec tile[CLNORM_LANES];

@@ -42,6 +42,7 @@ FUNC void diff_group(const global float *x, const global float *dy, ulong ahead,
     for (uint v = 0u; v < NV; v++) {
         items[v].g.hi = g[v];
         items[v].gd.hi = gd[v];
+        items[v].g.lo = items[v].gd.lo = (vec)(0.0f);
     }
 }
 
@@ -59,16 +60,16 @@ FUNC void diff_tile(const global float *x, const global float *dy, ulong c, uint
     }
     item->g.hi = g;
     item->gd.hi = gd;
+    item->g.lo = item->gd.lo = (vec)(0.0f);
 }
 
 /* The roots of `count` leaves from `start` on, as reduce_block's. */
-FUNC void diff_block(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape, uint start,
-                     uint count, ulong c, uint wide, uint channels, const struct centre_v *centre, item_v *roots)
+FUNC void diff_block(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape,
+                     uint start, uint count, ulong c, uint wide, uint channels, const struct centre_v *centre,
+                     item_v *roots)
 {
     item_v stack[WIDE_VECS][CLNORM_TREE_LEVELS + 1u], items[NV];
     uint groups = max(wide, 1u), vecs = wide ? NV : 1u;
-    for (uint v = 0u; v < NV; v++)
-        items[v].g.lo = items[v].gd.lo = (vec)(0.0f);
     for (uint b = 0u; b < count; b++) {
         uint n = leaf_size(shape, start + b);
         ulong at = leaf_start(shape, start + b, c);

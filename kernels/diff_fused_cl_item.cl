@@ -18,6 +18,9 @@ diff_fused_cl_item(const global float *src, ulong src_offset, const global float
                    struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
 {
     item_v roots[WIDE_VECS];
+    item_f
+        root; /* these two out here: clang 14 leaves Oclgrind an intrinsic that it does not know, if they are in the loop */
+    coefs_f k;
     coefs_v coefs[WIDE_VECS];
     struct centre_v centre[WIDE_VECS];
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
@@ -28,12 +31,14 @@ diff_fused_cl_item(const global float *src, ulong src_offset, const global float
     while (c < end) {
         uint wide = groups_of(end - c, (uint)cut.chunk / (NV * VEC));
         uint channels = wide ? wide * NV * VEC : (uint)min(end - c, (ulong)VEC);
-        for (uint j = 0u; j < channels; j++)
-            centre_put(&centre[j / VEC], j % VEC, FUSED_CENTRE(c + j));
+        for (uint j = 0u; j < max(channels, (uint)VEC); j++) /* elements past the last channel repeat it */
+            centre_put(&centre[j / VEC], j % VEC, FUSED_CENTRE(c + min(j, channels - 1u)));
         diff_block(src, diff_dst, &shape, 0u, shape.leaves, c, wide, channels, centre, roots);
-        for (uint j = 0u; j < channels; j++)
-            coefs_put(&coefs[j / VEC], j % VEC,
-                      finish_channel(item_of(&roots[j / VEC], j % VEC), c + j, &finish, &at, CHANNEL_ARGS));
+        for (uint j = 0u; j < channels; j++) {
+            root = item_of(&roots[j / VEC], j % VEC);
+            k = finish_channel(root, c + j, &finish, &at, CHANNEL_ARGS);
+            coefs_put(&coefs[j / VEC], j % VEC, k);
+        }
         apply_columns(src + c, diff_dst + c, diff_src + c, &shape, channels, coefs, stream);
         c += channels;
     }

@@ -19,17 +19,20 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cl_item(DI
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
     item_v roots[WIDE_VECS];
+    item_f root; /* out here: clang 14 leaves Oclgrind an intrinsic that it does not know, if it is in the loop */
     struct centre_v centre[WIDE_VECS];
     while (c < end) {
         uint wide = groups_of(end - c, WIDE);
         uint channels = wide ? wide * NV * VEC : (uint)min(end - c, (ulong)VEC);
-        for (uint j = 0u; j < channels; j++)
-            centre_put(&centre[j / VEC], j % VEC, DIFF_CENTRE(c + j));
+        for (uint j = 0u; j < max(channels, (uint)VEC); j++) /* elements past the last channel repeat it */
+            centre_put(&centre[j / VEC], j % VEC, DIFF_CENTRE(c + min(j, channels - 1u)));
         diff_block(src, diff_dst, &shape, start, count, c, wide, channels, centre, roots);
         for (uint v = 0u; channels >= VEC && v * VEC < channels; v++)
             partial_store_vec(partial, &shape, block, c + v * VEC, roots[v]);
-        for (uint j = 0u; channels < VEC && j < channels; j++)
-            partial_store(partial, &shape, block, c + j, item_of(&roots[0], j));
+        for (uint j = 0u; channels < VEC && j < channels; j++) {
+            root = item_of(&roots[0], j);
+            partial_store(partial, &shape, block, c + j, root);
+        }
         c += channels;
     }
 }

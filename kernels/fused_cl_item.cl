@@ -21,6 +21,9 @@ fused_cl_item(const global float *src, ulong src_offset, global float *dst, ulon
 {
     TREE_BEGIN(tree, weights);
     item_v roots[WIDE_VECS];
+    item_f
+        root; /* these two out here: clang 14 leaves Oclgrind an intrinsic that it does not know, if they are in the loop */
+    coefs_f k;
     coefs_v coefs[WIDE_VECS];
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
@@ -30,9 +33,11 @@ fused_cl_item(const global float *src, ulong src_offset, global float *dst, ulon
         uint wide = groups_of(end - c, (uint)cut.chunk / (NV * VEC));
         uint channels = wide ? wide * NV * VEC : (uint)min(end - c, (ulong)VEC);
         reduce_block(src, &shape, &tree, 0u, shape.leaves, c, wide, channels, roots);
-        for (uint j = 0u; j < channels; j++)
-            coefs_put(&coefs[j / VEC], j % VEC,
-                      finish_channel(item_of(&roots[j / VEC], j % VEC), c + j, &finish, &at, CHANNEL_ARGS));
+        for (uint j = 0u; j < channels; j++) {
+            root = item_of(&roots[j / VEC], j % VEC);
+            k = finish_channel(root, c + j, &finish, &at, CHANNEL_ARGS);
+            coefs_put(&coefs[j / VEC], j % VEC, k);
+        }
         apply_columns(src + c, src + c, dst + c, &shape, channels, coefs, stream);
         c += channels;
     }

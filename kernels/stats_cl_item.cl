@@ -24,6 +24,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cl_item(const g
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
     item_v roots[WIDE_VECS];
+    item_f root; /* out here: clang 14 leaves Oclgrind an intrinsic that it does not know, if it is in the loop */
     src += src_offset;
     partial += partial_offset;
     while (c < end) {
@@ -32,8 +33,10 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cl_item(const g
         reduce_block(src, &shape, &tree, start, count, c, wide, channels, roots);
         for (uint v = 0u; channels >= VEC && v * VEC < channels; v++)
             partial_store_vec(partial, &shape, block, c + v * VEC, roots[v]);
-        for (uint j = 0u; channels < VEC && j < channels; j++)
-            partial_store(partial, &shape, block, c + j, item_of(&roots[0], j));
+        for (uint j = 0u; channels < VEC && j < channels; j++) {
+            root = item_of(&roots[0], j);
+            partial_store(partial, &shape, block, c + j, root);
+        }
         c += channels;
     }
 }

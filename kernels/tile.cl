@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a work-item of a CPU-like device takes channels-last columns: see columns_item.cl. After store.cl. */
-#define NV 4u          /* vectors of a group */
-#define WIDE 4u        /* most groups side by side */
-#define WIDE_VECS 16u  /* NV * WIDE */
+#define NV 4u         /* vectors of a group */
+#define WIDE 4u       /* most groups side by side */
+#define WIDE_VECS 16u /* NV * WIDE */
 
 /* The share of group `group` of `wide`, at row i of its leaf, in fetching a tile of 64 rows: NV vectors. */
 #define FETCH_SHARE(tile, c, i, wide, group)                                                                           \

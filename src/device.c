@@ -145,8 +145,7 @@ static int contains(const char *text, const char *part)
 static int merit(const clnorm_device_info *info)
 {
     int kind = info->type & CL_DEVICE_TYPE_GPU ? 6 : info->type & CL_DEVICE_TYPE_ACCELERATOR ? 4 : 2;
-    return (info->bits == CLNORM_BITS_NONE ? 0 : kind) +
-           (strcmp(info->platform_name, POCL) == 0);
+    return (info->bits == CLNORM_BITS_NONE ? 0 : kind) + (strcmp(info->platform_name, POCL) == 0);
 }
 
 static size_t choose(const clnorm_device_info *infos, size_t count, const char *selector)

@@ -8,7 +8,7 @@
 struct clnorm__device {
     clnorm_device_info info;
     int cpu_like;           /* few fast cores with caches: a work-item should take a lot of consecutive work */
-    int hints; /* its compiler takes clang's prefetches and streaming stores */
+    int hints;              /* its compiler takes clang's prefetches and streaming stores */
     unsigned compute_units; /* at least 1 */
     unsigned vector;        /* floats a vector of item variants holds: 4, 8 or 16 */
     uint64_t max_work_group;
