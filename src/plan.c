@@ -157,9 +157,11 @@ static void launch_channels(const struct clnorm__device *device, uint64_t channe
 }
 
 /* Elements that one work-item of apply_item should take at least: below, its start costs more than its work. */
-#define ITEM_ELEMENTS 4096u
+#define ITEM_ELEMENTS 8192u
+/* Channels-last channels it takes side by side: their coefficients stay in the first-level cache from row to row. */
+#define ITEM_CHANNELS 256u
 
-static void launch_apply(const struct clnorm__device *device, struct clnorm__plan *plan)
+static void launch_apply(const struct clnorm__device *device, int last, struct clnorm__plan *plan)
 {
     struct clnorm__launch *l = &plan->apply;
     struct clnorm_cut *cut = &plan->cut;
@@ -167,10 +169,11 @@ static void launch_apply(const struct clnorm__device *device, struct clnorm__pla
     cut->rows_per_item = 1;
     cut->stream = cut->rows * cut->length * 4 > device->cache_bytes / 4;
     if (l->variant->kind == CLNORM__CPU_LIKE) {
-        if (cut->length > 4 * ITEM_ELEMENTS)
+        if (last && cut->length > 2 * ITEM_CHANNELS)
+            cut->chunk = ITEM_CHANNELS;
+        else if (cut->length > 4 * ITEM_ELEMENTS)
             cut->chunk = 2 * ITEM_ELEMENTS;
-        else
-            cut->rows_per_item = ceil_div(ITEM_ELEMENTS, cut->length);
+        cut->rows_per_item = ceil_div(ITEM_ELEMENTS, cut->chunk);
         l->dims = 1;
         l->local[0] = 1;
         l->global[0] = ceil_div(cut->length, cut->chunk) * ceil_div(cut->rows, cut->rows_per_item);
@@ -189,8 +192,8 @@ static void launch_apply(const struct clnorm__device *device, struct clnorm__pla
     l->local[0] = wide;
     l->local[1] = group / wide;
     uint64_t columns = ceil_div(cut->length, wide), rows = ceil_div(cut->rows, l->local[1]);
-    uint64_t groups =
-        (uint64_t)device->compute_units * 64; /* enough to hide latency; the kernel strides over the rest */
+    /* Enough to hide latency; the kernel strides over the rest. */
+    uint64_t groups = (uint64_t)device->compute_units * 64;
     l->global[0] = least(columns, 65535) * wide;
     l->global[1] = least(rows, ceil_div(groups, columns)) * l->local[1];
 }
@@ -381,6 +384,6 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     plan->cut.rows = last ? desc->n * desc->s : desc->n * desc->c;
     plan->cut.length = last ? desc->c : desc->s;
     plan->cut.channels = desc->c;
-    launch_apply(device, plan);
+    launch_apply(device, last, plan);
     return CLNORM_SUCCESS;
 }
