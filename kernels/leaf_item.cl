@@ -2,14 +2,22 @@
 /* A channels-first leaf, by one work-item: where it lies, or its rows gathered. After leaf.cl, lanes.cl and store.cl. */
 #define SPACE global
 #define IN(name) name##_global
+#define AHEAD const global float *ahead,
+#define FETCH_AHEAD(i) PREFETCH(ahead + (i))
 #include "leaf_lanes.cl"
 #undef SPACE
 #undef IN
+#undef AHEAD
+#undef FETCH_AHEAD
 #define SPACE private
 #define IN(name) name##_private
+#define AHEAD
+#define FETCH_AHEAD(i)
 #include "leaf_lanes.cl"
 #undef SPACE
 #undef IN
+#undef AHEAD
+#undef FETCH_AHEAD
 
 FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint i, ulong c)
 {
@@ -27,7 +35,7 @@ FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shap
     }
     gather_rows(rows, leaf, shape, n);
     for (;;) {
-        node = reduce_private(rows, leaf, n, rn, down, &plain);
+        node = reduce_private(rows, n, rn, down, &plain);
         if (plain || down != 1.0f)
             return node;
         float most = 0.0f;
