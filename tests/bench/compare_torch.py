@@ -12,16 +12,17 @@ What makes it fair
 - Turns A B A B ...: for each shape, operation and layout a round is a turn of CLNorm's and a turn of PyTorch's, so that
   whatever happens to the machine happens to both. The time of a turn is its median, the result the median of the rounds
   (3 or more), and the ratio that of the two results.
-- Each is measured alone. CLNorm's turn is a process of its own, bench_alone, gone before PyTorch's begins. PyTorch takes
-  seconds to import, so that its process stays (torch_batchnorm.py --serve); between its turns it waits for input, and
-  its threads sleep after less than a millisecond of spinning, while bench_alone is still starting.
+- Each is measured alone. CLNorm's turn is a process of its own, bench_alone, gone before PyTorch's begins. PyTorch
+  takes seconds to import, so that its process stays (torch_batchnorm.py --serve); between its turns it waits for input,
+  and its threads sleep after some milliseconds of spinning at most, while bench_alone is still starting.
 - The same cores and as many threads: this script binds itself, and with it both, to --cpus.
 - The same conditions: as many timed calls, each right after another one of the same kind; before them calls that do not
   count, 2 to 50 of them or a tenth of a second, so that neither pays for compiling, first pages or low clocks.
 - The same data: normal deviates, epsilon 1e-5, scale and shift given. Both save what backward needs; PyTorch updates
   running statistics besides, which are C numbers.
-- PyTorch returns a new tensor where CLNorm writes to the one it is given. With --malloc keep that costs it no fresh pages;
-  with --malloc default it does for large tensors, as in anybody's program: the ratios there are several times higher.
+- PyTorch returns a new tensor where CLNorm writes to the one it is given. With --malloc keep that costs it no fresh
+  pages. With --malloc default it does for large tensors, as in anybody's program, and their ratios are several times
+  higher.
 """
 import argparse
 import csv
@@ -131,8 +132,8 @@ def measure(options, shapes, ours, torch):
     if options.csv:
         print('set,n,c,s,op,layout,clnorm_seconds,pytorch_seconds,clnorm_gbps,pytorch_gbps,ratio')
     else:
-        print(f'{"set":<13} {"n,c,s":<18} {"op":<8} layout {"clnorm ms":>10} {"pytorch ms":>10} {"GB/s":>7} {"GB/s":>7} '
-              f'{"ratio":>6}')
+        print(f'{"set":<13} {"n,c,s":<18} {"op":<8} layout {"clnorm ms":>10} {"pytorch ms":>10} {"GB/s":>7} '
+              f'{"GB/s":>7} {"ratio":>6}')
     lines = []
     for shape in shapes:
         for op in options.op:
@@ -149,15 +150,15 @@ def measure(options, shapes, ours, torch):
                 lines.append((shape.set, op, layout, b / a))
                 sizes = f'{shape.n},{shape.c},{shape.s}'
                 if options.csv:
-                    print(f'{shape.set},{sizes},{op},{layout},{a:.9f},{b:.9f},{speeds[0]:.2f},{speeds[1]:.2f},{b / a:.3f}',
-                          flush=True)
+                    print(f'{shape.set},{sizes},{op},{layout},{a:.9f},{b:.9f},{speeds[0]:.2f},{speeds[1]:.2f},'
+                          f'{b / a:.3f}', flush=True)
                 else:
                     print(f'{shape.set:<13} {sizes:<18} {op:<8} {layout:<6} {1e3 * a:10.4f} {1e3 * b:10.4f} '
                           f'{speeds[0]:7.2f} {speeds[1]:7.2f} {b / a:6.2f}', flush=True)
     prefix = '# ' if options.csv else ''
     print_summary(lines, prefix)
-    print(f'{prefix}clnorm {ours.version}, PyTorch {torch.version}; {options.rounds} rounds of {options.runs} runs each, '
-          f'malloc {options.malloc}, processors {",".join(str(cpu) for cpu in options.cpus)}')
+    print(f'{prefix}clnorm {ours.version}, PyTorch {torch.version}; {options.rounds} rounds of {options.runs} runs '
+          f'each, malloc {options.malloc}, processors {",".join(str(cpu) for cpu in options.cpus)}')
 
 
 # ---- a table of what was measured elsewhere ----
@@ -224,7 +225,8 @@ def cpus(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     theirs.add_problem_options(parser)
-    parser.add_argument('--runs', metavar='R', type=theirs.positive, default=11, help='timed calls of a turn (default: 11)')
+    parser.add_argument('--runs', metavar='R', type=theirs.positive, default=11,
+                        help='timed calls of a turn (default: 11)')
     parser.add_argument('--rounds', metavar='R', type=at_least_three, default=3, help='turns of each (default: 3)')
     parser.add_argument('--cpus', metavar='LIST', type=cpus, default=theirs.processors(),
                         help='processors for both, as 0,1 (default: all that this process may use)')

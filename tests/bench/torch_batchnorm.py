@@ -16,14 +16,14 @@ are the same. GB/s count one read and one write of the tensor, for backward two 
 
 On a processor, calls run one after another and the clock is the wall's. PyTorch makes a new tensor for each result, and
 glibc fetches one of more than 32 MiB from the system anew each time, page by page, which can take longer than the batch
-normalization. With --malloc keep glibc keeps what was freed, so that the operation itself is timed: the stricter yardstick.
-With --malloc default it does as it does for anybody's PyTorch. OpenMP gets what bench_alone gives it.
+normalization. With --malloc keep glibc keeps what was freed, so that the operation itself is timed: the stricter
+yardstick. With --malloc default it does as it does for anybody's PyTorch. OpenMP gets what bench_alone gives it.
 On a GPU, CUDA's events stand before and after each call, behind a call that does not count, so that the GPU has
 work while the host prepares: what is timed is the GPU's time. The host then waits for it, every time.
 
---serve reads requests 'OP LAYOUT N C S' from standard input, and answers each with one line of CSV, flushed: one call that
-does not count, then one that does. Consecutive requests for the same problem share its tensors. A request that cannot
-be done is answered by 'error,' and the reason.
+--serve reads requests 'OP LAYOUT N C S' from standard input, and answers each with one line of CSV, flushed: one call
+that does not count, then one that does. Consecutive requests for the same problem share its tensors. A request that
+cannot be done is answered by 'error,' and the reason.
 
 The exit status is 77 where PyTorch, or the GPU that --device cuda asks for, is not there.
 """
@@ -157,8 +157,8 @@ def load_torch(threads, device, malloc):
     try:
         import torch
     except ImportError as error:
-        skip(f'PyTorch is not to be had from {sys.executable} ({error}): install the package python3-torch, or the wheel '
-             'torch, or name another Python')
+        skip(f'PyTorch is not to be had from {sys.executable} ({error}): install the package python3-torch, or the '
+             'wheel torch, or name another Python')
     if device == 'cuda' and not torch.cuda.is_available():
         skip(f'PyTorch {torch.__version__} finds no GPU here: its torch.cuda.is_available() says no')
     torch.set_num_threads(threads)
