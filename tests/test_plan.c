@@ -195,7 +195,8 @@ static void check_apply(const clnorm_desc *desc, const struct clnorm__device *de
         check_launch(l, device, values);
     } else if (l->variant->kind == CLNORM__CPU_LIKE) {
         unsigned __int128 chunks = (cut->length - 1) / cut->chunk + 1, items = (cut->rows - 1) / cut->rows_per_item + 1;
-        ck_assert(cut->chunk == cut->length || cut->rows_per_item == 1);
+        /* Whole rows, or parts of one; channels-last strips of rows are of whole vectors, which keeps stores aligned. */
+        ck_assert(cut->chunk == cut->length || cut->rows_per_item == 1 || (is_last(desc) && cut->chunk % 16 == 0));
         check_launch(l, device, chunks * items);
     } else {
         ck_assert_uint_eq(l->dims, 2);
