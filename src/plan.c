@@ -254,29 +254,35 @@ static int fits_cache(const struct clnorm__device *device, uint64_t bytes)
 /* Tensors of fewer bytes are small: what counts is the number of launches. */
 #define SMALL_BYTES (1u << 20)
 
-/* Channels a work-item of fused_cf_item takes: enough to make a run of short rows worth storing, few enough to stay in cache. */
+/* Bytes of one tensor that fused_cf_item works on at a time: with what is fetched ahead, a share of a second-level cache. */
+#define GROUP_BYTES (1u << 16)
+
+/* Channels of fused_cf_item's group: enough to make a run of short rows worth storing, few enough to stay in cache. */
 static uint64_t fused_channels(const clnorm_desc *desc, const struct clnorm__device *device)
 {
     uint64_t most = least(CLNORM_RUN / desc->s, CLNORM_RUN_CHANNELS), channels = 1;
     if (desc->s >= CLNORM_SHORT)
         return 1;
-    while (channels * 2 <= most && channels * 2 * desc->n * desc->s * 4 <= 1 << 18 &&
+    while (channels * 2 <= most && channels * 2 * desc->n * desc->s * 4 <= GROUP_BYTES &&
            ceil_div(desc->c, channels * 2) >= 2 * (uint64_t)device->compute_units)
         channels *= 2;
     return channels;
 }
 
 /*
- * Channels that fused_cl_item takes side by side: up to 16 vectors, so that memory is read in runs of some length, as long as
- * compute units are not left idle and all that is worked on at a time stays in cache; at least one. tensors: how many are read.
+ * Channels that fused_cl_item takes side by side: eight vectors or four, so that memory is read in runs of some length, if that
+ * leaves no compute unit idle and the tensors' columns stay well inside the cache, which strided reading wants more room of; else
+ * one. tensors: how many are read.
  */
 static uint64_t fused_columns(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
-    uint64_t vectors = 16;
-    while (vectors > 1 && (desc->c < vectors * device->vector * device->compute_units ||
-                           !fits_cache(device, desc->n * desc->s * 4 * tensors * vectors * device->vector)))
-        vectors /= vectors == 4 ? 4 : 2;
-    return vectors * device->vector;
+    uint64_t room = device->cache_bytes / device->compute_units / (4 * tensors);
+    for (uint64_t vectors = 8; vectors >= 4; vectors /= 2) {
+        uint64_t columns = vectors * device->vector;
+        if (desc->c >= columns * device->compute_units && desc->n * desc->s * 4 * tensors * columns <= room)
+            return columns;
+    }
+    return device->vector;
 }
 
 /* Whether a fused variant is the better way. */
