@@ -44,7 +44,7 @@ FUNC ulong leaf_distance(const struct clnorm_shape *shape, uint i)
  * A leaf with a value beyond 2^40 in magnitude is reduced after a multiplication by 2^-90, and a leaf whose values are all
  * the same has that value as its mean and no deviation, exactly. Both are rare, and both show in the sums of an ordinary
  * reduction: with |m| < 2^35 and q < 2^70 no value is near 2^40, and equal values leave at most q = 2^-28 m^2, by the bounds of
- * summation. So a leaf that leaf_plain accepts needs no second thought.
+ * summation. So a leaf that LEAF_PLAIN accepts needs no second thought.
  */
 #define LEAF_PLAIN(m, q) ((q) < 0x1p+70f && fabs(m) < 0x1p+35f && ((q) > 0x1p-24f * ((m) * (m)) || (m) == 0.0f))
 

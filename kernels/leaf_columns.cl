@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Channels-last leaves of VEC (or one) neighbouring channels, reduced by one work-item. A template like pair.cl: T, FN and
+ * A channels-last leaf of one channel (or one vector of them), reduced by one work-item. A template like pair.cl: T, FN and
  * LOAD(pointer), which reads a T; ALL(x), whether x holds in every element.
  */
 

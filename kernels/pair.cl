@@ -146,7 +146,7 @@ FUNC FN(sums) FN(sums_merge)(FN(sums) a, FN(sums) b)
     return r;
 }
 
-/* src less the mean, a pair; in a channel of large magnitude times 2^-90. */
+/* src less the mean, a pair. */
 FUNC T FN(centre)(T x, T hi, T lo)
 {
     return (x - hi) - lo;
