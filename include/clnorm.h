@@ -112,7 +112,8 @@ extern "C" {
     X(CLNORM_KERNEL_FILE, -3020, "a kernel file cannot be read")                                                       \
     X(CLNORM_KERNEL_BUILD, -3021, "a kernel file does not compile")                                                    \
     X(CLNORM_NO_VARIANT, -3022, "no kernel variant fits")                                                              \
-    X(CLNORM_INTERNAL, -3023, "CLNorm broke a rule of its own; please report it")
+    X(CLNORM_INTERNAL, -3023, "CLNorm broke a rule of its own; please report it")                                      \
+    X(CLNORM_NO_BLAS, -3024, "the library was built without CLBlast, which the block needs")
 
 enum clnorm_status {
 #define CLNORM_STATUS_ENUM(name, value, text) name = value,
