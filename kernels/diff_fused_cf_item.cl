@@ -28,6 +28,11 @@ void apply_channels(const global float *src, const global float *diff_dst, globa
         uint s = (uint)shape->s;
         fetch_run(src + row + count * s, more * s);
         fetch_run(diff_dst + row + count * s, more * s);
+        if (!stream) {
+            for (uint j = 0u; j < count; j++, row += s)
+                apply_short(src + row, diff_dst + row, diff_src + row, s, coefs[j]);
+            continue;
+        }
         for (uint j = 0u; j < count; j++)
             apply_run(src + row + j * s, diff_dst + row + j * s, run + j * s, s, coefs[j]);
         store_run(diff_src + row, run, count * s, stream);
@@ -53,6 +58,9 @@ diff_fused_cf_item(const global float *src, ulong src_offset, const global float
     while (c < end) {
         uint more = (uint)min(cut.chunk, end - c - count);
         for (uint j = 0u; j < count; j++) {
+            if (shape.s < CLNORM_SHORT && !cut.stream)
+                for (ulong n = j; n < shape.n; n += count)
+                    fetch_stores(diff_src + (n * shape.c + c) * shape.s, count * (uint)shape.s);
             item_f stack[CLNORM_TREE_LEVELS + 1u];
             struct centre k = FUSED_CENTRE(c + j);
             for (uint i = 0u; i < shape.leaves; i++)

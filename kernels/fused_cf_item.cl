@@ -37,6 +37,11 @@ void apply_channels(const global float *src, global float *dst, const struct cln
         }
         uint s = (uint)shape->s;
         fetch_run(src + row + count * s, more * s);
+        if (!stream) {
+            for (uint j = 0u; j < count; j++, row += s)
+                apply_short(src + row, 0, dst + row, s, coefs[j]);
+            continue;
+        }
         for (uint j = 0u; j < count; j++)
             apply_run(src + row + j * s, 0, run + j * s, s, coefs[j]);
         store_run(dst + row, run, count * s, stream);
@@ -59,8 +64,12 @@ fused_cf_item(const global float *src, ulong src_offset, global float *dst, ulon
             fetch_run(src + (n * shape.c + c) * shape.s, count * (uint)shape.s);
     while (c < end) {
         uint more = (uint)min(cut.chunk, end - c - count);
-        for (uint j = 0u; j < count; j++)
+        for (uint j = 0u; j < count; j++) {
+            if (shape.s < CLNORM_SHORT && !cut.stream)
+                for (ulong n = j; n < shape.n; n += count)
+                    fetch_stores(dst + (n * shape.c + c) * shape.s, count * (uint)shape.s);
             coefs[j] = finish_channel(reduce_channel(src, &shape, &tree, c + j), c + j, &finish, &at, CHANNEL_ARGS);
+        }
         apply_channels(src, dst, &shape, c, count, more, coefs, cut.stream);
         c += count;
         count = more;

@@ -41,6 +41,29 @@ FUNC void fetch_run(const global float *p, uint n)
         PREFETCH(p + i);
 }
 
+/* Asks for n floats that will be stored. */
+FUNC void fetch_stores(global float *p, uint n)
+{
+    for (uint i = 0u; i < n; i += VEC)
+        PREFETCH_STORE(p + i);
+}
+
+/* A short row, straight to dst, which may be what is read: the vector that overlaps the one before is read first. */
+FUNC void apply_short(const global float *src, const global float *diff_dst, global float *dst, uint n, coefs_f k)
+{
+    coefs_v kv = coefs_splat(k);
+    if (n < VEC) {
+        for (uint i = 0u; i < n; i++)
+            dst[i] = ROW_F(i);
+        return;
+    }
+    vec last = ROW_V(n - VEC);
+    for (uint i = 0u; i + VEC <= n; i += VEC)
+        VEC_STORE(global, ROW_V(i), dst + i);
+    if (n % VEC)
+        VEC_STORE(global, last, dst + n - VEC);
+}
+
 /* A short row, into a run of rows that lie one after another in dst. */
 FUNC void apply_run(const global float *src, const global float *diff_dst, float *run, uint n, coefs_f k)
 {
