@@ -14,8 +14,9 @@ struct clnorm_context {
     struct clnorm__device device;
     clnorm_log_callback log;
     void *log_user;
-    char *cache_dir;  /* NULL: no disk cache */
-    char *kernel_dir; /* NULL: embedded sources only */
+    char *cache_dir;   /* NULL: no disk cache */
+    char *kernel_dir;  /* NULL: embedded sources only */
+    char *tuning_file; /* of this device; NULL: no disk cache */
     struct clnorm__filter filter;
     pthread_mutex_t lock; /* guards programs */
     cl_program programs[CLNORM__VARIANTS][CLNORM__FORMS];
