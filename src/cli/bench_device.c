@@ -210,23 +210,37 @@ static void upload_vectors(struct bench_device *device, uint64_t c)
     free(values);
 }
 
-int bench_device_shape(struct bench_device *device, const struct bench_shape *shape, int has_backward)
+int bench_device_room(struct bench_device *device, uint64_t elements, uint64_t channels, int has_backward)
 {
     clnorm_buffer none = {NULL, 0};
 
     session_release_buffers(&device->session);
-    device->count = bench_elements(shape);
-    device->desc = (clnorm_desc){.n = shape->n, .c = shape->c, .s = shape->s, .epsilon = 1e-5f};
+    device->count = elements;
     device->src = session_buffer(&device->session, NULL, device->count);
     device->dst = session_buffer(&device->session, NULL, device->count);
     device->diff_dst = has_backward ? session_buffer(&device->session, NULL, device->count) : none;
     for (unsigned i = 0; i < BENCH_VECTORS; i++)
-        device->vectors[i] = session_buffer(&device->session, NULL, shape->c);
+        device->vectors[i] = session_buffer(&device->session, NULL, channels);
     fill(device, device->src, 1);
     if (has_backward)
         fill(device, device->diff_dst, 2);
-    upload_vectors(device, shape->c);
+    upload_vectors(device, channels);
     return device->session.is_failed ? -1 : 0;
+}
+
+void bench_device_take(struct bench_device *device, const struct bench_shape *shape)
+{
+    device->count = bench_elements(shape);
+    device->desc.n = shape->n;
+    device->desc.c = shape->c;
+    device->desc.s = shape->s;
+    device->desc.epsilon = 1e-5f;
+}
+
+int bench_device_shape(struct bench_device *device, const struct bench_shape *shape, int has_backward)
+{
+    bench_device_take(device, shape);
+    return bench_device_room(device, bench_elements(shape), shape->c, has_backward);
 }
 
 static clnorm_forward_training_args training_args(const struct bench_device *device)
@@ -251,7 +265,6 @@ static clnorm_forward_training_args training_args(const struct bench_device *dev
 
 int bench_device_layout(struct bench_device *device, enum clnorm_layout layout)
 {
-    clnorm_forward_training_args args;
     size_t most = 0;
 
     device->desc.layout = layout;
@@ -265,7 +278,13 @@ int bench_device_layout(struct bench_device *device, enum clnorm_layout layout)
         most = free_choice > most ? free_choice : most;
     }
     device->workspace = session_buffer(&device->session, NULL, (most + 3) / 4);
-    args = training_args(device);
+    return bench_device_statistics(device);
+}
+
+int bench_device_statistics(struct bench_device *device)
+{
+    clnorm_forward_training_args args = training_args(device);
+
     args.save_variance = device->vectors[BENCH_VARIANCE];
     if (!device->session.is_failed)
         session_expect(&device->session,

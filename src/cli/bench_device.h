@@ -46,8 +46,15 @@ const char *bench_too_large(const struct bench_device *device, const struct benc
 /* Makes the buffers for a shape and fills them. */
 int bench_device_shape(struct bench_device *device, const struct bench_shape *shape, int has_backward);
 
+/* The two halves of that, for buffers which several shapes use in turn: tensors and vectors of so many elements at most. */
+int bench_device_room(struct bench_device *device, uint64_t elements, uint64_t channels, int has_backward);
+void bench_device_take(struct bench_device *device, const struct bench_shape *shape);
+
 /* Makes the statistics of this layout, which inference and backward want, and a workspace for all of ops. */
 int bench_device_layout(struct bench_device *device, enum clnorm_layout layout);
+
+/* The same with the workspace that is there, for the layout that is set. */
+int bench_device_statistics(struct bench_device *device);
 
 /* The two ways to cut a copy. */
 uint64_t bench_chunk(const struct bench_device *device, int choice);
