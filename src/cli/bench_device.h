@@ -26,7 +26,7 @@ struct bench_device {
     clnorm_context *context;   /* held to the variants asked for */
     cl_command_queue profiled; /* the session's queue is not */
     cl_program program;
-    cl_kernel kernels[BENCH_WORKS], fill;
+    cl_kernel kernels[BENCH_WORKS], fill, reader;
     cl_ulong max_alloc, most_bytes; /* of one buffer, and of all together */
     cl_uint units, width, local;    /* compute units; the copies' floats in a vector and work-items in a group */
     uint64_t chunk[BENCH_WORKS];    /* vectors that a work-item of a copy moves */
@@ -61,5 +61,8 @@ uint64_t bench_chunk(const struct bench_device *device, int choice);
 
 /* An OpenCL or CLNorm status. CLNORM_NO_VARIANT means that the variants asked for do not fit. */
 int bench_enqueue(struct bench_device *device, cl_command_queue queue, enum bench_work work);
+
+/* Reads the result once, as what comes next in a network would; writes nothing. */
+int bench_enqueue_reader(struct bench_device *device, cl_command_queue queue);
 
 #endif

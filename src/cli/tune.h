@@ -29,7 +29,8 @@ struct tune_cell {
     enum bench_work op;
     char launches[TUNE_LINE_BYTES]; /* of the best settings so far */
     int is_changed;                 /* by the candidate */
-    double gain, error;             /* of the last race, as natural logarithms; 0 where nothing is changed */
+    int is_timed;                   /* by the last race, which may have ended early */
+    double gain, error;             /* of that race, as natural logarithms; 0 without one */
 };
 
 enum tune_effort { TUNE_SCREEN, TUNE_FULL };
@@ -75,7 +76,7 @@ int tune_race(struct tune *tune, clnorm_context *a, clnorm_context *b, enum tune
 /* Whether b gives the bits of the defaults: on the smallest changed cell of each operation and layout. 1, 0 or -1. */
 int tune_same_bits(struct tune *tune, clnorm_context *b);
 
-/* Mean gain over the changed cells, and what it may be off by: three standard errors. */
+/* Mean gain over the cells of the last race, and what it may be off by: three standard errors. */
 double tune_gain(const struct tune *tune, double *error);
 
 /* ---- tune_search.c ---- */

@@ -62,7 +62,7 @@ static int is_better(const struct tune *tune)
     double error, gain = tune_gain(tune, &error);
 
     for (size_t i = 0; i < tune->cell_count; i++)
-        if (tune->cells[i].is_changed && tune->cells[i].gain + 3 * tune->cells[i].error < MOST_LOSS)
+        if (tune->cells[i].gain + 3 * tune->cells[i].error < MOST_LOSS)
             return 0;
     return gain > LEAST_GAIN && gain - error > 0;
 }
@@ -86,18 +86,31 @@ static int has_same_bits(struct tune *tune, const char *text)
     return same == 1;
 }
 
+/* What the last race found. */
+static void tell(const struct tune *tune, const char *text, const char *verdict)
+{
+    double error, gain = tune_gain(tune, &error);
+    unsigned timed = 0, changed = 0;
+
+    if (!tune->options->is_verbose)
+        return;
+    for (size_t i = 0; i < tune->cell_count; i++) {
+        timed += tune->cells[i].is_timed != 0;
+        changed += tune->cells[i].is_changed != 0;
+    }
+    complain("%s: %s: %+.1f %% +- %.1f on %u of %u launches that it changes", text, verdict, 100 * expm1(gain),
+             100 * error, timed, changed);
+}
+
 /* 1: it wins, 0: it does not. A failure is the session's. */
 static int judge(struct tune *tune, const char *text)
 {
-    double error;
-
     if (tune_race(tune, tune->best, tune->candidate, TUNE_SCREEN) != 1 || !is_promising(tune))
         return 0;
     for (int turn = 0; turn < 2; turn++)
         if (tune_race(tune, tune->best, tune->candidate, TUNE_FULL) != 1 || !is_better(tune))
             return 0;
-    if (tune->options->is_verbose)
-        complain("%s: %.1f %% faster than what was best", text, 100 * expm1(tune_gain(tune, &error)));
+    tell(tune, text, "better");
     return has_same_bits(tune, text);
 }
 
@@ -121,11 +134,8 @@ static enum verdict try_value(struct tune *tune, struct tune_knob *knob, uint64_
     } else if (changed > 0) {
         show_progress("candidate %u, %u better so far: %s", ++tune->tried, tune->won, text);
         verdict = judge(tune, text) ? BETTER : NO_BETTER;
-        if (tune->options->is_verbose && verdict == NO_BETTER) {
-            double error, gain = tune_gain(tune, &error);
-
-            complain("%s: not better: %+.1f %% +- %.1f on %d launches", text, 100 * expm1(gain), 100 * error, changed);
-        }
+        if (verdict == NO_BETTER)
+            tell(tune, text, "not better");
     }
     if (tune->device.session.is_failed)
         verdict = FAILED;
