@@ -146,8 +146,8 @@ static void print_gains(const struct tune *tune)
         }
         printf("\n");
     }
-    printf("(geometric means over the shapes, measured anew against the defaults; on how many of them anything "
-           "changes)\n");
+    printf("(call and a read of the result; geometric means over the shapes, measured anew against the defaults;\n"
+           "in brackets, on how many of the shapes anything changes)\n");
 }
 
 /* Races the whole of what was found against the defaults: 1 when that is clearly better, 0 when not, -1 on failure. */
