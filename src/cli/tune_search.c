@@ -197,18 +197,14 @@ static int climb(struct tune *tune, struct tune_knob *knob, int is_up)
 
 int tune_search(struct tune *tune)
 {
-    int passes = tune->options->is_quick ? 1 : 3, won = 1;
+    size_t most = tune->knob_count * (tune->options->is_quick ? 1 : 3), idle = 0;
 
-    for (int pass = 0; pass < passes && won; pass++) {
-        won = 0;
-        for (size_t i = 0; i < tune->knob_count && !is_over(tune); i++) {
-            struct tune_knob *knob = &tune->knobs[i];
+    /* Round and round, until all others have been tried since the last one that won. */
+    for (size_t i = 0; i < most && idle < tune->knob_count && !is_over(tune); i++) {
+        struct tune_knob *knob = &tune->knobs[i % tune->knob_count];
+        int won = knob->step ? search_variants(tune, knob) : climb(tune, knob, 1) || climb(tune, knob, 0);
 
-            if (knob->step)
-                won |= search_variants(tune, knob);
-            else
-                won |= climb(tune, knob, 1) || climb(tune, knob, 0);
-        }
+        idle = won ? 1 : idle + 1;
     }
     clear_progress();
     return tune->device.session.is_failed || tune->has_other_bits ? -1 : 0;
