@@ -256,6 +256,9 @@ CLNORM_API int clnorm_list_parameters(const clnorm_context *context, size_t capa
  */
 CLNORM_API int clnorm_store_tuning(clnorm_context *context, const char *text);
 
+/* The text that a context's tuning was read from, "" for the defaults; NULL for no context. Valid until the context is released. */
+CLNORM_API const char *clnorm_get_tuning(const clnorm_context *context);
+
 /* The file's name, whether or not it is there; NULL without a disk cache. It is valid until the context is released. */
 CLNORM_API const char *clnorm_get_tuning_file(const clnorm_context *context);
 

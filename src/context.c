@@ -102,24 +102,26 @@ static void warn(void *user, const char *why)
 /* After the device is known. A text that is missing or bad is no reason to fail: there are defaults. */
 static int read_tuning(clnorm_context *context, const char *option)
 {
-    const char *text = option ? option : getenv("CLNORM_TUNING");
-    char *stored = NULL;
+    const char *given = option ? option : getenv("CLNORM_TUNING");
+    const char *source = option ? "the context's options" : "CLNORM_TUNING";
     if (context->cache_dir) {
         context->tuning_file = clnorm__tuning_path(context->cache_dir, &context->device);
         if (!context->tuning_file)
             return CLNORM_OUT_OF_MEMORY;
-        if (!text)
-            text = stored = clnorm__tuning_load(context->cache_dir, &context->device);
     }
-    if (text && *text)
-        clnorm__log(context, CLNORM_LOG_INFO, "tuning from %s: %s",
-                    stored   ? context->tuning_file
-                    : option ? "the context's options"
-                             : "CLNORM_TUNING",
-                    text);
-    if (text)
-        clnorm__tuning_read(text, &context->device.tuning, &context->filter, warn, context);
-    free(stored);
+    if (!given && context->cache_dir) {
+        source = context->tuning_file;
+        context->tuning = clnorm__tuning_load(context->cache_dir, &context->device);
+    }
+    if (!context->tuning) {
+        context->tuning = malloc(strlen(given ? given : "") + 1);
+        if (!context->tuning)
+            return CLNORM_OUT_OF_MEMORY;
+        strcpy(context->tuning, given ? given : "");
+    }
+    if (*context->tuning)
+        clnorm__log(context, CLNORM_LOG_INFO, "tuning from %s: %s", source, context->tuning);
+    clnorm__tuning_read(context->tuning, &context->device.tuning, &context->filter, warn, context);
     return CLNORM_SUCCESS;
 }
 
@@ -151,6 +153,7 @@ static void free_context(clnorm_context *context)
     pthread_mutex_destroy(&context->lock);
     free(context->cache_dir);
     free(context->kernel_dir);
+    free(context->tuning);
     free(context->tuning_file);
     free(context);
 }

@@ -16,6 +16,7 @@ struct clnorm_context {
     void *log_user;
     char *cache_dir;   /* NULL: no disk cache */
     char *kernel_dir;  /* NULL: embedded sources only */
+    char *tuning;      /* its text */
     char *tuning_file; /* of this device; NULL: no disk cache */
     struct clnorm__filter filter;
     pthread_mutex_t lock; /* guards programs */

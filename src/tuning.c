@@ -204,6 +204,11 @@ int clnorm_list_parameters(const clnorm_context *context, size_t capacity, clnor
     return CLNORM_SUCCESS;
 }
 
+const char *clnorm_get_tuning(const clnorm_context *context)
+{
+    return context ? context->tuning : NULL;
+}
+
 const char *clnorm_get_tuning_file(const clnorm_context *context)
 {
     return context ? context->tuning_file : NULL;

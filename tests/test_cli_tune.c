@@ -179,12 +179,14 @@ START_TEST(test_store_and_reset)
     ck_assert_int_eq(cli_run("bench --verbose --shape 2,3,4 --op infer --runs 1"), 0);
     ck_assert_msg(strstr(cli_err, "clnorm: tuning from .cache/") != NULL, "%s", cli_err);
     ck_assert_ptr_nonnull(strstr(cli_err, "apply_naive"));
+    ck_assert_msg(says("\ntuning: apply.channels-"), "%s", cli_out);
 
     cli_assert_done("tune --reset");
     ck_assert_msg(says("removed .cache/"), "%s", cli_out);
     ck_assert_int_ne(access(file, F_OK), 0);
     ck_assert_int_eq(cli_run("bench --verbose --shape 2,3,4 --op infer --runs 1"), 0);
     ck_assert_ptr_null(strstr(cli_err, "tuning"));
+    ck_assert(!says("tuning"));
     cli_assert_done("tune --reset");
     ck_assert_msg(says("nothing is stored for "), "%s", cli_out);
 }

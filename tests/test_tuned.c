@@ -128,6 +128,8 @@ static clnorm_context *open_tuned(struct rig *rig, const char *tuning, const cha
     options.cache_dir = cache;
     messages_clear(&rig->messages);
     ck_assert_int_eq(clnorm_create_context(rig->cl, rig->info.device, &options, &context), CLNORM_SUCCESS);
+    if (tuning)
+        ck_assert_str_eq(clnorm_get_tuning(context), tuning);
     return context;
 }
 
@@ -146,6 +148,7 @@ static void expect_naive(struct rig *rig, const char *tuning, const char *cache,
     clnorm_context *context = open_tuned(rig, tuning, cache);
 
     ck_assert_int_eq(is_naive(context), expected);
+    ck_assert_int_eq(clnorm_get_tuning(context)[0] != '\0', says != NULL);
     if (says)
         ck_assert_msg(messages_have(&rig->messages, says), "'%s' does not say '%s'", rig->messages.text, says);
     else
@@ -271,6 +274,7 @@ START_TEST(test_interface)
         ck_assert_uint_eq(all[i].value, is_set ? 7 : all[i].standard);
     }
     ck_assert_ptr_null(clnorm_get_tuning_file(NULL));
+    ck_assert_ptr_null(clnorm_get_tuning(NULL));
     ck_assert_int_eq(clnorm_store_tuning(NULL, ""), CLNORM_INVALID_CONTEXT);
 
     ck_assert_int_eq(clnorm_describe_launches(NULL, CLNORM_FORWARD_TRAINING, &desc, sizeof(line), line),
