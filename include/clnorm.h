@@ -113,8 +113,9 @@ extern "C" {
     X(CLNORM_KERNEL_BUILD, -3021, "a kernel file does not compile")                                                    \
     X(CLNORM_NO_VARIANT, -3022, "no kernel variant fits")                                                              \
     X(CLNORM_INTERNAL, -3023, "CLNorm broke a rule of its own; please report it")                                      \
-    X(CLNORM_INVALID_TUNING, -3024, "a tuning has an entry that is unknown or out of range")                           \
-    X(CLNORM_NO_CACHE, -3025, "the disk cache is switched off, or its folder cannot be written")
+    X(CLNORM_NO_BLAS, -3024, "the library was built without CLBlast, which the block needs")                           \
+    X(CLNORM_INVALID_TUNING, -3025, "a tuning has an entry that is unknown or out of range")                           \
+    X(CLNORM_NO_CACHE, -3026, "the disk cache is switched off, or its folder cannot be written")
 
 enum clnorm_status {
 #define CLNORM_STATUS_ENUM(name, value, text) name = value,

@@ -64,4 +64,18 @@ FUNC coefs_f finish_channel(node_f root, ulong c, const struct clnorm_finish *p,
     k.shift = p->flags & CLNORM_HAS_SHIFT ? shift[at->shift + c] : 0.0f;
     return k;
 }
+
+/* The same from given statistics. */
+FUNC coefs_f frozen_coefs(ulong c, const struct clnorm_finish *p, const struct clnorm_offsets *at,
+                          const global float *scale, const global float *shift, const global float *mean,
+                          const global float *variance)
+{
+    coefs_f k;
+    float invstd = clnorm_rsqrt(variance[at->variance + c] + p->epsilon);
+    k.hi = p->flags & CLNORM_HAS_MEAN ? mean[at->mean + c] : 0.0f;
+    k.lo = 0.0f;
+    k.factor = p->flags & CLNORM_HAS_SCALE ? mul_f(scale[at->scale + c], invstd) : invstd;
+    k.shift = p->flags & CLNORM_HAS_SHIFT ? shift[at->shift + c] : 0.0f;
+    return k;
+}
 #endif

@@ -3,18 +3,22 @@
 #define T float
 #define FN(name) name##_f
 #define LOAD(p) (*(p))
+#define STORE(value, p) (*(p) = (value))
 #include "coefs.cl"
 #undef T
 #undef FN
 #undef LOAD
+#undef STORE
 #ifdef VEC
 #define T vec
 #define FN(name) name##_v
 #define LOAD(p) VEC_LOAD(global, p)
+#define STORE(value, p) VEC_STORE(global, value, p)
 #include "coefs.cl"
 #undef T
 #undef FN
 #undef LOAD
+#undef STORE
 
 /* Element j of every coefficient. */
 FUNC void coefs_put(coefs_v *k, uint j, coefs_f a)
@@ -51,22 +55,5 @@ FUNC coefs_v coefs_splat(coefs_f a)
     k.grad_lo = (vec)(a.grad_lo);
 #endif
     return k;
-}
-#endif
-
-#if APPLY != APPLY_FROZEN
-FUNC void coefs_store(global float *coef, ulong channels, ulong c, coefs_f k)
-{
-    coef[COEF(COEF_FACTOR, channels, c)] = k.factor;
-    coef[COEF(COEF_MEAN_HI, channels, c)] = k.hi;
-    coef[COEF(COEF_MEAN_LO, channels, c)] = k.lo;
-#if APPLY == APPLY_FORWARD
-    coef[COEF(COEF_SHIFT, channels, c)] = k.shift;
-#else
-    coef[COEF(COEF_DOWN, channels, c)] = k.down;
-    coef[COEF(COEF_SLOPE, channels, c)] = k.slope;
-    coef[COEF(COEF_GRAD_HI, channels, c)] = k.grad_hi;
-    coef[COEF(COEF_GRAD_LO, channels, c)] = k.grad_lo;
-#endif
 }
 #endif

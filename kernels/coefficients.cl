@@ -12,12 +12,5 @@ kernel void coefficients(global float *coef, ulong channels, struct clnorm_finis
     ulong c = get_global_id(0);
     if (c >= channels)
         return;
-    coef += at.coef;
-    float invstd = clnorm_rsqrt(variance[at.variance + c] + finish.epsilon);
-    coefs_f k;
-    k.hi = finish.flags & CLNORM_HAS_MEAN ? mean[at.mean + c] : 0.0f;
-    k.lo = 0.0f;
-    k.factor = finish.flags & CLNORM_HAS_SCALE ? mul_f(scale[at.scale + c], invstd) : invstd;
-    k.shift = finish.flags & CLNORM_HAS_SHIFT ? shift[at.shift + c] : 0.0f;
-    coefs_store(coef, channels, c, k);
+    coefs_store_f(coef + at.coef, channels, c, frozen_coefs(c, &finish, &at, scale, shift, mean, variance));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last step for one element or one vector of them, and the coefficients it takes: a template like pair.cl, with LOAD(p)
- * reading a T. APPLY says what the step is.
+ * reading a T and STORE(value, p) writing one. APPLY says what the step is.
  */
 #ifndef CLNORM_COEFS_CL
 #define CLNORM_COEFS_CL
@@ -41,6 +41,23 @@ FUNC FN(coefs) FN(coefs_load)(const global float *coef, ulong channels, ulong c)
 #endif
     return k;
 }
+
+#if APPLY != APPLY_FROZEN
+FUNC void FN(coefs_store)(global float *coef, ulong channels, ulong c, FN(coefs) k)
+{
+    STORE(k.factor, coef + COEF(COEF_FACTOR, channels, c));
+    STORE(k.hi, coef + COEF(COEF_MEAN_HI, channels, c));
+    STORE(k.lo, coef + COEF(COEF_MEAN_LO, channels, c));
+#if APPLY == APPLY_FORWARD
+    STORE(k.shift, coef + COEF(COEF_SHIFT, channels, c));
+#else
+    STORE(k.down, coef + COEF(COEF_DOWN, channels, c));
+    STORE(k.slope, coef + COEF(COEF_SLOPE, channels, c));
+    STORE(k.grad_hi, coef + COEF(COEF_GRAD_HI, channels, c));
+    STORE(k.grad_lo, coef + COEF(COEF_GRAD_LO, channels, c));
+#endif
+}
+#endif
 
 /* x of src and dy of diff_dst; the one that the step does not take is ignored. */
 FUNC T FN(apply)(T x, T dy, FN(coefs) k)

@@ -16,5 +16,5 @@ diff_finish_group(const global float *partial, global float *coef, struct clnorm
     coef += at.coef;
     item_f root = group_reduce(nodes, partial, &shape, NO_TREE, c);
     if (get_local_id(0) == 0u)
-        coefs_store(coef, shape.c, c, finish_channel(root, c, &finish, &at, CHANNEL_ARGS));
+        coefs_store_f(coef, shape.c, c, finish_channel(root, c, &finish, &at, CHANNEL_ARGS));
 }

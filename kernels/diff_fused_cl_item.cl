@@ -8,6 +8,7 @@
 #include "store.cl"
 #include "diff_leaf.cl"
 #include "channel.cl"
+#include "channels.cl"
 #include "tile.cl"
 #include "diff_columns_item.cl"
 #include "columns_apply.cl"
@@ -34,10 +35,12 @@ diff_fused_cl_item(const global float *src, ulong src_offset, const global float
         for (uint j = 0u; j < max(channels, (uint)VEC); j++) /* elements past the last channel repeat it */
             centre_put(&centre[j / VEC], j % VEC, FUSED_CENTRE(c + min(j, channels - 1u)));
         diff_block(src, diff_dst, &shape, 0u, shape.leaves, c, wide, channels, centre, roots);
-        for (uint j = 0u; j < channels; j++) {
-            root = item_of(&roots[j / VEC], j % VEC);
+        for (uint v = 0u; v < channels / VEC; v++)
+            coefs[v] = finish_channels(&roots[v], c + v * VEC, &finish, &at, CHANNEL_ARGS);
+        for (uint j = 0u; channels < VEC && j < channels; j++) {
+            root = item_of(&roots[0], j);
             k = finish_channel(root, c + j, &finish, &at, CHANNEL_ARGS);
-            coefs_put(&coefs[j / VEC], j % VEC, k);
+            coefs_put(&coefs[0], j, k);
         }
         apply_columns(src + c, diff_dst + c, diff_src + c, &shape, channels, coefs, stream);
         c += channels;

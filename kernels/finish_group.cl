@@ -17,5 +17,5 @@ finish_group(const global float *partial, global float *coef, struct clnorm_shap
     coef += at.coef;
     item_f root = group_reduce(nodes, partial, &shape, &tree, c);
     if (get_local_id(0) == 0u)
-        coefs_store(coef, shape.c, c, finish_channel(root, c, &finish, &at, CHANNEL_ARGS));
+        coefs_store_f(coef, shape.c, c, finish_channel(root, c, &finish, &at, CHANNEL_ARGS));
 }

@@ -10,6 +10,7 @@
 #include "leaf.cl"
 #include "store.cl"
 #include "channel.cl"
+#include "channels.cl"
 #include "tile.cl"
 #include "columns_item.cl"
 #include "columns_apply.cl"
@@ -33,10 +34,12 @@ fused_cl_item(const global float *src, ulong src_offset, global float *dst, ulon
         uint wide = groups_of(end - c, (uint)cut.chunk / (NV * VEC));
         uint channels = wide ? wide * NV * VEC : (uint)min(end - c, (ulong)VEC);
         reduce_block(src, &shape, &tree, 0u, shape.leaves, c, wide, channels, roots);
-        for (uint j = 0u; j < channels; j++) {
-            root = item_of(&roots[j / VEC], j % VEC);
+        for (uint v = 0u; v < channels / VEC; v++)
+            coefs[v] = finish_channels(&roots[v], c + v * VEC, &finish, &at, CHANNEL_ARGS);
+        for (uint j = 0u; channels < VEC && j < channels; j++) {
+            root = item_of(&roots[0], j);
             k = finish_channel(root, c + j, &finish, &at, CHANNEL_ARGS);
-            coefs_put(&coefs[j / VEC], j % VEC, k);
+            coefs_put(&coefs[0], j, k);
         }
         apply_columns(src + c, src + c, dst + c, &shape, channels, coefs, stream);
         c += channels;

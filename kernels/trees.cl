@@ -67,6 +67,24 @@ FUNC void partial_store_vec(global float *partial, const struct clnorm_shape *sh
 #endif
 }
 
+FUNC item_v partial_load_vec(const global float *partial, const struct clnorm_shape *shape, ulong b, ulong c)
+{
+    item_v item;
+#if BACKWARD
+    item.g.hi = VEC_LOAD(global, partial + PARTIAL(*shape, 0, b, c));
+    item.g.lo = VEC_LOAD(global, partial + PARTIAL(*shape, 1, b, c));
+    item.gd.hi = VEC_LOAD(global, partial + PARTIAL(*shape, 2, b, c));
+    item.gd.lo = VEC_LOAD(global, partial + PARTIAL(*shape, 3, b, c));
+#else
+    item.mean.hi = VEC_LOAD(global, partial + PARTIAL(*shape, 0, b, c));
+    item.mean.lo = VEC_LOAD(global, partial + PARTIAL(*shape, 1, b, c));
+    item.m2.hi = VEC_LOAD(global, partial + PARTIAL(*shape, 2, b, c));
+    item.m2.lo = VEC_LOAD(global, partial + PARTIAL(*shape, 3, b, c));
+    item.down = VEC_LOAD(global, partial + PARTIAL(*shape, 4, b, c));
+#endif
+    return item;
+}
+
 /* Element j of a vector's node. */
 FUNC item_f item_of(const item_v *item, uint j)
 {

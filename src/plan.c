@@ -175,6 +175,8 @@ static void launch_stats(const struct clnorm__device *device, int last, struct c
 static void launch_channels(const struct clnorm__device *device, uint64_t channels, struct clnorm__launch *l)
 {
     l->dims = 1;
+    if (l->variant->work_group == 1)
+        channels = ceil_div(channels, device->vector);
     l->local[0] = l->variant->work_group ? l->variant->work_group : free_group(device);
     l->global[0] = l->variant->work_group ? channels * l->local[0] : ceil_div(channels, l->local[0]) * l->local[0];
 }

@@ -29,9 +29,11 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
         4, 16),
     ROW("stats_naive", "stats_naive", "stats_naive", CLNORM__STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4, 16),
 
-    ROW("finish_item", "finish_item", "finish_item", CLNORM__FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 0, 0, 0, 16),
+    ROW("finish_item", "finish_item", "finish_item", CLNORM__FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16),
     ROW("finish_group", "finish_group", "finish_group", CLNORM__FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32, 0, 16),
 
+    ROW("coefficients_item", "coefficients_item", "coefficients_item", CLNORM__COEFFICIENTS, CLNORM__CPU_LIKE,
+        CLNORM__BOTH, 1, 0, 0, 16),
     ROW("coefficients", "coefficients", "coefficients", CLNORM__COEFFICIENTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16),
 
     ROW("apply_item", "apply_item", "apply_item", CLNORM__APPLY, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16),
@@ -55,7 +57,7 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
         4, 16),
 
     ROW("diff_finish_item", "diff_finish_item", "diff_finish_item", CLNORM__DIFF_FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH,
-        0, 0, 0, 16),
+        1, 0, 0, 16),
     ROW("diff_finish_group", "diff_finish_group", "diff_finish_group", CLNORM__DIFF_FINISH, CLNORM__GPU_LIKE,
         CLNORM__BOTH, 64, 32, 0, 16),
 };

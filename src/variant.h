@@ -37,7 +37,7 @@ struct clnorm__variant {
     unsigned least_log2, most_log2; /* leaves a block of stage one may have: 2^least .. 2^most */
 };
 
-#define CLNORM__VARIANTS 24
+#define CLNORM__VARIANTS 25
 extern const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS];
 
 /*

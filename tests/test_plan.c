@@ -279,7 +279,8 @@ static void check_plan(const clnorm_desc *desc, const struct clnorm__ask *ask, c
         check_blocks(desc, plan);
         check_stats_launch(desc, device, plan);
     }
-    check_launch(&plan->finish, device, desc->c);
+    unsigned vector = plan->finish.variant->work_group == 1 ? device->vector : 1;
+    check_launch(&plan->finish, device, (desc->c - 1) / vector + 1);
     if (ask->apply)
         check_apply(desc, device, plan);
 }

@@ -27,8 +27,7 @@ static const struct peer *const all_peers[] = {
 #ifdef BENCH_ONEDNN
     &peer_onednn,
 #endif
-    &peer_copy,
-    &peer_stream,
+    &peer_copy,   &peer_stream, &peer_two_pass,
 };
 
 const char *bench_op_name(enum peer_op op)

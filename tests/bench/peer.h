@@ -47,8 +47,9 @@ struct peer {
 
 extern const struct peer peer_clnorm;
 extern const struct peer peer_onednn;
-extern const struct peer peer_copy;   /* ordinary stores */
-extern const struct peer peer_stream; /* non-temporal stores; ordinary ones where the processor has none we know */
+extern const struct peer peer_copy;     /* ordinary stores */
+extern const struct peer peer_two_pass; /* the same as peer_stream, after a pass that only reads */
+extern const struct peer peer_stream;   /* non-temporal stores; ordinary ones where the processor has none we know */
 
 static inline uint64_t peer_count(const struct peer_problem *problem)
 {

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CLNorm's blocks: a linear or convolution layer, batch normalization and an activation, as one call each way.
+ *
+ *   product = src * weights + bias                     matrix product or convolution (cross-correlation)
+ *   dst     = activation(normalize(product))           normalize as clnorm.h says, over the block's dst_c channels
+ *
+ * A block works on the same contexts, queues, buffers, offsets, wait lists, events and statuses as clnorm.h; what is said
+ * there of ownership and errors holds here: a call checks, enqueues and returns, and nothing is enqueued that failed its
+ * checks. One thing differs: with CLBlast, the first call of a new kind compiles CLBlast's kernels inside the call, which
+ * takes seconds to tens of seconds on a CPU.
+ *
+ * Shapes
+ * ------
+ * Tensors are dense and channels-first (NCHW; for a linear block, whose images are of 1 x 1, plainly N x C):
+ *
+ *   src       n * src_c * src_h * src_w
+ *   weights   dst_c * src_c * kernel_h * kernel_w      of a linear block: dst_c * src_c, a row for each output
+ *   bias      dst_c
+ *   product   n * dst_c * dst_h * dst_w
+ *   dst       n * dst_c * dst_h * dst_w
+ *
+ *   dst_h = (src_h + 2 * pad_h - dilation_h * (kernel_h - 1) - 1) / stride_h + 1     rounded down; dst_w alike
+ *
+ * Reproducibility
+ * ---------------
+ * Products come from CLBlast, which is fast and picks its kernels for each device: the same device gives the same bits
+ * twice, two devices differ in the last bits, and so do all results that follow. With CLNORM_BLOCK_REPRODUCIBLE they come
+ * from a kernel of CLNorm that adds in a fixed order (kernels/README.md), as the rest of a block always does: then the
+ * whole block gives the same bits on every device that clnorm_device_info reports as CLNORM_BITS_SAME. It is slower, and
+ * needs no CLBlast.
+ */
+#ifndef CLNORM_BLOCKS_H
+#define CLNORM_BLOCKS_H
+
+#include "clnorm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum clnorm_activation {
+    CLNORM_IDENTITY = 0,
+    CLNORM_RELU = 1 /* max(x, 0); its derivative at 0 is 0; NaN stays NaN */
+};
+
+enum clnorm_block_flags {
+    CLNORM_BLOCK_REPRODUCIBLE = 1, /* products in CLNorm's fixed order instead of CLBlast's */
+    CLNORM_BLOCK_PLAIN = 2         /* no batch normalization: dst = activation(product) */
+};
+
+/* What a block looks like. n may be 0, other sizes may not; pads may be 0. Zero what is not set. */
+typedef struct clnorm_block_desc {
+    uint64_t n;            /* samples */
+    uint64_t src_c, dst_c; /* channels (features) in and out */
+    uint64_t src_h, src_w;
+    uint64_t kernel_h, kernel_w;
+    uint64_t stride_h, stride_w;
+    uint64_t pad_h, pad_w; /* zeros on each side */
+    uint64_t dilation_h, dilation_w;
+    enum clnorm_activation activation;
+    unsigned flags; /* enum clnorm_block_flags */
+    enum clnorm_type type;
+    float epsilon; /* as in clnorm_desc */
+} clnorm_block_desc;
+
+/* Describes a linear block: images, kernel, strides and dilations of 1, no pad, epsilon 1e-5, no activation, no flags. */
+CLNORM_API int clnorm_describe_linear(uint64_t n, uint64_t src_c, uint64_t dst_c, clnorm_block_desc *desc);
+
+/*
+ * Describes a convolution block with a square kernel, stride, pad and dilation; change the members afterwards for other
+ * ones. epsilon 1e-5, no activation, no flags. Returns CLNORM_INVALID_SIZE where the kernel does not fit the padded image.
+ */
+CLNORM_API int clnorm_describe_convolution(uint64_t n, uint64_t src_c, uint64_t src_h, uint64_t src_w, uint64_t dst_c,
+                                           uint64_t kernel, uint64_t stride, uint64_t pad, uint64_t dilation,
+                                           clnorm_block_desc *desc);
+
+/* Height and width of dst. Each may be NULL. */
+CLNORM_API int clnorm_get_block_dst_size(const clnorm_block_desc *desc, uint64_t *dst_h, uint64_t *dst_w);
+
+/*
+ * Bytes of workspace an operation needs on this context: CLNORM_FORWARD_TRAINING, CLNORM_FORWARD_INFERENCE or
+ * CLNORM_BACKWARD_TRAINING. As clnorm_get_workspace_bytes.
+ */
+CLNORM_API int clnorm_get_block_workspace_bytes(clnorm_context *context, enum clnorm_operation operation,
+                                                const clnorm_block_desc *desc, size_t *bytes);
+
+/*
+ * Required: src, weights, dst, workspace; product unless CLNORM_BLOCK_PLAIN is set, where it and everything that belongs
+ * to the normalization must be absent. product is kept for the backward pass; no buffer may overlap another one.
+ * The rest is as in clnorm_forward_training_args.
+ */
+typedef struct clnorm_block_training_args {
+    clnorm_buffer src, weights;
+    clnorm_buffer bias; /* optional; counts as all 0. Before a normalization it moves nothing but the mean. */
+    clnorm_buffer product, dst;
+    clnorm_buffer scale, shift;
+    clnorm_buffer running_mean, running_variance;
+    clnorm_buffer save_mean, save_mean_low, save_invstd, save_variance;
+    clnorm_buffer workspace;
+    float momentum;
+    unsigned running_flags;
+} clnorm_block_training_args;
+
+CLNORM_API int clnorm_block_forward_training(clnorm_context *context, cl_command_queue queue,
+                                             const clnorm_block_desc *desc, const clnorm_block_training_args *args,
+                                             cl_uint wait_count, const cl_event *wait_list, cl_event *event);
+
+/*
+ * Required: src, weights, dst, workspace; mean and variance unless CLNORM_BLOCK_PLAIN is set, where they, scale and shift
+ * must be absent. No buffer may overlap dst.
+ */
+typedef struct clnorm_block_inference_args {
+    clnorm_buffer src, weights, bias;
+    clnorm_buffer dst;
+    clnorm_buffer scale, shift, mean, variance;
+    clnorm_buffer workspace;
+} clnorm_block_inference_args;
+
+CLNORM_API int clnorm_block_forward_inference(clnorm_context *context, cl_command_queue queue,
+                                              const clnorm_block_desc *desc, const clnorm_block_inference_args *args,
+                                              cl_uint wait_count, const cl_event *wait_list, cl_event *event);
+
+/*
+ * Folds the normalization of inference into weights and bias: with
+ *
+ *   folded_weights = weights * scale * invstd          a factor for each output channel
+ *   folded_bias    = (bias - mean) * scale * invstd + shift
+ *
+ * a forward inference with CLNORM_BLOCK_PLAIN gives what the block with the normalization gives, but for rounding, in one
+ * product. Required: weights, mean, variance, folded_weights, folded_bias. folded_weights may be the same as weights, and
+ * folded_bias as bias.
+ */
+typedef struct clnorm_block_fold_args {
+    clnorm_buffer weights, bias;
+    clnorm_buffer scale, shift, mean, variance;
+    clnorm_buffer folded_weights, folded_bias;
+} clnorm_block_fold_args;
+
+CLNORM_API int clnorm_block_fold(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
+                                 const clnorm_block_fold_args *args, cl_uint wait_count, const cl_event *wait_list,
+                                 cl_event *event);
+
+/*
+ * The gradients of forward training. Required: diff_dst, workspace, at least one gradient; weights for diff_src; src for
+ * diff_weights; dst where there is an activation; product, save_mean and save_invstd unless CLNORM_BLOCK_PLAIN is set,
+ * where they, scale, diff_scale and diff_shift must be absent. diff_dst is only read. No gradient may overlap any other
+ * buffer. With n = 0, gradients of parameters become 0.
+ */
+typedef struct clnorm_block_backward_args {
+    clnorm_buffer src, weights;
+    clnorm_buffer product, dst, diff_dst;
+    clnorm_buffer scale;
+    clnorm_buffer save_mean, save_mean_low, save_invstd;
+    clnorm_buffer diff_src, diff_weights, diff_bias; /* each optional */
+    clnorm_buffer diff_scale, diff_shift;            /* each optional */
+    clnorm_buffer workspace;
+} clnorm_block_backward_args;
+
+CLNORM_API int clnorm_block_backward(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
+                                     const clnorm_block_backward_args *args, cl_uint wait_count,
+                                     const cl_event *wait_list, cl_event *event);
+
+/*
+ * Empties CLBlast's cache of compiled programs, which belongs to the whole process and lives until it ends; other users of
+ * CLBlast in the process compile theirs again. No call of a block does this by itself. Returns CLNORM_NO_BLAS where the
+ * library was built without CLBlast.
+ */
+CLNORM_API int clnorm_clear_blas_cache(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

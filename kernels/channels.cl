@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of stage two for the VEC channels of a vector at once: finish.cl and channel.cl in vectors where no channel is special,
+ * and one channel after another otherwise. After channel.cl.
+ */
+typedef PASTE(uint, VEC) uvec;
+typedef PASTE(ulong, VEC) ulvec;
+#define CONVERT(type, x) PASTE(PASTE(convert_, type), VEC)(x)
+#define AS(type, x) PASTE(PASTE(as_, type), VEC)(x)
+
+/* clnorm_below of 2r - 1 or 2r + 1. */
+#define BELOW(c, m) rsqrt_below_v(CONVERT(ulong, c), CONVERT(ulong, m))
+
+FUNC PASTE(long, VEC) rsqrt_below_v(ulvec c, ulvec m)
+{
+    ulvec square = c * c;
+    ulvec low = (square & (ulvec)(0xffffffffu)) * m;
+    ulvec high = (square >> (ulvec)(32u)) * m + (low >> (ulvec)(32u));
+    return high < (ulvec)((ulong)1 << 41);
+}
+
+/* clnorm_rsqrt of normal numbers above 0. */
+FUNC vec rsqrt_v(vec t)
+{
+    uvec bits = AS(uint, t);
+    ivec exponent = AS(int, bits >> (uvec)(23u)) - (ivec)(127);
+    uvec m = (bits & (uvec)(0x7fffffu)) | (uvec)(0x800000u);
+    m <<= AS(uint, exponent & (ivec)(1));
+    exponent -= exponent & (ivec)(1);
+    vec x = CONVERT(float, m) * (vec)(0x1p-23f);
+    vec y = SELECT((vec)(0.6f), (vec)(0.85f), x < (vec)(2.0f));
+    for (int i = 0; i < 5; i++)
+        y = y * fma((vec)(-0.5f) * x * y, y, (vec)(1.5f));
+    uvec r = min(CONVERT(uint, y * (vec)(0x1p+24f)), (uvec)(0x1000000u));
+    for (;;) {
+        uvec above = CONVERT(uint, !BELOW(2u * r - 1u, m)) & (uvec)(1u);
+        if (!any(AS(int, above << (uvec)(31u))))
+            break;
+        r -= above;
+    }
+    for (;;) {
+        uvec below = CONVERT(uint, -BELOW(2u * r + 1u, m)) & (uvec)(1u);
+        if (!any(AS(int, below << (uvec)(31u))))
+            break;
+        r += below;
+    }
+    return CONVERT(float, r) * AS(float, ((ivec)(127 - 24) - (exponent >> (ivec)(1))) << (ivec)(23));
+}
+
+/* Whether rsqrt_v takes every element. */
+FUNC int is_normal_v(vec t)
+{
+    return all(t >= (vec)(FLT_MIN) && t <= (vec)(FLT_MAX));
+}
+
+#define LOAD_V(p, c) VEC_LOAD(global, (p) + at->p + (c))
+#define STORE_V(value, p, c) VEC_STORE(global, value, (p) + at->p + (c))
+
+#if BACKWARD
+/* clnorm_finish_diff and finish_channel where no channel is of large magnitude. */
+FUNC coefs_v finish_plain(item_v root, vec invstd, ulong c, const struct clnorm_finish *p,
+                          const struct clnorm_offsets *at, CHANNEL_BUFFERS)
+{
+    coefs_v k;
+    pair_v rm = {(vec)(p->rm_hi), (vec)(p->rm_lo)};
+    if (p->flags & CLNORM_HAS_DIFF_SCALE)
+        STORE_V(pair_scale_v(root.gd, invstd).hi, diff_scale, c);
+    if (p->flags & CLNORM_HAS_DIFF_SHIFT)
+        STORE_V(root.g.hi, diff_shift, c);
+    k.factor = p->flags & CLNORM_HAS_SCALE ? mul_v(LOAD_V(scale, c), invstd) : invstd;
+    k.hi = p->flags & CLNORM_HAS_MEAN ? LOAD_V(mean, c) : (vec)(0.0f);
+    k.lo = p->flags & CLNORM_HAS_SAVE_MEAN_LOW ? LOAD_V(mean_low, c) : (vec)(0.0f);
+    k.down = (vec)(1.0f);
+    k.slope = -mul_v(mul_v(pair_multiply_v(root.gd, rm).hi, invstd), invstd);
+    pair_v grad = pair_multiply_v(root.g, rm);
+    k.grad_hi = grad.hi;
+    k.grad_lo = grad.lo;
+    return k;
+}
+
+FUNC coefs_v finish_channels(const item_v *root, ulong c, const struct clnorm_finish *p,
+                             const struct clnorm_offsets *at, CHANNEL_BUFFERS)
+{
+    coefs_v k;
+    item_f one; /* these two out here, see fused_cl_item.cl */
+    coefs_f of_one;
+    vec invstd = LOAD_V(spread, c);
+    int plain = 1;
+    if (p->flags & CLNORM_IS_FROZEN) {
+        invstd += (vec)(p->epsilon);
+        plain = is_normal_v(invstd);
+        invstd = plain ? rsqrt_v(invstd) : invstd;
+    }
+    if (plain && all(invstd >= (vec)(CLNORM_LOW_INVSTD)))
+        return finish_plain(*root, invstd, c, p, at, CHANNEL_ARGS);
+    for (uint j = 0u; j < VEC; j++) {
+        one = item_of(root, j);
+        of_one = finish_channel(one, c + j, p, at, CHANNEL_ARGS);
+        coefs_put(&k, j, of_one);
+    }
+    return k;
+}
+#else
+/* finish_channel of normal statistics. */
+FUNC coefs_v finish_plain(item_v root, vec variance, vec invstd, ulong c, const struct clnorm_finish *p,
+                          const struct clnorm_offsets *at, CHANNEL_BUFFERS)
+{
+    coefs_v k;
+    vec momentum = (vec)(p->momentum);
+    if (p->flags & CLNORM_HAS_SAVE_MEAN)
+        VEC_STORE(global, root.mean.hi, save_mean + at->mean + c);
+    if (p->flags & CLNORM_HAS_SAVE_MEAN_LOW)
+        VEC_STORE(global, root.mean.lo, save_mean_low + at->mean_low + c);
+    if (p->flags & CLNORM_HAS_SAVE_INVSTD)
+        VEC_STORE(global, invstd, save_invstd + at->spread + c);
+    if (p->flags & CLNORM_HAS_SAVE_VARIANCE)
+        VEC_STORE(global, variance, save_variance + at->variance + c);
+    if (p->flags & CLNORM_HAS_RUNNING_MEAN) {
+        vec old = LOAD_V(running_mean, c);
+        STORE_V(fma(momentum, root.mean.hi - old, old), running_mean, c);
+    }
+    if (p->flags & CLNORM_HAS_RUNNING_VARIANCE) {
+        vec old = LOAD_V(running_variance, c);
+        STORE_V(fma(momentum, mul_v(variance, (vec)(p->running_factor)) - old, old), running_variance, c);
+    }
+    k.hi = root.mean.hi;
+    k.lo = root.mean.lo;
+    k.factor = p->flags & CLNORM_HAS_SCALE ? mul_v(LOAD_V(scale, c), invstd) : invstd;
+    k.shift = p->flags & CLNORM_HAS_SHIFT ? LOAD_V(shift, c) : (vec)(0.0f);
+    return k;
+}
+
+FUNC coefs_v finish_channels(const item_v *root, ulong c, const struct clnorm_finish *p,
+                             const struct clnorm_offsets *at, CHANNEL_BUFFERS)
+{
+    coefs_v k;
+    item_f one; /* these two out here, see fused_cl_item.cl */
+    coefs_f of_one;
+    pair_v rm = {(vec)(p->rm_hi), (vec)(p->rm_lo)};
+    vec variance = pair_multiply_v(root->m2, rm).hi;
+    variance = SELECT(variance, (vec)(0.0f), variance < (vec)(0.0f));
+    vec t = variance + (vec)(p->epsilon);
+    if (is_normal_v(t) && all(root->down == (vec)(1.0f)))
+        return finish_plain(*root, variance, rsqrt_v(t), c, p, at, CHANNEL_ARGS);
+    for (uint j = 0u; j < VEC; j++) {
+        one = item_of(root, j);
+        of_one = finish_channel(one, c + j, p, at, CHANNEL_ARGS);
+        coefs_put(&k, j, of_one);
+    }
+    return k;
+}
+#endif
