@@ -113,7 +113,9 @@ extern "C" {
     X(CLNORM_KERNEL_BUILD, -3021, "a kernel file does not compile")                                                    \
     X(CLNORM_NO_VARIANT, -3022, "no kernel variant fits")                                                              \
     X(CLNORM_INTERNAL, -3023, "CLNorm broke a rule of its own; please report it")                                      \
-    X(CLNORM_NO_BLAS, -3024, "the library was built without CLBlast, which the block needs")
+    X(CLNORM_NO_BLAS, -3024, "the library was built without CLBlast, which the block needs")                           \
+    X(CLNORM_INVALID_TUNING, -3025, "a tuning has an entry that is unknown or out of range")                           \
+    X(CLNORM_NO_CACHE, -3026, "the disk cache is switched off, or its folder cannot be written")
 
 enum clnorm_status {
 #define CLNORM_STATUS_ENUM(name, value, text) name = value,
@@ -188,6 +190,12 @@ typedef struct clnorm_context_options {
      * among, the call returns CLNORM_NO_VARIANT. NULL: the environment variable CLNORM_VARIANT, or all.
      */
     const char *variants;
+    /*
+     * How work is cut: see "tuning" below. NULL: the environment variable CLNORM_TUNING, or else what clnorm_store_tuning has
+     * stored for this device. "": the defaults (so does an empty CLNORM_TUNING). Entries that are unknown or out of range are
+     * left out, with a warning to log.
+     */
+    const char *tuning;
 } clnorm_context_options;
 
 /*
@@ -210,6 +218,50 @@ CLNORM_API int clnorm_get_device(const clnorm_context *context, clnorm_device_in
 
 /* Name of kernel variant number index, in order of preference; NULL past the last one. */
 CLNORM_API const char *clnorm_variant_name(size_t index);
+
+/* The step that variant number index does, "stats" or "apply" for example; NULL past the last one. */
+CLNORM_API const char *clnorm_variant_step(size_t index);
+
+/* ---- tuning --------------------------------------------------------------------------------------------------- */
+
+/*
+ * How a call cuts its work, and which of several kernel variants it takes, is a matter of speed alone: results have the same
+ * bits whatever the tuning. The defaults are meant to be good; `clnorm tune` measures what is better on a device and stores it.
+ *
+ * A tuning is a text of entries NAME=VALUE with blanks or line ends between them; of two for one name the later one counts.
+ *
+ *   PARAMETER=NUMBER       one of clnorm_list_parameters, a whole number from its least to its most
+ *   STEP.LAYOUT=VARIANT    prefers a variant where it fits; where it does not, the choice is as ever. STEP is the variant's
+ *                          (clnorm_variant_step), LAYOUT is channels-first or channels-last.
+ *
+ *   "fused_items=8 stats.channels-first=stats_cf_group64"
+ *
+ * Tensors with s = 1 count as channels-last. Variants asked for by name (clnorm_context_options) come before preferences.
+ */
+typedef struct clnorm_parameter {
+    const char *name, *meaning;
+    uint64_t least, most;
+    uint64_t standard; /* the default on this context's device */
+    uint64_t value;    /* in this context */
+} clnorm_parameter;
+
+/* Lists the parameters. parameters may be NULL when capacity is 0. *count is set to the number there are. */
+CLNORM_API int clnorm_list_parameters(const clnorm_context *context, size_t capacity, clnorm_parameter *parameters,
+                                      size_t *count);
+
+/*
+ * Stores a tuning for the context's device, driver and this version of the library, in a file of the disk cache, from which
+ * contexts made later read it; this one and others that are there stay as they are. NULL or "" takes away what is stored. A text
+ * with an entry that is unknown or out of range is refused with CLNORM_INVALID_TUNING. CLNORM_NO_CACHE: there is no disk cache,
+ * or the file cannot be written or removed.
+ */
+CLNORM_API int clnorm_store_tuning(clnorm_context *context, const char *text);
+
+/* The text that a context's tuning was read from, "" for the defaults; NULL for no context. Valid until the context is released. */
+CLNORM_API const char *clnorm_get_tuning(const clnorm_context *context);
+
+/* The file's name, whether or not it is there; NULL without a disk cache. It is valid until the context is released. */
+CLNORM_API const char *clnorm_get_tuning_file(const clnorm_context *context);
 
 /* ---- descriptions --------------------------------------------------------------------------------------------- */
 
@@ -249,6 +301,14 @@ enum clnorm_operation {
  */
 CLNORM_API int clnorm_get_workspace_bytes(clnorm_context *context, enum clnorm_operation operation,
                                           const clnorm_desc *desc, size_t *bytes);
+
+/*
+ * Writes what an operation with all its buffers would launch on this context, one line without its end: each step's variant,
+ * work-items and how they share the work. size is that of text; a longer line is cut off. For people and for comparison: equal
+ * lines are equal launches, and what stands in them may change with the version.
+ */
+CLNORM_API int clnorm_describe_launches(clnorm_context *context, enum clnorm_operation operation,
+                                        const clnorm_desc *desc, size_t size, char *text);
 
 /* ---- forward training ----------------------------------------------------------------------------------------- */
 

@@ -162,6 +162,51 @@ int clnorm_get_workspace_bytes(clnorm_context *context, enum clnorm_operation op
     return CLNORM_SUCCESS;
 }
 
+static int append_launch(const struct clnorm__launch *launch, char *text, size_t size, int length)
+{
+    int more = 0;
+    if (launch->variant && length >= 0 && (size_t)length < size)
+        more = snprintf(text + length, size - (size_t)length, "%s%s form %u %zux%zu in groups of %zux%zu",
+                        length ? "; " : "", launch->variant->name, launch->form, launch->global[0],
+                        launch->dims > 1 ? launch->global[1] : 1, launch->local[0],
+                        launch->dims > 1 ? launch->local[1] : 1);
+    return length + more;
+}
+
+int clnorm_describe_launches(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
+                             size_t size, char *text)
+{
+    struct call call = {.context = context, .desc = desc};
+    struct clnorm__plan plan;
+    if (!context)
+        return CLNORM_INVALID_CONTEXT;
+    if (!text || size == 0)
+        return CLNORM_INVALID_ARGUMENT;
+    text[0] = '\0';
+    int status = clnorm__check_desc(desc, call.why);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__check_operation((int)operation, call.why);
+    if (status == CLNORM_SUCCESS && desc->n == 0)
+        return CLNORM_SUCCESS;
+    struct clnorm__ask ask = {operation, operation != CLNORM_FORWARD_INFERENCE, 1};
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__plan_make(desc, &ask, &context->device, &context->filter, &plan, call.why, sizeof call.why);
+    if (status != CLNORM_SUCCESS)
+        return refused(&call, status);
+    const struct clnorm__launch *launches[] = {&plan.fused, &plan.stats, &plan.finish, &plan.apply};
+    int length = 0;
+    for (size_t i = 0; i < sizeof launches / sizeof *launches; i++)
+        length = append_launch(launches[i], text, size, length);
+    if ((size_t)length < size && plan.stats.variant)
+        length +=
+            snprintf(text + length, size - (size_t)length, "; blocks of %lu leaves", 1ul << plan.shape.block_log2);
+    if ((size_t)length < size && (plan.fused.variant || plan.apply.variant))
+        snprintf(text + length, size - (size_t)length, "; %llu rows of %llu an item, stored %s the caches",
+                 (unsigned long long)plan.cut.rows_per_item, (unsigned long long)plan.cut.chunk,
+                 plan.cut.stream ? "past" : "into");
+    return CLNORM_SUCCESS;
+}
+
 int clnorm_forward_training(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
                             const clnorm_forward_training_args *args, cl_uint wait_count, const cl_event *wait_list,
                             cl_event *event)

@@ -52,7 +52,7 @@ char *clnorm__cache_folder(const char *option)
     return base && *base ? join(base, "/.cache/clnorm") : NULL;
 }
 
-static char *entry_path(const char *folder, const char *key)
+char *clnorm__cache_path(const char *folder, const char *key)
 {
     char name[32];
     snprintf(name, sizeof name, "/%016llx.bin", (unsigned long long)fnv(FNV_START, key, strlen(key)));
@@ -84,7 +84,7 @@ static unsigned char *read_entry(FILE *file, const char *key, size_t *size)
 
 unsigned char *clnorm__cache_load(const char *folder, const char *key, size_t *size)
 {
-    char *path = entry_path(folder, key);
+    char *path = clnorm__cache_path(folder, key);
     FILE *file = path ? fopen(path, "rb") : NULL;
     free(path);
     if (!file)
@@ -126,7 +126,7 @@ static int write_entry(int descriptor, const char *key, const unsigned char *bin
 
 int clnorm__cache_store(const char *folder, const char *key, const unsigned char *binary, size_t size)
 {
-    char *path = entry_path(folder, key), *temporary = join(folder, "/new-XXXXXX");
+    char *path = clnorm__cache_path(folder, key), *temporary = join(folder, "/new-XXXXXX");
     int result = -1;
     if (path && temporary && make_folder(folder) == 0) {
         int descriptor = mkstemp(temporary);
@@ -143,10 +143,10 @@ int clnorm__cache_store(const char *folder, const char *key, const unsigned char
     return result;
 }
 
-void clnorm__cache_remove(const char *folder, const char *key)
+int clnorm__cache_remove(const char *folder, const char *key)
 {
-    char *path = entry_path(folder, key);
-    if (path)
-        remove(path);
+    char *path = clnorm__cache_path(folder, key);
+    int gone = path && (remove(path) == 0 || errno == ENOENT || errno == ENOTDIR);
     free(path);
+    return gone ? 0 : -1;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cache.h"
+#include "tuning.h"
 
 static void log_text(clnorm_log_callback log, void *user, enum clnorm_log_level level, const char *format, va_list args)
 {
@@ -93,6 +94,37 @@ static int read_options(clnorm_context *context, const clnorm_context_options *o
     return CLNORM_SUCCESS;
 }
 
+static void warn(void *user, const char *why)
+{
+    clnorm__log(user, CLNORM_LOG_WARNING, "%s", why);
+}
+
+/* After the device is known. A text that is missing or bad is no reason to fail: there are defaults. */
+static int read_tuning(clnorm_context *context, const char *option)
+{
+    const char *given = option ? option : getenv("CLNORM_TUNING");
+    const char *source = option ? "the context's options" : "CLNORM_TUNING";
+    if (context->cache_dir) {
+        context->tuning_file = clnorm__tuning_path(context->cache_dir, &context->device);
+        if (!context->tuning_file)
+            return CLNORM_OUT_OF_MEMORY;
+    }
+    if (!given && context->cache_dir) {
+        source = context->tuning_file;
+        context->tuning = clnorm__tuning_load(context->cache_dir, &context->device);
+    }
+    if (!context->tuning) {
+        context->tuning = malloc(strlen(given ? given : "") + 1);
+        if (!context->tuning)
+            return CLNORM_OUT_OF_MEMORY;
+        strcpy(context->tuning, given ? given : "");
+    }
+    if (*context->tuning)
+        clnorm__log(context, CLNORM_LOG_INFO, "tuning from %s: %s", source, context->tuning);
+    clnorm__tuning_read(context->tuning, &context->device.tuning, &context->filter, warn, context);
+    return CLNORM_SUCCESS;
+}
+
 static int open_context(clnorm_context *context, cl_context cl, cl_device_id device)
 {
     int status = choose_device(context, cl, &device);
@@ -121,6 +153,8 @@ static void free_context(clnorm_context *context)
     pthread_mutex_destroy(&context->lock);
     free(context->cache_dir);
     free(context->kernel_dir);
+    free(context->tuning);
+    free(context->tuning_file);
     free(context);
 }
 
@@ -140,6 +174,8 @@ int clnorm_create_context(cl_context cl, cl_device_id device, const clnorm_conte
     int status = read_options(made, options);
     if (status == CLNORM_SUCCESS)
         status = open_context(made, cl, device);
+    if (status == CLNORM_SUCCESS)
+        status = read_tuning(made, options ? options->tuning : NULL);
     if (status == CLNORM_SUCCESS && made->device.info.bits == CLNORM_BITS_NONE)
         clnorm__log(made, CLNORM_LOG_WARNING, "%s cannot promise the same bits as other devices",
                     made->device.info.name);

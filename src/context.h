@@ -14,8 +14,10 @@ struct clnorm_context {
     struct clnorm__device device;
     clnorm_log_callback log;
     void *log_user;
-    char *cache_dir;  /* NULL: no disk cache */
-    char *kernel_dir; /* NULL: embedded sources only */
+    char *cache_dir;   /* NULL: no disk cache */
+    char *kernel_dir;  /* NULL: embedded sources only */
+    char *tuning;      /* its text */
+    char *tuning_file; /* of this device; NULL: no disk cache */
     struct clnorm__filter filter;
     pthread_mutex_t lock; /* guards programs */
     cl_program programs[CLNORM__VARIANTS][CLNORM__FORMS];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Facts of a device, read once. */
+/* Facts of a device, read once, and its tuning. */
 #ifndef CLNORM_DEVICE_H
 #define CLNORM_DEVICE_H
 
 #include "clnorm.h"
+#include "tuning.h"
 
 struct clnorm__device {
     clnorm_device_info info;
@@ -13,8 +14,9 @@ struct clnorm__device {
     unsigned vector;        /* floats a vector of item variants holds: 4, 8 or 16 */
     uint64_t max_work_group;
     uint64_t local_bytes;
-    uint64_t cache_bytes; /* of global memory's last cache */
-    char identity[768];   /* tells this device and driver from every other: part of the disk cache's key */
+    uint64_t cache_bytes;         /* of global memory's last cache */
+    char identity[768];           /* tells this device and driver from every other: part of the disk cache's key */
+    struct clnorm__tuning tuning; /* set before the first plan, and not after */
 };
 
 int clnorm__device_read(cl_device_id id, struct clnorm__device *device);

@@ -30,6 +30,29 @@ int clnorm__is_last(const clnorm_desc *desc)
     return desc->layout == CLNORM_CHANNELS_LAST || desc->s == 1;
 }
 
+/* So many percent, rounded down once. */
+static uint64_t share(uint64_t bytes, uint64_t percent)
+{
+    return bytes / 100 * percent + bytes % 100 * percent / 100;
+}
+
+static uint64_t cache_share(const struct clnorm__device *device, enum clnorm__parameter percent)
+{
+    return share(device->cache_bytes, clnorm__tuned(device, percent));
+}
+
+/* Of what each compute unit has of the cache. */
+static uint64_t unit_share(const struct clnorm__device *device, enum clnorm__parameter percent)
+{
+    return share(device->cache_bytes / device->compute_units, clnorm__tuned(device, percent));
+}
+
+/* Work-items of a work-group where the kernel leaves them free. */
+static uint64_t free_group(const struct clnorm__device *device)
+{
+    return least(clnorm__tuned(device, CLNORM__GROUP_ITEMS), device->max_work_group);
+}
+
 /* ---- leaves and their tree ---- */
 
 static uint64_t count_leaves(const clnorm_desc *desc, uint64_t *rows, uint64_t *period)
@@ -125,7 +148,7 @@ static unsigned choose_block(const struct clnorm__variant *v, const struct clnor
         items = ceil_div(shape->c, 16 * device->vector);
     if (v->kind == CLNORM__GPU_LIKE && last)
         items = ceil_div(shape->c, v->width);
-    uint64_t wanted = ceil_div((uint64_t)device->compute_units * (device->cpu_like ? 16 : 32), items);
+    uint64_t wanted = ceil_div(device->compute_units * clnorm__tuned(device, CLNORM__STATS_ITEMS), items);
     unsigned height = ceil_log2(shape->leaves), log2 = v->least_log2;
     while (log2 < v->most_log2 && (shape->leaves >> (log2 + 1)) >= wanted && log2 < height)
         log2++;
@@ -144,7 +167,7 @@ static void launch_stats(const struct clnorm__device *device, int last, struct c
     if (v->kind == CLNORM__GPU_LIKE && last)
         items = ceil_div(plan->shape.c, v->width);
     l->dims = 1;
-    l->local[0] = v->work_group ? v->work_group : least(64, device->max_work_group);
+    l->local[0] = v->work_group ? v->work_group : free_group(device);
     l->global[0] = items * plan->shape.blocks * (v->work_group ? v->work_group : 1);
     l->global[0] = ceil_div(l->global[0], l->local[0]) * l->local[0];
 }
@@ -154,14 +177,33 @@ static void launch_channels(const struct clnorm__device *device, uint64_t channe
     l->dims = 1;
     if (l->variant->work_group == 1)
         channels = ceil_div(channels, device->vector);
-    l->local[0] = l->variant->work_group ? l->variant->work_group : least(64, device->max_work_group);
+    l->local[0] = l->variant->work_group ? l->variant->work_group : free_group(device);
     l->global[0] = l->variant->work_group ? channels * l->local[0] : ceil_div(channels, l->local[0]) * l->local[0];
 }
 
-/* Elements that one work-item of apply_item should take at least: below, its start costs more than its work. */
-#define ITEM_ELEMENTS 8192u
-/* Channels-last channels it takes side by side: their coefficients stay in the first-level cache from row to row. */
-#define ITEM_CHANNELS 256u
+/* The largest power of two that is at most x, for x >= 1. */
+static uint64_t floor_power(uint64_t x)
+{
+    uint64_t power = 1;
+    while (power <= x / 2)
+        power *= 2;
+    return power;
+}
+
+/*
+ * apply_item: a work-item takes so many elements that its start costs less than its work, and channels-last so few channels side
+ * by side that their coefficients stay in the first-level cache from row to row.
+ */
+static void cut_items(const struct clnorm__device *device, int last, struct clnorm_cut *cut)
+{
+    uint64_t elements = clnorm__tuned(device, CLNORM__ITEM_ELEMENTS);
+    uint64_t channels = ceil_div(clnorm__tuned(device, CLNORM__ITEM_CHANNELS), 16) * 16;
+    if (last && cut->length > 2 * channels)
+        cut->chunk = channels;
+    else if (cut->length > 4 * elements)
+        cut->chunk = 2 * elements;
+    cut->rows_per_item = ceil_div(elements, cut->chunk);
+}
 
 static void launch_apply(const struct clnorm__device *device, int last, struct clnorm__plan *plan)
 {
@@ -169,13 +211,9 @@ static void launch_apply(const struct clnorm__device *device, int last, struct c
     struct clnorm_cut *cut = &plan->cut;
     cut->chunk = cut->length;
     cut->rows_per_item = 1;
-    cut->stream = cut->rows * cut->length * 4 > device->cache_bytes / 4;
+    cut->stream = cut->rows * cut->length * 4 > cache_share(device, CLNORM__STREAM_PERCENT);
     if (l->variant->kind == CLNORM__CPU_LIKE) {
-        if (last && cut->length > 2 * ITEM_CHANNELS)
-            cut->chunk = ITEM_CHANNELS;
-        else if (cut->length > 4 * ITEM_ELEMENTS)
-            cut->chunk = 2 * ITEM_ELEMENTS;
-        cut->rows_per_item = ceil_div(ITEM_ELEMENTS, cut->chunk);
+        cut_items(device, last, cut);
         l->dims = 1;
         l->local[0] = 1;
         l->global[0] = ceil_div(cut->length, cut->chunk) * ceil_div(cut->rows, cut->rows_per_item);
@@ -183,11 +221,11 @@ static void launch_apply(const struct clnorm__device *device, int last, struct c
     }
     if (l->variant->kind == CLNORM__ANY) {
         l->dims = 1;
-        l->local[0] = least(64, device->max_work_group);
+        l->local[0] = free_group(device);
         l->global[0] = ceil_div(cut->rows * cut->length, l->local[0]) * l->local[0];
         return;
     }
-    uint64_t group = least(256, device->max_work_group), wide = 1;
+    uint64_t group = floor_power(least(clnorm__tuned(device, CLNORM__APPLY_ITEMS), device->max_work_group)), wide = 1;
     while (wide < group && wide < cut->length)
         wide *= 2;
     l->dims = 2;
@@ -195,7 +233,7 @@ static void launch_apply(const struct clnorm__device *device, int last, struct c
     l->local[1] = group / wide;
     uint64_t columns = ceil_div(cut->length, wide), rows = ceil_div(cut->rows, l->local[1]);
     /* Enough to hide latency; the kernel strides over the rest. */
-    uint64_t groups = (uint64_t)device->compute_units * 64;
+    uint64_t groups = device->compute_units * clnorm__tuned(device, CLNORM__APPLY_GROUPS);
     l->global[0] = least(columns, 65535) * wide;
     l->global[1] = least(rows, ceil_div(groups, columns)) * l->local[1];
 }
@@ -250,23 +288,20 @@ static int plan_stats(const clnorm_desc *desc, int backward, const struct clnorm
  */
 static int fits_cache(const struct clnorm__device *device, uint64_t bytes)
 {
-    return bytes <= device->cache_bytes / device->compute_units / 4 * 3;
+    return bytes <= unit_share(device, CLNORM__FUSED_PERCENT);
 }
 
-/* Tensors of fewer bytes are small: what counts is the number of launches. */
-#define SMALL_BYTES (1u << 20)
-
-/* Bytes of one tensor that fused_cf_item works on at a time: with what is fetched ahead, a share of a second-level cache. */
-#define GROUP_BYTES (1u << 16)
-
-/* Channels of fused_cf_item's group: enough to make a run of short rows worth storing, few enough to stay in cache. */
+/*
+ * Channels of fused_cf_item's group: enough to make a run of short rows worth storing, few enough to stay, with what is fetched
+ * ahead, in a share of a second-level cache.
+ */
 static uint64_t fused_channels(const clnorm_desc *desc, const struct clnorm__device *device)
 {
     uint64_t most = least(CLNORM_RUN / desc->s, CLNORM_RUN_CHANNELS), channels = 1;
     if (desc->s >= CLNORM_SHORT)
         return 1;
-    while (channels * 2 <= most && channels * 2 * desc->n * desc->s * 4 <= GROUP_BYTES &&
-           ceil_div(desc->c, channels * 2) >= 2 * (uint64_t)device->compute_units)
+    while (channels * 2 <= most && channels * 2 * desc->n * desc->s * 4 <= clnorm__tuned(device, CLNORM__GROUP_BYTES) &&
+           ceil_div(desc->c, channels * 2) >= clnorm__tuned(device, CLNORM__FUSED_GROUPS) * device->compute_units)
         channels *= 2;
     return channels;
 }
@@ -278,8 +313,8 @@ static uint64_t fused_channels(const clnorm_desc *desc, const struct clnorm__dev
  */
 static uint64_t fused_columns(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
-    uint64_t room = device->cache_bytes / device->compute_units / (4 * tensors);
-    for (uint64_t vectors = 8; vectors >= 4; vectors /= 2) {
+    uint64_t room = unit_share(device, CLNORM__COLUMNS_PERCENT) / tensors;
+    for (uint64_t vectors = floor_power(clnorm__tuned(device, CLNORM__COLUMNS_VECTORS)); vectors >= 4; vectors /= 2) {
         uint64_t columns = vectors * device->vector;
         if (desc->c >= columns * device->compute_units && desc->n * desc->s * 4 * tensors * columns <= room)
             return columns;
@@ -294,11 +329,8 @@ static int fused_pays(const clnorm_desc *desc, uint64_t tensors, const struct cl
     if (!clnorm__is_last(desc))
         return fits_cache(device, channel);
     uint64_t columns = fused_columns(desc, tensors, device);
-    return columns > device->vector || channel * desc->c <= SMALL_BYTES;
+    return columns > device->vector || channel * desc->c <= clnorm__tuned(device, CLNORM__SMALL_BYTES);
 }
-
-/* Work-items for each compute unit that fused variants aim at: few, so that each can fetch its next channels in good time. */
-#define FUSED_ITEMS 4u
 
 static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm__device *device,
                       const struct clnorm__filter *filter, struct clnorm__plan *plan)
@@ -313,14 +345,18 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
     if (!named && !fused_pays(desc, (uint64_t)tensors, device))
         return 0;
     const struct clnorm__variant *v = clnorm__variant_choose(step, device, filter, last, plan->shape.leaves);
-    if (!v || (!named && v->kind == (device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE)))
+    if (!v || (!named && !clnorm__is_preferred(v, filter, last) &&
+               v->kind == (device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE)))
         return 0;
     plan->fused.variant = v;
     plan->fused.form = CLNORM__FORM(last, 0);
     plan->cut.chunk = last ? fused_columns(desc, (uint64_t)tensors, device) : fused_channels(desc, device);
+    /* Few work-items, so that each can fetch its next channels in good time. */
     uint64_t items = ceil_div(desc->c, plan->cut.chunk);
-    plan->cut.rows_per_item = plan->cut.chunk * ceil_div(items, least(items, FUSED_ITEMS * device->compute_units));
-    plan->cut.stream = desc->n * desc->c * desc->s * 4 > device->cache_bytes / 4;
+    plan->cut.rows_per_item =
+        plan->cut.chunk *
+        ceil_div(items, least(items, clnorm__tuned(device, CLNORM__FUSED_ITEMS) * device->compute_units));
+    plan->cut.stream = desc->n * desc->c * desc->s * 4 > cache_share(device, CLNORM__FUSED_STREAM_PERCENT);
     plan->fused.dims = 1;
     plan->fused.local[0] = 1;
     plan->fused.global[0] = ceil_div(desc->c, plan->cut.rows_per_item);

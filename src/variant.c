@@ -62,6 +62,19 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
         CLNORM__BOTH, 64, 32, 0, 16),
 };
 
+static const char *const step_names[CLNORM__STEPS] = {"stats",      "finish",      "coefficients", "apply",
+                                                      "diff_stats", "diff_finish", "fused",        "diff_fused"};
+
+const char *clnorm__step_name(unsigned step)
+{
+    return step_names[step];
+}
+
+const char *clnorm_variant_step(size_t index)
+{
+    return index < CLNORM__VARIANTS ? step_names[clnorm__variants[index].step] : NULL;
+}
+
 const char *clnorm_variant_name(size_t index)
 {
     return index < CLNORM__VARIANTS ? clnorm__variants[index].name : NULL;
@@ -104,11 +117,19 @@ const char *clnorm__variant_refusal(const struct clnorm__variant *variant, const
     return NULL;
 }
 
+int clnorm__is_preferred(const struct clnorm__variant *variant, const struct clnorm__filter *filter, int last)
+{
+    return filter->preferred[variant->step][last] == clnorm__variant_index(variant) + 1;
+}
+
 const struct clnorm__variant *clnorm__variant_choose(enum clnorm__step step, const struct clnorm__device *device,
                                                      const struct clnorm__filter *filter, int last, uint64_t leaves)
 {
     enum clnorm__kind other = device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE;
     const struct clnorm__variant *spare = NULL;
+    unsigned preferred = filter->steps[step] ? 0 : filter->preferred[step][last];
+    if (preferred && !clnorm__variant_refusal(&clnorm__variants[preferred - 1], device, last, leaves))
+        return &clnorm__variants[preferred - 1];
     for (unsigned i = 0; i < CLNORM__VARIANTS; i++) {
         const struct clnorm__variant *v = &clnorm__variants[i];
         if (v->step != step || clnorm__variant_refusal(v, device, last, leaves))

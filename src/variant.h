@@ -40,11 +40,18 @@ struct clnorm__variant {
 #define CLNORM__VARIANTS 25
 extern const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS];
 
-/* Variants a caller asks for by name; a step of which none is named is free. */
+/*
+ * Variants a caller asks for by name; a step of which none is named is free. Of a free step the tuning may prefer one for each
+ * layout, channels-last second: its index + 1, or 0.
+ */
 struct clnorm__filter {
     unsigned char named[CLNORM__VARIANTS];
     unsigned char steps[CLNORM__STEPS];
+    unsigned char preferred[CLNORM__STEPS][2];
 };
+
+/* The step's name, as in the names of its variants or near to it. */
+const char *clnorm__step_name(unsigned step);
 
 /* Reads a list of names separated by commas; NULL or "" asks for nothing. Returns the unknown name's start, or NULL. */
 const char *clnorm__filter_read(const char *names, struct clnorm__filter *filter);
@@ -54,10 +61,13 @@ const char *clnorm__variant_refusal(const struct clnorm__variant *variant, const
                                     int last, uint64_t leaves);
 
 /*
- * The first row of a step that fits: of those the filter names, or else of those made for the device's kind. NULL if none.
+ * The first row of a step that fits: of those the filter names; or else the one it prefers; or else of those made for the
+ * device's kind. NULL if none.
  */
 const struct clnorm__variant *clnorm__variant_choose(enum clnorm__step step, const struct clnorm__device *device,
                                                      const struct clnorm__filter *filter, int last, uint64_t leaves);
+
+int clnorm__is_preferred(const struct clnorm__variant *variant, const struct clnorm__filter *filter, int last);
 
 unsigned clnorm__variant_index(const struct clnorm__variant *variant);
 

@@ -90,6 +90,7 @@ void fixture_own_cache(int is_kept)
     /* The user's choices of kernels would be tested in place of the library's. */
     unsetenv("CLNORM_KERNEL_DIR");
     unsetenv("CLNORM_VARIANT");
+    unsetenv("CLNORM_TUNING");
 }
 
 void fixture_write(const char *folder, const char *name, const void *data, size_t size)

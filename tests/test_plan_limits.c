@@ -97,6 +97,56 @@ START_TEST(choice_that_leaves_nothing)
 }
 END_TEST
 
+static const struct clnorm__variant *chosen(const struct clnorm__plan *plan, enum clnorm__step step)
+{
+    const struct clnorm__launch *launches[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply};
+    for (size_t i = 0; i < sizeof launches / sizeof launches[0]; i++)
+        if (launches[i]->variant && launches[i]->variant->step == step)
+            return launches[i]->variant;
+    return NULL;
+}
+
+/* A variant that is preferred runs wherever it fits and its step is there, on devices of the other kind as well. */
+START_TEST(preferences)
+{
+    unsigned followed[CLNORM__VARIANTS] = {0};
+    for (unsigned k = 0; k < CLNORM__VARIANTS * DEVICES * ASKS * 4; k++) {
+        const struct clnorm__variant *v = &clnorm__variants[k % CLNORM__VARIANTS];
+        const struct clnorm__device *device = &devices[k / CLNORM__VARIANTS % DEVICES].device;
+        const struct clnorm__ask *ask = &asks[k / CLNORM__VARIANTS / DEVICES % ASKS];
+        unsigned which = k / CLNORM__VARIANTS / DEVICES / ASKS;
+        clnorm_desc desc = describe(32, which / 2 ? 2048 : 300, 49, which % 2);
+        int last = (int)(which % 2);
+        struct clnorm__filter filter = {.preferred = {{0}}};
+        struct clnorm__plan plan;
+        if (v->layouts == (last ? CLNORM__FIRST : CLNORM__LAST))
+            continue;
+        filter.preferred[v->step][last] = (unsigned char)(k % CLNORM__VARIANTS + 1);
+        ck_assert_int_eq(clnorm__plan_make(&desc, ask, device, &filter, &plan, why, sizeof why), CLNORM_SUCCESS);
+        const struct clnorm__variant *got = chosen(&plan, v->step);
+        if (got && !clnorm__variant_refusal(v, device, last, plan.shape.leaves))
+            ck_assert_str_eq(got->name, v->name);
+        followed[k % CLNORM__VARIANTS] +=
+            got == v && (v->kind == CLNORM__ANY || (v->kind == CLNORM__CPU_LIKE) != device->cpu_like);
+    }
+    for (unsigned i = 0; i < CLNORM__VARIANTS; i++) /* no device of the other kind here has a cache to fuse in */
+        if (clnorm__variants[i].step != CLNORM__FUSED && clnorm__variants[i].step != CLNORM__DIFF_FUSED)
+            ck_assert_msg(followed[i] > 0, "%s", clnorm__variants[i].name);
+    /* On a GPU with a cache, one launch is possible, but only when it is preferred. */
+    struct clnorm__device gpu = {.compute_units = 4, .vector = 4, .max_work_group = 256, .local_bytes = 32 << 10};
+    gpu.cache_bytes = 64 << 20;
+    clnorm_desc desc = describe(32, 64, 49, CLNORM_CHANNELS_FIRST);
+    struct clnorm__filter filter = {.preferred = {{0}}};
+    struct clnorm__plan plan;
+    for (int turn = 0; turn < 2; turn++) {
+        ck_assert_int_eq(clnorm__plan_make(&desc, &asks[0], &gpu, &filter, &plan, why, sizeof why), CLNORM_SUCCESS);
+        ck_assert_int_eq(plan.fused.variant != NULL, turn);
+        filter.preferred[CLNORM__FUSED][0] = 1;
+        ck_assert_str_eq(clnorm__variants[0].name, "fused_cf_item");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plan_limits");
@@ -106,6 +156,7 @@ int main(void)
     tcase_add_test(tests, arguments_have_no_padding);
     tcase_add_test(tests, arguments_fit);
     tcase_add_test(tests, choice_that_leaves_nothing);
+    tcase_add_test(tests, preferences);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

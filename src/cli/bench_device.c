@@ -34,6 +34,17 @@ static const char source[] =
     "    }\n"
     "COPY(copy, ORDINARY)\n"
     "COPY(stream, STREAM)\n"
+    "__attribute__((reqd_work_group_size(LOCAL, 1, 1)))\n"
+    "kernel void read(const global float *dst, global float *never, ulong count, ulong chunk)\n"
+    "{\n"
+    "    ulong vectors = count / WIDTH, begin = get_group_id(0) * (LOCAL * chunk);\n"
+    "    ulong end = min(vectors, begin + LOCAL * chunk);\n"
+    "    VECTOR sum = (VECTOR)(0.0f);\n"
+    "    for (ulong v = begin + get_local_id(0); v < end; v += LOCAL)\n"
+    "        sum += ((const global VECTOR *)dst)[v];\n"
+    "    if (all(sum == (VECTOR)(-1.5e38f)))\n"
+    "        *never = 0.0f;\n"
+    "}\n"
     "kernel void empty(void)\n"
     "{\n"
     "}\n"
@@ -79,6 +90,7 @@ static void build_kernels(struct bench_device *device)
     make_kernel(device, "stream", &device->kernels[BENCH_STREAM]);
     make_kernel(device, "empty", &device->kernels[BENCH_EMPTY]);
     make_kernel(device, "fill", &device->fill);
+    make_kernel(device, "read", &device->reader);
 }
 
 static void read_number(struct bench_device *device, cl_device_info what, size_t size, void *value)
@@ -144,6 +156,8 @@ void bench_device_close(struct bench_device *device)
             clReleaseKernel(device->kernels[i]);
     if (device->fill)
         clReleaseKernel(device->fill);
+    if (device->reader)
+        clReleaseKernel(device->reader);
     if (device->program)
         clReleaseProgram(device->program);
     if (device->profiled)
@@ -210,23 +224,37 @@ static void upload_vectors(struct bench_device *device, uint64_t c)
     free(values);
 }
 
-int bench_device_shape(struct bench_device *device, const struct bench_shape *shape, int has_backward)
+int bench_device_room(struct bench_device *device, uint64_t elements, uint64_t channels, int has_backward)
 {
     clnorm_buffer none = {NULL, 0};
 
     session_release_buffers(&device->session);
-    device->count = bench_elements(shape);
-    device->desc = (clnorm_desc){.n = shape->n, .c = shape->c, .s = shape->s, .epsilon = 1e-5f};
+    device->count = elements;
     device->src = session_buffer(&device->session, NULL, device->count);
     device->dst = session_buffer(&device->session, NULL, device->count);
     device->diff_dst = has_backward ? session_buffer(&device->session, NULL, device->count) : none;
     for (unsigned i = 0; i < BENCH_VECTORS; i++)
-        device->vectors[i] = session_buffer(&device->session, NULL, shape->c);
+        device->vectors[i] = session_buffer(&device->session, NULL, channels);
     fill(device, device->src, 1);
     if (has_backward)
         fill(device, device->diff_dst, 2);
-    upload_vectors(device, shape->c);
+    upload_vectors(device, channels);
     return device->session.is_failed ? -1 : 0;
+}
+
+void bench_device_take(struct bench_device *device, const struct bench_shape *shape)
+{
+    device->count = bench_elements(shape);
+    device->desc.n = shape->n;
+    device->desc.c = shape->c;
+    device->desc.s = shape->s;
+    device->desc.epsilon = 1e-5f;
+}
+
+int bench_device_shape(struct bench_device *device, const struct bench_shape *shape, int has_backward)
+{
+    bench_device_take(device, shape);
+    return bench_device_room(device, bench_elements(shape), shape->c, has_backward);
 }
 
 static clnorm_forward_training_args training_args(const struct bench_device *device)
@@ -251,7 +279,6 @@ static clnorm_forward_training_args training_args(const struct bench_device *dev
 
 int bench_device_layout(struct bench_device *device, enum clnorm_layout layout)
 {
-    clnorm_forward_training_args args;
     size_t most = 0;
 
     device->desc.layout = layout;
@@ -265,7 +292,13 @@ int bench_device_layout(struct bench_device *device, enum clnorm_layout layout)
         most = free_choice > most ? free_choice : most;
     }
     device->workspace = session_buffer(&device->session, NULL, (most + 3) / 4);
-    args = training_args(device);
+    return bench_device_statistics(device);
+}
+
+int bench_device_statistics(struct bench_device *device)
+{
+    clnorm_forward_training_args args = training_args(device);
+
     args.save_variance = device->vectors[BENCH_VARIANCE];
     if (!device->session.is_failed)
         session_expect(&device->session,
@@ -289,19 +322,33 @@ uint64_t bench_chunk(const struct bench_device *device, int choice)
     return choice == 0 ? 1 : 8;
 }
 
-static int enqueue_copy(struct bench_device *device, cl_command_queue queue, enum bench_work work)
+/* A kernel that goes through `from`, in pieces of `chunk` vectors. */
+static int enqueue_pass(struct bench_device *device, cl_command_queue queue, cl_kernel kernel, cl_ulong chunk,
+                        cl_mem from, cl_mem to)
 {
-    cl_kernel kernel = device->kernels[work];
-    cl_ulong count = device->count, chunk = device->chunk[work] ? device->chunk[work] : 1;
+    cl_ulong count = device->count;
     uint64_t vectors = count / device->width, piece = chunk * device->local;
     size_t local = device->local, items = (size_t)((vectors + piece - 1) / piece) * local;
 
     items = items ? items : local;
-    clSetKernelArg(kernel, 0, sizeof(cl_mem), &device->src.mem);
-    clSetKernelArg(kernel, 1, sizeof(cl_mem), &device->dst.mem);
+    clSetKernelArg(kernel, 0, sizeof(cl_mem), &from);
+    clSetKernelArg(kernel, 1, sizeof(cl_mem), &to);
     clSetKernelArg(kernel, 2, sizeof(count), &count);
     clSetKernelArg(kernel, 3, sizeof(chunk), &chunk);
     return clEnqueueNDRangeKernel(queue, kernel, 1, NULL, &items, &local, 0, NULL, NULL);
+}
+
+static int enqueue_copy(struct bench_device *device, cl_command_queue queue, enum bench_work work)
+{
+    return enqueue_pass(device, queue, device->kernels[work], device->chunk[work] ? device->chunk[work] : 1,
+                        device->src.mem, device->dst.mem);
+}
+
+int bench_enqueue_reader(struct bench_device *device, cl_command_queue queue)
+{
+    uint64_t chunk = bench_chunk(device, 1);
+
+    return enqueue_pass(device, queue, device->reader, chunk ? chunk : 1, device->dst.mem, device->src.mem);
 }
 
 static int enqueue_operation(struct bench_device *device, cl_command_queue queue, enum bench_work work)

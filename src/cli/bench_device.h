@@ -26,7 +26,7 @@ struct bench_device {
     clnorm_context *context;   /* held to the variants asked for */
     cl_command_queue profiled; /* the session's queue is not */
     cl_program program;
-    cl_kernel kernels[BENCH_WORKS], fill;
+    cl_kernel kernels[BENCH_WORKS], fill, reader;
     cl_ulong max_alloc, most_bytes; /* of one buffer, and of all together */
     cl_uint units, width, local;    /* compute units; the copies' floats in a vector and work-items in a group */
     uint64_t chunk[BENCH_WORKS];    /* vectors that a work-item of a copy moves */
@@ -46,13 +46,23 @@ const char *bench_too_large(const struct bench_device *device, const struct benc
 /* Makes the buffers for a shape and fills them. */
 int bench_device_shape(struct bench_device *device, const struct bench_shape *shape, int has_backward);
 
+/* The two halves of that, for buffers which several shapes use in turn: tensors and vectors of so many elements at most. */
+int bench_device_room(struct bench_device *device, uint64_t elements, uint64_t channels, int has_backward);
+void bench_device_take(struct bench_device *device, const struct bench_shape *shape);
+
 /* Makes the statistics of this layout, which inference and backward want, and a workspace for all of ops. */
 int bench_device_layout(struct bench_device *device, enum clnorm_layout layout);
+
+/* The same with the workspace that is there, for the layout that is set. */
+int bench_device_statistics(struct bench_device *device);
 
 /* The two ways to cut a copy. */
 uint64_t bench_chunk(const struct bench_device *device, int choice);
 
 /* An OpenCL or CLNorm status. CLNORM_NO_VARIANT means that the variants asked for do not fit. */
 int bench_enqueue(struct bench_device *device, cl_command_queue queue, enum bench_work work);
+
+/* Reads the result once, as what comes next in a network would; writes nothing. */
+int bench_enqueue_reader(struct bench_device *device, cl_command_queue queue);
 
 #endif

@@ -43,6 +43,8 @@ void bench_table_head(FILE *file, const struct session *session)
 {
     fprintf(file, "device %zu: %s, %s, driver %s; clnorm %s\n", session->device_index, session->info.platform_name,
             session->info.name, session->info.driver, clnorm_version());
+    if (*clnorm_get_tuning(session->context))
+        fprintf(file, "tuning: %s\n", clnorm_get_tuning(session->context));
     fprintf(file, "%-15s %-18s %-14s %-8s %9s %9s %7s %7s %7s %7s %6s %6s %8s %8s\n", "set", "n,c,s", "layout", "op",
             "ms", "device", "GB/s", "copy", "stream", "buffer", "%copy", "device", "call us", "empty us");
 }

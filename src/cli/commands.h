@@ -9,6 +9,7 @@ int command_forward(int count, char *const *arguments, int is_verbose);
 int command_backward(int count, char *const *arguments, int is_verbose);
 int command_check(int count, char *const *arguments, int is_verbose);
 int command_bench(int count, char *const *arguments, int is_verbose);
+int command_tune(int count, char *const *arguments, int is_verbose);
 
 /* clang-format off */
 /* Rows that tables of options share; place is where the value goes. */

@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"backward", command_backward, "compute the gradients"},
     {"check", command_check, "test a device: accuracy against float64, bits against the model"},
     {"bench", command_bench, "measure the speed, beside that of the device's memory"},
+    {"tune", command_tune, "find what is fastest on a device, and store it"},
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -43,7 +44,8 @@ static int print_help(void)
 
 static int wrong_command(const char *name)
 {
-    static const char expected[] = "expected devices, forward, backward, check or bench; clnorm --help tells more";
+    static const char expected[] =
+        "expected devices, forward, backward, check, bench or tune; clnorm --help tells more";
 
     if (!name)
         complain("no command given; %s", expected);
