@@ -8,6 +8,12 @@
 
 #define POCL "Portable Computing Language"
 
+/* Whether a platform's CPU devices are known to make machine code of prefetches and streaming stores. */
+static int takes_hints(const char *platform)
+{
+    return strcmp(platform, POCL) == 0 || strcmp(platform, "Intel(R) OpenCL") == 0;
+}
+
 /* An absent or too long string becomes a shortened or empty one: names are for people. */
 static void device_string(cl_device_id id, cl_device_info what, char *text, size_t size)
 {
@@ -80,7 +86,7 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
     clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
     clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
     device->cpu_like = (device->info.type & CL_DEVICE_TYPE_CPU) != 0;
-    device->hints = device->cpu_like && strcmp(device->info.platform_name, POCL) == 0;
+    device->hints = device->cpu_like && takes_hints(device->info.platform_name);
     device->compute_units = units ? units : 1;
     device->vector = width >= 16 ? 16 : width >= 8 ? 8 : 4;
     device->max_work_group = group;

@@ -30,7 +30,7 @@
       "bytes of tensors so small that channels-last training is one launch in any case")                               \
     X(ITEM_ELEMENTS, item_elements, 64, 1 << 24, 8192, 8192,                                                           \
       "elements that a work-item of apply_item takes, at least")                                                       \
-    X(ITEM_CHANNELS, item_channels, 16, 1 << 20, 256, 256,                                                             \
+    X(ITEM_CHANNELS, item_channels, 16, 1 << 20, 512, 512,                                                             \
       "channels that a work-item of apply_item takes side by side, channels-last; in sixteens")                        \
     X(STREAM_PERCENT, stream_percent, 0, 10000, 25, 25,                                                                \
       "share of the cache beyond which apply_item stores past the caches")                                             \
