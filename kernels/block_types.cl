@@ -35,6 +35,14 @@ struct clnorm_rows {
     clnorm_u32 bias, relu;
 };
 
+/* Images and the columns of a kernel's positions on them: element (weight, sample, position) of the columns. */
+struct clnorm_images {
+    clnorm_u64 samples, src_c, src_h, src_w, dst_h, dst_w;
+    clnorm_u64 kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+    clnorm_u64 image_at, columns_at;
+    clnorm_u64 rows_per_item, chunk;
+};
+
 struct clnorm_fold {
     clnorm_u64 channels, length; /* weights a channel */
     clnorm_u64 weights_at, folded_weights_at, bias_at, folded_bias_at, scale_at, shift_at, mean_at, variance_at;

@@ -17,6 +17,8 @@ const struct clnorm__variant clnorm__block_kernels[CLNORM__BLOCK_KERNELS] = {
     [CLNORM__GEMM_NAIVE] = ROW("gemm_naive", CLNORM__ANY, 0),
     [CLNORM__MOVE_ROWS] = ROW("move_rows", CLNORM__CPU_LIKE, 1),
     [CLNORM__MASK] = ROW("mask", CLNORM__CPU_LIKE, 1),
+    [CLNORM__IM2COL] = ROW("im2col", CLNORM__CPU_LIKE, 1),
+    [CLNORM__COL2IM] = ROW("col2im", CLNORM__CPU_LIKE, 1),
     [CLNORM__FOLD] = ROW("fold", CLNORM__ANY, 0),
 };
 
@@ -89,19 +91,47 @@ int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *str
     return clnorm__block_launch(context, stream, context->gemm, args, 5, items);
 }
 
+/* A work-item's share of rows of `length` elements; returns how many work-items there are. */
+static uint64_t share(const struct clnorm__device *device, uint64_t rows, uint64_t length, clnorm_u64 *chunk,
+                      clnorm_u64 *rows_per_item)
+{
+    *chunk = least(length, device->cpu_like ? ITEM_ELEMENTS : device->vector);
+    *rows_per_item = device->cpu_like ? ceil_div(ITEM_ELEMENTS, *chunk) : 1;
+    return ceil_div(length, *chunk) * ceil_div(rows, *rows_per_item);
+}
+
 int clnorm__block_rows(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
                        clnorm_buffer dst, clnorm_buffer bias, struct clnorm_rows r)
 {
     r.src_at = src.offset;
     r.dst_at = dst.offset;
     r.bias_at = bias.offset;
-    r.chunk = least(r.length, context->device.cpu_like ? ITEM_ELEMENTS : context->device.vector);
-    r.rows_per_item = context->device.cpu_like ? ceil_div(ITEM_ELEMENTS, r.chunk) : 1;
+    uint64_t items = share(&context->device, r.rows, r.length, &r.chunk, &r.rows_per_item);
     if (!bias.mem)
         r.bias = CLNORM_NO_BIAS;
     const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(dst), CLNORM__MEM(bias), CLNORM__ARG(r)};
-    return clnorm__block_launch(context, stream, CLNORM__MOVE_ROWS, args, 4,
-                                ceil_div(r.length, r.chunk) * ceil_div(r.rows, r.rows_per_item));
+    return clnorm__block_launch(context, stream, CLNORM__MOVE_ROWS, args, 4, items);
+}
+
+int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
+                         clnorm_buffer columns, struct clnorm_images g)
+{
+    g.image_at = src.offset;
+    g.columns_at = columns.offset;
+    uint64_t items = share(&context->device, g.src_c * g.kernel_h * g.kernel_w * g.samples, g.dst_h * g.dst_w, &g.chunk,
+                           &g.rows_per_item);
+    const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(columns), CLNORM__ARG(g)};
+    return clnorm__block_launch(context, stream, CLNORM__IM2COL, args, 3, items);
+}
+
+int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer columns,
+                         clnorm_buffer diff_src, struct clnorm_images g)
+{
+    g.image_at = diff_src.offset;
+    g.columns_at = columns.offset;
+    uint64_t items = share(&context->device, g.samples * g.src_c, g.src_h * g.src_w, &g.chunk, &g.rows_per_item);
+    const struct clnorm__arg args[] = {CLNORM__MEM(columns), CLNORM__MEM(diff_src), CLNORM__ARG(g)};
+    return clnorm__block_launch(context, stream, CLNORM__COL2IM, args, 3, items);
 }
 
 int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
@@ -111,9 +141,9 @@ int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *str
     r.src_at = diff_dst.offset;
     r.bias_at = dst.offset;
     r.dst_at = diff_src.offset;
-    r.chunk = least(count, context->device.cpu_like ? ITEM_ELEMENTS : context->device.vector);
+    uint64_t items = share(&context->device, 1, count, &r.chunk, &r.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(diff_dst), CLNORM__MEM(dst), CLNORM__MEM(diff_src), CLNORM__ARG(r)};
-    return clnorm__block_launch(context, stream, CLNORM__MASK, args, 4, ceil_div(count, r.chunk));
+    return clnorm__block_launch(context, stream, CLNORM__MASK, args, 4, items);
 }
 
 int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,

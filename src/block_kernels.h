@@ -15,6 +15,8 @@ enum clnorm__block_kernel {
     CLNORM__MOVE_ROWS,
     CLNORM__MASK,
     CLNORM__FOLD,
+    CLNORM__IM2COL,
+    CLNORM__COL2IM,
     CLNORM__BLOCK_KERNELS
 };
 
@@ -44,6 +46,12 @@ int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *str
 /* dst = activation(src + bias), row by row; chunk and rows_per_item are set here. */
 int clnorm__block_rows(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
                        clnorm_buffer dst, clnorm_buffer bias, struct clnorm_rows r);
+
+/* Columns from images, or diff_src from their gradients; offsets, chunk and rows_per_item are set here. */
+int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
+                         clnorm_buffer columns, struct clnorm_images g);
+int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer columns,
+                         clnorm_buffer diff_src, struct clnorm_images g);
 
 /* diff_src = diff_dst where dst > 0; count elements. */
 int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
