@@ -49,6 +49,13 @@ struct block_case {
     size_t total[B_PARTS];
 };
 
+/* For every element of an array: an assertion of Check's writes to a file even when it holds. */
+#define EXPECT(condition, ...)                                                                                         \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            ck_abort_msg(__VA_ARGS__);                                                                                 \
+    } while (0)
+
 extern const char *const block_slot_name[B_PARTS];
 
 const char *block_text(const clnorm_block_desc *desc, char text[200]);

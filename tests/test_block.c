@@ -66,9 +66,9 @@ static uint64_t compare_bits(struct rig *rig, struct block_case *c, enum block_o
             float is = c->value[s][i], want = model.value[s][i];
             int is_flushed = rig->info.bits != CLNORM_BITS_SAME && fabsf(is) < 1.2e-38f && fabsf(want) < 1.2e-38f;
 
-            ck_assert_msg(case_bits(is) == case_bits(want) || is_flushed || rig->info.bits == CLNORM_BITS_NONE,
-                          "%s, %s: %s[%zu] is %a, should be %a", rig->info.name, block_text(&c->desc, text),
-                          block_slot_name[s], i, (double)is, (double)want);
+            EXPECT(case_bits(is) == case_bits(want) || is_flushed || rig->info.bits == CLNORM_BITS_NONE,
+                   "%s, %s: %s[%zu] is %a, should be %a", rig->info.name, block_text(&c->desc, text),
+                   block_slot_name[s], i, (double)is, (double)want);
         }
         hash = case_hash(hash, c->value[s], c->count[s]);
     }
@@ -195,10 +195,9 @@ static void compare_forward(struct block_case *c, const struct block_case *befor
 
             e = fmax(e, bound);
             if (!is_plain && !is_given)
-                ck_assert_msg(fabs((double)c->value[B_PRODUCT][at] - want.slot[B_PRODUCT][at]) <= bound,
-                              "%s, %s: product[%d] is %.9g, not %.9g, off by more than %.2g", name,
-                              block_text(desc, text), (int)at, (double)c->value[B_PRODUCT][at],
-                              want.slot[B_PRODUCT][at], bound);
+                EXPECT(fabs((double)c->value[B_PRODUCT][at] - want.slot[B_PRODUCT][at]) <= bound,
+                       "%s, %s: product[%d] is %.9g, not %.9g, off by more than %.2g", name, block_text(desc, text),
+                       (int)at, (double)c->value[B_PRODUCT][at], want.slot[B_PRODUCT][at], bound);
         }
         for (uint64_t i = 0; i < norm.n * norm.s; i++) {
             uint64_t at = (i / norm.s * norm.c + channel) * norm.s + i % norm.s;
@@ -207,9 +206,9 @@ static void compare_forward(struct block_case *c, const struct block_case *befor
             if (!is_plain)
                 bound = scale * invstd * (2 * e + away * (e * invstd + 8 * ULP)) +
                         8 * ULP * (fabs(want.slot[B_DST][at]) + 4);
-            ck_assert_msg(fabs((double)c->value[B_DST][at] - want.slot[B_DST][at]) <= bound,
-                          "%s, %s: dst[%d] is %.9g, not %.9g, off by more than %.2g", name, block_text(desc, text),
-                          (int)at, (double)c->value[B_DST][at], want.slot[B_DST][at], bound);
+            EXPECT(fabs((double)c->value[B_DST][at] - want.slot[B_DST][at]) <= bound,
+                   "%s, %s: dst[%d] is %.9g, not %.9g, off by more than %.2g", name, block_text(desc, text), (int)at,
+                   (double)c->value[B_DST][at], want.slot[B_DST][at], bound);
         }
         if (is_plain || is_given)
             continue;
@@ -278,7 +277,7 @@ static void stay_off_kink(const struct block_case *c, struct doubles *d)
     desc.activation = CLNORM_IDENTITY;
     reference(&desc, d, 0);
     for (size_t i = 0; i < c->count[B_DST]; i++)
-        ck_assert_msg(fabs(d->slot[B_DST][i]) > 2e-4, "dst[%zu] = %g: choose other data", i, d->slot[B_DST][i]);
+        EXPECT(fabs(d->slot[B_DST][i]) > 2e-4, "dst[%zu] = %g: choose other data", i, d->slot[B_DST][i]);
 }
 
 /*
@@ -392,11 +391,11 @@ START_TEST(test_blas_gradients)
         float batch = (float)(c.count[B_DST] / c.desc.dst_c), kernel = (float)(c.count[B_WEIGHTS] / c.desc.src_c);
         for (unsigned slot = B_DIFF_SRC; slot <= B_DIFF_SHIFT; slot++)
             for (size_t i = 0; i < c.count[slot]; i++)
-                ck_assert_msg(fabsf(c.value[slot][i] - fixed.value[slot][i]) <=
-                                  (float)ULP * (8 + 2 * (slot == B_DIFF_SRC ? kernel : batch)) *
-                                      (1 + fabsf(fixed.value[slot][i])),
-                              "%s: %s[%zu] is %g by CLBlast, %g in the fixed order", block_text(&desc, text),
-                              block_slot_name[slot], i, (double)c.value[slot][i], (double)fixed.value[slot][i]);
+                EXPECT(fabsf(c.value[slot][i] - fixed.value[slot][i]) <=
+                           (float)ULP * (8 + 2 * (slot == B_DIFF_SRC ? kernel : batch)) *
+                               (1 + fabsf(fixed.value[slot][i])),
+                       "%s: %s[%zu] is %g by CLBlast, %g in the fixed order", block_text(&desc, text),
+                       block_slot_name[slot], i, (double)c.value[slot][i], (double)fixed.value[slot][i]);
         block_free(&c);
         block_free(&fixed);
     }
@@ -422,9 +421,9 @@ static void check_fold(struct rig *rig, const clnorm_block_desc *desc, unsigned 
     memcpy(plain.value[B_BIAS], c.value[B_FOLDED_BIAS], c.count[B_BIAS] * sizeof(float));
     block_run(&plain, rig, BLOCK_INFER);
     for (size_t i = 0; i < c.count[B_DST]; i++)
-        ck_assert_msg(fabsf(plain.value[B_DST][i] - c.value[B_DST][i]) <= 1e-5f * (1 + fabsf(c.value[B_DST][i])),
-                      "%s: folded %.9g, unfolded %.9g", block_text(desc, text), (double)plain.value[B_DST][i],
-                      (double)c.value[B_DST][i]);
+        EXPECT(fabsf(plain.value[B_DST][i] - c.value[B_DST][i]) <= 1e-5f * (1 + fabsf(c.value[B_DST][i])),
+               "%s: folded %.9g, unfolded %.9g", block_text(desc, text), (double)plain.value[B_DST][i],
+               (double)c.value[B_DST][i]);
     block_free(&c);
     block_free(&plain);
 }
