@@ -175,7 +175,7 @@ void block_upload(struct block_case *c, const struct rig *rig, enum block_operat
 int block_call(struct block_case *c, clnorm_context *context, cl_command_queue queue, enum block_operation operation,
                cl_uint wait_count, const cl_event *wait_list, cl_event *event)
 {
-    unsigned all = block_reads(c, operation) | block_writes(c, operation);
+    unsigned all = block_reads(c, operation) | block_writes(c, operation) | c->given;
     clnorm_buffer b[B_PARTS] = {{0}};
 
     for (unsigned s = 0; s < B_PARTS; s++)

@@ -41,6 +41,7 @@ enum block_operation { BLOCK_TRAIN, BLOCK_INFER, BLOCK_BACKWARD, BLOCK_FOLD, BLO
 struct block_case {
     clnorm_block_desc desc;
     unsigned absent; /* BITs of the slots that are not there */
+    unsigned given;  /* ... of those that are, though the operation has no use for them */
     float momentum;
     size_t count[B_SLOTS];
     float *value[B_SLOTS]; /* before a call and, after block_run, what it left */
