@@ -130,9 +130,11 @@ START_TEST(test_large_products)
     d.flags = CLNORM_BLOCK_REPRODUCIBLE;
     ck_assert_int_eq(clnorm_get_block_workspace_bytes(rig.context, CLNORM_FORWARD_INFERENCE, &d, &fixed_bytes), 0);
     block_make(&fixed, &d);
+    fixed.absent = BIT(B_BIAS);
     block_run(&fixed, &rig, BLOCK_INFER);
     d.flags = 0;
     block_make(&c, &d);
+    c.absent = fixed.absent;
     if (bytes <= fixed_bytes + 4096)
         printf("not tested, as CLBlast copies no operands on %s: its part of the workspace\n", device.name);
     cl_command_queue free_queue = rig_queue(&rig, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
@@ -157,8 +159,6 @@ START_TEST(test_large_products)
         cl_command_queue queue = place == 3 ? free_queue : rig.queue;
         ck_assert_int_eq(block_call(&c, rig.context, queue, BLOCK_INFER, 0, NULL, NULL), CLNORM_SUCCESS);
         ck_assert_int_eq(clFinish(queue), CL_SUCCESS);
-        c.total[B_WORKSPACE] = (size_t)c.offset[B_WORKSPACE] + 67; /* its guard bands are gone */
-        c.absent = 0;
         ck_assert_int_eq(clEnqueueReadBuffer(rig.queue, c.mem[B_DST], CL_TRUE, c.offset[B_DST] * sizeof(float),
                                              c.count[B_DST] * sizeof(float), c.value[B_DST], 0, NULL, NULL),
                          CL_SUCCESS);
