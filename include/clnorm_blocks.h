@@ -38,7 +38,7 @@
  * from a kernel of CLNorm that adds in a fixed order (kernels/README.md), as the rest of a block always does: then the
  * whole block gives the same bits on every device that clnorm_device_info reports as CLNORM_BITS_SAME. That needs no
  * CLBlast. Which is faster depends on the device: tests/bench/blocks.c tells. On PoCL, with CLBlast 1.5.3 as it comes, the
- * fixed order was 7 to 11 times as fast; on a GPU nothing has been measured yet.
+ * fixed order was 7 to 13 times as fast; on a GPU nothing has been measured yet.
  *
  * CLBlast counts elements in 32-bit integers. A product with a matrix, offset included, of more than 2^31 - 1 elements is
  * refused with CLNORM_BLAS_SIZE; the fixed order has no such limit.
