@@ -115,7 +115,9 @@ extern "C" {
     X(CLNORM_INTERNAL, -3023, "CLNorm broke a rule of its own; please report it")                                      \
     X(CLNORM_NO_BLAS, -3024, "the library was built without CLBlast, which the block needs")                           \
     X(CLNORM_INVALID_TUNING, -3025, "a tuning has an entry that is unknown or out of range")                           \
-    X(CLNORM_NO_CACHE, -3026, "the disk cache is switched off, or its folder cannot be written")
+    X(CLNORM_NO_CACHE, -3026, "the disk cache is switched off, or its folder cannot be written")                       \
+    X(CLNORM_BLAS_SIZE, -3027, "a matrix product is beyond the 2^31 - 1 elements that CLBlast can count")              \
+    X(CLNORM_UNEXPECTED_BUFFER, -3028, "a buffer is given that the operation has no use for")
 
 enum clnorm_status {
 #define CLNORM_STATUS_ENUM(name, value, text) name = value,
@@ -123,7 +125,7 @@ enum clnorm_status {
 #undef CLNORM_STATUS_ENUM
 };
 
-/* The text of a CLNorm status, or of an OpenCL error code; never NULL. The string is constant and is not freed. */
+/* The text of a CLNorm status, or of an OpenCL or CLBlast error code; never NULL. The string is constant and is not freed. */
 CLNORM_API const char *clnorm_status_string(int status);
 
 /* The version of the library that runs, "MAJOR.MINOR.PATCH". */
