@@ -113,7 +113,9 @@ extern "C" {
     X(CLNORM_KERNEL_BUILD, -3021, "a kernel file does not compile")                                                    \
     X(CLNORM_NO_VARIANT, -3022, "no kernel variant fits")                                                              \
     X(CLNORM_INTERNAL, -3023, "CLNorm broke a rule of its own; please report it")                                      \
-    X(CLNORM_NO_BLAS, -3024, "the library was built without CLBlast, which the block needs")
+    X(CLNORM_NO_BLAS, -3024, "the library was built without CLBlast, which the block needs")                           \
+    X(CLNORM_BLAS_SIZE, -3025, "a matrix product is beyond the 2^31 - 1 elements that CLBlast can count")              \
+    X(CLNORM_UNEXPECTED_BUFFER, -3026, "a buffer is given that the operation has no use for")
 
 enum clnorm_status {
 #define CLNORM_STATUS_ENUM(name, value, text) name = value,

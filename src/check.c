@@ -60,7 +60,8 @@ int clnorm__check_present(const struct clnorm__uses *uses, char why[CLNORM__WHY]
         const struct clnorm__use *u = &uses->use[i];
         int missing = u->required && u->elements && !u->buffer.mem;
         REFUSE_IF(missing && i + 1 == uses->count, CLNORM_MISSING_WORKSPACE,
-                  "workspace is NULL; it is a buffer of %llu bytes (clnorm_get_workspace_bytes)", (ull)u->elements * 4);
+                  "workspace is NULL; it is a buffer of %llu bytes (%s)", (ull)u->elements * 4,
+                  uses->query ? uses->query : "clnorm_get_workspace_bytes");
         REFUSE_IF(missing, CLNORM_MISSING_BUFFER, "%s is NULL; it is required, a buffer of %llu elements", u->name,
                   (ull)u->elements);
     }

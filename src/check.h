@@ -6,7 +6,7 @@
 #include "clnorm.h"
 
 #define CLNORM__WHY 320
-#define CLNORM__USES 12
+#define CLNORM__USES 16
 
 /* One buffer of a call, and what buffers.c found out about it. */
 struct clnorm__use {
@@ -24,6 +24,7 @@ struct clnorm__use {
 
 struct clnorm__uses {
     unsigned count;
+    const char *query; /* the function that tells the workspace's size; NULL: clnorm_get_workspace_bytes */
     struct clnorm__use use[CLNORM__USES];
 };
 

@@ -100,6 +100,7 @@ static int open_context(clnorm_context *context, cl_context cl, cl_device_id dev
         status = clnorm__device_read(device, &context->device);
     if (status != CLNORM_SUCCESS)
         return status;
+    context->gemm = clnorm__gemm_kernel(&context->device);
     if (cl) {
         status = clRetainContext(cl);
         context->cl = status == CL_SUCCESS ? cl : NULL;
@@ -116,6 +117,9 @@ static void free_context(clnorm_context *context)
         for (unsigned f = 0; f < CLNORM__FORMS; f++)
             if (context->programs[v][f])
                 clReleaseProgram(context->programs[v][f]);
+    for (unsigned k = 0; k < CLNORM__BLOCK_KERNELS; k++)
+        if (context->block_programs[k])
+            clReleaseProgram(context->block_programs[k]);
     if (context->cl)
         clReleaseContext(context->cl);
     pthread_mutex_destroy(&context->lock);

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "block_kernels.h"
 #include "clnorm.h"
 #include "device.h"
 #include "variant.h"
@@ -19,6 +20,8 @@ struct clnorm_context {
     struct clnorm__filter filter;
     pthread_mutex_t lock; /* guards programs */
     cl_program programs[CLNORM__VARIANTS][CLNORM__FORMS];
+    cl_program block_programs[CLNORM__BLOCK_KERNELS];
+    enum clnorm__block_kernel gemm; /* the kernel of reproducible products; tests choose another */
 };
 
 /* Log: to the callback, if there is one. */

@@ -72,13 +72,15 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
     int status = read_info(id, &device->info);
     if (status != CLNORM_SUCCESS)
         return status;
-    cl_uint units = 1, width = 1;
+    cl_uint units = 1, width = 1, align_bits = 0;
     size_t group = 1;
     cl_ulong local = 0, cache = 0;
     clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
     clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
     clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
     clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof align_bits, &align_bits, NULL);
+    device->base_align = align_bits > 32 ? align_bits / 8 : 4;
     device->cpu_like = (device->info.type & CL_DEVICE_TYPE_CPU) != 0;
     device->hints = device->cpu_like && strcmp(device->info.platform_name, POCL) == 0;
     device->compute_units = units ? units : 1;

@@ -13,6 +13,7 @@ struct clnorm__device {
     unsigned vector;        /* floats a vector of item variants holds: 4, 8 or 16 */
     uint64_t max_work_group;
     uint64_t local_bytes;
+    uint64_t base_align;  /* bytes: what a part of a buffer may start at a multiple of; at least 4 */
     uint64_t cache_bytes; /* of global memory's last cache */
     char identity[768];   /* tells this device and driver from every other: part of the disk cache's key */
 };

@@ -250,10 +250,9 @@ static int make_program(clnorm_context *context, const struct clnorm__variant *v
     return status;
 }
 
-int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
-                        cl_program *program)
+int clnorm__program_slot(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
+                         cl_program *slot, cl_program *program)
 {
-    cl_program *slot = &context->programs[clnorm__variant_index(variant)][form];
     int status = CLNORM_SUCCESS;
     pthread_mutex_lock(&context->lock);
     if (!*slot)
@@ -261,4 +260,11 @@ int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *v
     *program = *slot;
     pthread_mutex_unlock(&context->lock);
     return status;
+}
+
+int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
+                        cl_program *program)
+{
+    return clnorm__program_slot(context, variant, form, &context->programs[clnorm__variant_index(variant)][form],
+                                program);
 }

@@ -17,6 +17,10 @@ extern const struct clnorm__file clnorm__files[];
 int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
                         cl_program *program);
 
+/* The same for a row that is not in the table of variants, kept in a slot of the context. */
+int clnorm__program_slot(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
+                         cl_program *slot, cl_program *program);
+
 /* The whole source of a kernel file, every #include "..." replaced by its file; the caller frees it. */
 int clnorm__source_read(const clnorm_context *context, const char *name, char **text);
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A product in the fixed order: a work-item an element. */
+#include "begin.cl"
+#include "gemm.cl"
+
+kernel void gemm_naive(const global float *a, const global float *b, global float *c, const global float *bias,
+                       struct clnorm_gemm g)
+{
+    ulong row = get_global_id(0) / g.n, column = get_global_id(0) % g.n;
+    if (row >= g.m)
+        return;
+    a += g.a_at + row * g.a_row;
+    b += g.b_at + column * g.b_column;
+    float sum = gemm_start(c, bias, &g, row, column);
+    for (ulong t = 0u; t < g.k; t++)
+        sum = fma(a[t * g.a_term], b[t * g.b_term], sum);
+    c[g.c_at + row * g.c_row + column] = sum;
+}

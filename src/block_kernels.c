@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "block_kernels.h"
+
+#include "context.h"
+#include "program.h"
+#include "run.h"
+
+#define ROW(name_, kind_, group_)                                                                                      \
+    {                                                                                                                  \
+        name_, name_ ".cl", name_, CLNORM__STEPS, kind_, CLNORM__BOTH, group_, 0, 0, 0                                 \
+    }
+
+/* Kernels of the kind CPU-like and work-group 1 are compiled with vectors; but for gemm_item they serve every device. */
+const struct clnorm__variant clnorm__block_kernels[CLNORM__BLOCK_KERNELS] = {
+    [CLNORM__GEMM_ITEM] = ROW("gemm_item", CLNORM__CPU_LIKE, 1),
+    [CLNORM__GEMM_GROUP] = ROW("gemm_group", CLNORM__GPU_LIKE, 256),
+    [CLNORM__GEMM_NAIVE] = ROW("gemm_naive", CLNORM__ANY, 0),
+    [CLNORM__MOVE_ROWS] = ROW("move_rows", CLNORM__CPU_LIKE, 1),
+    [CLNORM__MASK] = ROW("mask", CLNORM__CPU_LIKE, 1),
+    [CLNORM__IM2COL] = ROW("im2col", CLNORM__CPU_LIKE, 1),
+    [CLNORM__COL2IM] = ROW("col2im", CLNORM__CPU_LIKE, 1),
+    [CLNORM__FOLD] = ROW("fold", CLNORM__ANY, 0),
+};
+
+/* Elements a work-item of an elementwise kernel takes on a CPU-like device. */
+#define ITEM_ELEMENTS 8192u
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t ceil_div(uint64_t a, uint64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+enum clnorm__block_kernel clnorm__gemm_kernel(const struct clnorm__device *device)
+{
+    if (device->cpu_like)
+        return CLNORM__GEMM_ITEM;
+    uint64_t group = clnorm__block_kernels[CLNORM__GEMM_GROUP].work_group;
+    return device->max_work_group >= group && device->local_bytes >= 16384 ? CLNORM__GEMM_GROUP : CLNORM__GEMM_NAIVE;
+}
+
+int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
+                         const struct clnorm__arg *args, unsigned count, uint64_t items)
+{
+    const struct clnorm__variant *v = &clnorm__block_kernels[kernel];
+    cl_program program;
+    int status = clnorm__program_slot(context, v, 0, &context->block_programs[kernel], &program);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    cl_int e;
+    cl_kernel made = clCreateKernel(program, v->entry, &e);
+    if (e != CL_SUCCESS)
+        return e;
+    for (unsigned i = 0; i < count && e == CL_SUCCESS; i++)
+        e = clSetKernelArg(made, i, args[i].size, args[i].value);
+    /* Work-items of CPU-like devices have a lot to do each; elsewhere neighbours work together. */
+    size_t local = v->work_group > 1 || kernel == CLNORM__GEMM_ITEM ? v->work_group
+                   : v->work_group == 1 && context->device.cpu_like ? 1
+                                                                    : least(64, context->device.max_work_group);
+    size_t global = v->work_group > 1 ? items * local : ceil_div(items, local) * local;
+    if (e == CL_SUCCESS)
+        e = clEnqueueNDRangeKernel(stream->queue, made, 1, NULL, &global, &local, stream->wait_count, stream->wait_list,
+                                   stream->event);
+    clReleaseKernel(made);
+    return e;
+}
+
+int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer a, clnorm_buffer b,
+                       clnorm_buffer c, clnorm_buffer bias, struct clnorm_gemm g)
+{
+    uint64_t items = g.m * g.n;
+    g.a_at = a.offset;
+    g.b_at = b.offset;
+    g.c_at = c.offset;
+    g.bias_at = bias.offset;
+    if (context->gemm == CLNORM__GEMM_GROUP)
+        items = ceil_div(g.m, CLNORM_GEMM_TILE) * ceil_div(g.n, CLNORM_GEMM_TILE);
+    if (context->gemm == CLNORM__GEMM_ITEM) {
+        uint64_t columns = ceil_div(g.n, 2 * context->device.vector), enough = 4 * context->device.compute_units;
+        g.rows_per_item = CLNORM_GEMM_TILE;
+        while (g.rows_per_item > 8 && columns * ceil_div(g.m, g.rows_per_item) < enough)
+            g.rows_per_item /= 2;
+        items = columns * ceil_div(g.m, g.rows_per_item);
+    }
+    const struct clnorm__arg args[] = {CLNORM__MEM(a), CLNORM__MEM(b), CLNORM__MEM(c), CLNORM__MEM(bias),
+                                       CLNORM__ARG(g)};
+    return clnorm__block_launch(context, stream, context->gemm, args, 5, items);
+}
+
+/* A work-item's share of rows of `length` elements; returns how many work-items there are. */
+static uint64_t share(const struct clnorm__device *device, uint64_t rows, uint64_t length, clnorm_u64 *chunk,
+                      clnorm_u64 *rows_per_item)
+{
+    *chunk = least(length, device->cpu_like ? ITEM_ELEMENTS : device->vector);
+    *rows_per_item = device->cpu_like ? ceil_div(ITEM_ELEMENTS, *chunk) : 1;
+    return ceil_div(length, *chunk) * ceil_div(rows, *rows_per_item);
+}
+
+int clnorm__block_rows(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
+                       clnorm_buffer dst, clnorm_buffer bias, struct clnorm_rows r)
+{
+    r.src_at = src.offset;
+    r.dst_at = dst.offset;
+    r.bias_at = bias.offset;
+    uint64_t items = share(&context->device, r.rows, r.length, &r.chunk, &r.rows_per_item);
+    if (!bias.mem)
+        r.bias = CLNORM_NO_BIAS;
+    const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(dst), CLNORM__MEM(bias), CLNORM__ARG(r)};
+    return clnorm__block_launch(context, stream, CLNORM__MOVE_ROWS, args, 4, items);
+}
+
+int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
+                         clnorm_buffer columns, struct clnorm_images g)
+{
+    g.image_at = src.offset;
+    g.columns_at = columns.offset;
+    uint64_t items = share(&context->device, g.src_c * g.kernel_h * g.kernel_w * g.samples, g.dst_h * g.dst_w, &g.chunk,
+                           &g.rows_per_item);
+    const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(columns), CLNORM__ARG(g)};
+    return clnorm__block_launch(context, stream, CLNORM__IM2COL, args, 3, items);
+}
+
+int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer columns,
+                         clnorm_buffer diff_src, struct clnorm_images g)
+{
+    g.image_at = diff_src.offset;
+    g.columns_at = columns.offset;
+    uint64_t items = share(&context->device, g.samples * g.src_c, g.src_h * g.src_w, &g.chunk, &g.rows_per_item);
+    const struct clnorm__arg args[] = {CLNORM__MEM(columns), CLNORM__MEM(diff_src), CLNORM__ARG(g)};
+    return clnorm__block_launch(context, stream, CLNORM__COL2IM, args, 3, items);
+}
+
+int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
+                       clnorm_buffer dst, clnorm_buffer diff_src, uint64_t count)
+{
+    struct clnorm_rows r = {.rows = 1, .channels = 1, .length = count};
+    r.src_at = diff_dst.offset;
+    r.bias_at = dst.offset;
+    r.dst_at = diff_src.offset;
+    uint64_t items = share(&context->device, 1, count, &r.chunk, &r.rows_per_item);
+    const struct clnorm__arg args[] = {CLNORM__MEM(diff_dst), CLNORM__MEM(dst), CLNORM__MEM(diff_src), CLNORM__ARG(r)};
+    return clnorm__block_launch(context, stream, CLNORM__MASK, args, 4, items);
+}
+
+int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,
+                       uint64_t channels, uint64_t length, float epsilon)
+{
+    struct clnorm_fold f = {.channels = channels, .length = length, .epsilon = epsilon};
+    f.weights_at = args->weights.offset;
+    f.folded_weights_at = args->folded_weights.offset;
+    f.bias_at = args->bias.offset;
+    f.folded_bias_at = args->folded_bias.offset;
+    f.scale_at = args->scale.offset;
+    f.shift_at = args->shift.offset;
+    f.mean_at = args->mean.offset;
+    f.variance_at = args->variance.offset;
+    f.flags = (args->scale.mem ? CLNORM_HAS_SCALE : 0u) | (args->shift.mem ? CLNORM_HAS_SHIFT : 0u) |
+              (args->bias.mem ? CLNORM_FOLD_HAS_BIAS : 0u);
+    const struct clnorm__arg arg[] = {
+        CLNORM__MEM(args->weights),     CLNORM__MEM(args->folded_weights), CLNORM__MEM(args->bias),
+        CLNORM__MEM(args->folded_bias), CLNORM__MEM(args->scale),          CLNORM__MEM(args->shift),
+        CLNORM__MEM(args->mean),        CLNORM__MEM(args->variance),       CLNORM__ARG(f)};
+    return clnorm__block_launch(context, stream, CLNORM__FOLD, arg, 9, channels);
+}
