@@ -17,8 +17,7 @@ static int check_values(const struct data_set *set)
         if (isfinite(set->values[i]))
             continue;
         complain("'%s': sample %llu, value %llu is %g; expected finite numbers", set->path,
-                 (unsigned long long)(i / set->length), (unsigned long long)(i % set->length),
-                 (double)set->values[i]);
+                 (unsigned long long)(i / set->length), (unsigned long long)(i % set->length), (double)set->values[i]);
         return -1;
     }
     return 0;
@@ -138,12 +137,12 @@ int data_read_digits(struct data_set *set)
 
     memset(set, 0, sizeof(*set));
     /* A folder that was named is the only one to look in. */
-    if (variable && variable[0] ? !has_file(variable, "digits.npy", path, sizeof(path))
-                                : !has_file(beside_program("../share/clnorm", folder, sizeof(folder)), "digits.npy",
-                                            path, sizeof(path)) &&
-                                      !has_file(beside_program("../tests/data", folder, sizeof(folder)), "digits.npy",
-                                                path, sizeof(path)) &&
-                                      !has_file(CLNORM_DATA_DIR, "digits.npy", path, sizeof(path))) {
+    if (variable && variable[0]
+            ? !has_file(variable, "digits.npy", path, sizeof(path))
+            : !has_file(beside_program("../share/clnorm", folder, sizeof(folder)), "digits.npy", path, sizeof(path)) &&
+                  !has_file(beside_program("../tests/data", folder, sizeof(folder)), "digits.npy", path,
+                            sizeof(path)) &&
+                  !has_file(CLNORM_DATA_DIR, "digits.npy", path, sizeof(path))) {
         complain("cannot find the digits, digits.npy and digits-labels.npy, in %s; expected --in and --labels, or the "
                  "environment variable CLNORM_DATA_DIR to name their folder (tests/data of the source)",
                  variable && variable[0] ? variable : CLNORM_DATA_DIR);

@@ -8,13 +8,13 @@
 enum { DATA_MOST_CLASSES = 65536 };
 
 struct data_set {
-    uint64_t count;         /* samples */
-    uint64_t length;        /* values a sample */
-    uint64_t image[3];      /* channels, height and width as the file's shape tells them, 0 where it does not */
-    float *values;          /* count * length */
-    uint32_t *labels;       /* count, or NULL */
-    uint64_t classes;       /* 1 + the largest label */
-    float factor;           /* what the values were multiplied by */
+    uint64_t count;          /* samples */
+    uint64_t length;         /* values a sample */
+    uint64_t image[3];       /* channels, height and width as the file's shape tells them, 0 where it does not */
+    float *values;           /* count * length */
+    uint32_t *labels;        /* count, or NULL */
+    uint64_t classes;        /* 1 + the largest label */
+    float factor;            /* what the values were multiplied by */
     char *path, *label_path; /* where they come from, for messages */
 };
 

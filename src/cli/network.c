@@ -145,8 +145,8 @@ void network_text(const struct network *network, char *text, size_t capacity)
         const clnorm_block_desc *desc = &network->layers[i].desc;
 
         if (i == 0)
-            used += (size_t)snprintf(text, capacity, "%llu",
-                                     (unsigned long long)(desc->src_c * desc->src_h * desc->src_w));
+            used +=
+                (size_t)snprintf(text, capacity, "%llu", (unsigned long long)(desc->src_c * desc->src_h * desc->src_w));
         if (used < capacity && desc->src_h * desc->src_w > 1)
             used += (size_t)snprintf(text + used, capacity - used, "-conv%llu", (unsigned long long)desc->dst_c);
         else if (used < capacity)
@@ -195,10 +195,9 @@ static void grow_workspace(struct network *network, enum clnorm_operation operat
 
         desc.n = n;
         if (!network->session->is_failed)
-            session_expect(
-                network->session,
-                clnorm_get_block_workspace_bytes(network->session->context, operation, &desc, &needed),
-                "cannot tell the size of a block's workspace");
+            session_expect(network->session,
+                           clnorm_get_block_workspace_bytes(network->session->context, operation, &desc, &needed),
+                           "cannot tell the size of a block's workspace");
         if (needed > *bytes)
             *bytes = needed;
     }
@@ -299,10 +298,10 @@ static void fold_layer(const struct network *network, const struct network_layer
                                    .folded_bias = bias};
 
     if (!network->session->is_failed)
-        session_expect(network->session,
-                       clnorm_block_fold(network->session->context, network->session->queue, &layer->desc, &args, 0,
-                                         NULL, NULL),
-                       "fold");
+        session_expect(
+            network->session,
+            clnorm_block_fold(network->session->context, network->session->queue, &layer->desc, &args, 0, NULL, NULL),
+            "fold");
 }
 
 void network_fold(struct network *network, uint64_t samples)
@@ -398,8 +397,8 @@ void network_backward(struct network *network, uint64_t n)
             args.diff_bias = part(network->gradients, layer->bias);
         }
         session_expect(network->session,
-                       clnorm_block_backward(network->session->context, network->session->queue, &layer->desc, &args,
-                                             0, NULL, NULL),
+                       clnorm_block_backward(network->session->context, network->session->queue, &layer->desc, &args, 0,
+                                             NULL, NULL),
                        "backward");
     }
 }
@@ -423,8 +422,8 @@ void network_infer(struct network *network, uint64_t n)
             args.bias = part(network->parameters, layer->bias);
         }
         session_expect(network->session,
-                       clnorm_block_forward_inference(network->session->context, network->session->queue,
-                                                      &layer->desc, &args, 0, NULL, NULL),
+                       clnorm_block_forward_inference(network->session->context, network->session->queue, &layer->desc,
+                                                      &args, 0, NULL, NULL),
                        "inference");
     }
 }

@@ -27,10 +27,10 @@ struct network_layer {
 struct network {
     struct network_layer layers[NETWORK_MOST_LAYERS];
     unsigned count;
-    uint64_t length, classes;    /* values a sample in and out */
-    uint64_t parameter_count;    /* weights, biases, scales and shifts, each vector filled up with zeros */
-    uint64_t statistic_count;    /* running means and variances, likewise */
-    uint64_t weight_count;       /* of the parameters those that are not filling */
+    uint64_t length, classes; /* values a sample in and out */
+    uint64_t parameter_count; /* weights, biases, scales and shifts, each vector filled up with zeros */
+    uint64_t statistic_count; /* running means and variances, likewise */
+    uint64_t weight_count;    /* of the parameters those that are not filling */
     struct session *session;
     clnorm_buffer parameters, gradients, velocity, statistics; /* the first three alike */
     clnorm_buffer src, workspace;

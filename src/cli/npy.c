@@ -76,8 +76,7 @@ static int short_read(FILE *file, const char *path, const char *where, struct np
     return set_error(error, "'%s' is truncated: it ends in its %s", path, where);
 }
 
-static int read_header(FILE *file, const char *path, int is_integers, struct npy_array *array,
-                       struct npy_error *error)
+static int read_header(FILE *file, const char *path, int is_integers, struct npy_array *array, struct npy_error *error)
 {
     unsigned char start[8], size[4] = {0};
     size_t size_bytes, length;

@@ -46,8 +46,7 @@ float train_reciprocal(float x)
 }
 
 /* Row number i of dst is row number order[first + i] of src. Work-items: a value of a row, a row. */
-kernel void gather_rows(ulong length, ulong first, global const uint *order, global const float *src,
-                        global float *dst)
+kernel void gather_rows(ulong length, ulong first, global const uint *order, global const float *src, global float *dst)
 {
     size_t column = get_global_id(0), row = get_global_id(1);
 

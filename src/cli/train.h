@@ -42,7 +42,7 @@ struct train_result {
 struct train_sweep {
     struct train_result *results;
     size_t count;
-    float base;    /* the rate that the sweep is around */
+    float base;     /* the rate that the sweep is around */
     float compared; /* the higher one that is shown beside it */
     float target;
     const char *title;
@@ -50,6 +50,12 @@ struct train_sweep {
 
 /* Writes the script of the sweep's picture; path tells its format, .png or else SVG. */
 void train_plot_script(FILE *script, const char *path, const struct train_sweep *sweep);
+
+/* ---- train.c ---- */
+
+/* Opens the device, compiles train.cl, and says what the first step will wait for. 0, or STATUS_FAILED after a message. */
+int train_session_open(const struct train_options *options, struct session *session, struct train_kernels *kernels);
+void train_session_close(struct session *session, struct train_kernels *kernels);
 
 /* ---- train_compare.c ---- */
 

@@ -16,7 +16,8 @@ static void tell_build_log(struct session *session, cl_program program)
     if (clGetProgramBuildInfo(program, session->info.device, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) != CL_SUCCESS)
         return;
     log = malloc(size + 1);
-    if (log && clGetProgramBuildInfo(program, session->info.device, CL_PROGRAM_BUILD_LOG, size, log, NULL) == CL_SUCCESS) {
+    if (log &&
+        clGetProgramBuildInfo(program, session->info.device, CL_PROGRAM_BUILD_LOG, size, log, NULL) == CL_SUCCESS) {
         log[size] = '\0';
         complain("train.cl does not compile on %s: %.1000s", session->info.name, log);
     }
@@ -64,7 +65,10 @@ struct argument {
     const void *value;
 };
 
-#define ARGUMENT(x) {sizeof(x), &(x)}
+#define ARGUMENT(x)                                                                                                    \
+    {                                                                                                                  \
+        sizeof(x), &(x)                                                                                                \
+    }
 
 static void enqueue(struct session *session, cl_kernel kernel, const struct argument *arguments, cl_uint dimensions,
                     const size_t *global, const char *name)
@@ -75,9 +79,9 @@ static void enqueue(struct session *session, cl_kernel kernel, const struct argu
         if (global[i] == 0)
             return;
     if (!session->is_failed)
-        session_expect(
-            session,
-            clEnqueueNDRangeKernel(session->queue, kernel, dimensions, NULL, global, NULL, 0, NULL, NULL), name);
+        session_expect(session,
+                       clEnqueueNDRangeKernel(session->queue, kernel, dimensions, NULL, global, NULL, 0, NULL, NULL),
+                       name);
 }
 
 void train_gather(struct session *session, struct train_kernels *kernels, const struct train_rows *rows,
@@ -85,8 +89,8 @@ void train_gather(struct session *session, struct train_kernels *kernels, const 
 {
     const size_t global[2] = {(size_t)length, (size_t)rows->count};
     const cl_ulong columns = length, first = rows->first;
-    const struct argument arguments[] = {
-        ARGUMENT(columns), ARGUMENT(first), ARGUMENT(rows->order.mem), ARGUMENT(src.mem), ARGUMENT(dst.mem), {0, NULL}};
+    const struct argument arguments[] = {ARGUMENT(columns), ARGUMENT(first),   ARGUMENT(rows->order.mem),
+                                         ARGUMENT(src.mem), ARGUMENT(dst.mem), {0, NULL}};
 
     enqueue(session, kernels->kernels[TRAIN_GATHER], arguments, 2, global, "gather_rows");
 }

@@ -17,22 +17,28 @@ struct texts {
 
 static int print_help(const struct option_row *rows)
 {
-    printf("usage: clnorm train [--in x.npy --labels y.npy] [--out model.npz] [OPTION...]\n"
-           "\n"
-           "Trains a network to tell classes apart, with batch norm: linear blocks of --hidden outputs each, behind\n"
-           "convolution blocks of --conv channels each (3 x 3, pad 1, stride 2 from the second on), then a linear layer\n"
-           "with an output for each class; ReLU between them, softmax and cross-entropy at the end. It learns by gradient\n"
-           "descent with momentum, on batches shuffled anew for each epoch; samples that fill no whole batch are left out\n"
-           "of it. Weights start as He's uniform ones. Without --in the samples are the handwritten digits that come with\n"
-           "CLNorm. They are multiplied by one factor, so that the largest magnitude to train with is 1.\n"
-           "\n"
-           "One seed decides which samples are held out, the weights and the batches: the same seed gives the same bits on\n"
-           "the same device, and with --reproducible on every device.\n"
-           "\n"
-           "The model is written after each epoch. When training diverges, the file is the last good epoch's, or what was\n"
-           "there before if there was none.\n"
-           "\n"
-           "options:\n");
+    printf(
+        "usage: clnorm train [--in x.npy --labels y.npy] [--out model.npz] [OPTION...]\n"
+        "\n"
+        "Trains a network to tell classes apart, with batch norm: linear blocks of --hidden outputs each, behind\n"
+        "convolution blocks of --conv channels each (3 x 3, pad 1, stride 2 from the second on), then a linear layer\n"
+        "with an output for each class; ReLU between them, softmax and cross-entropy at the end. It learns by "
+        "gradient\n"
+        "descent with momentum, on batches shuffled anew for each epoch; samples that fill no whole batch are left "
+        "out\n"
+        "of it. Weights start as He's uniform ones. Without --in the samples are the handwritten digits that come "
+        "with\n"
+        "CLNorm. They are multiplied by one factor, so that the largest magnitude to train with is 1.\n"
+        "\n"
+        "One seed decides which samples are held out, the weights and the batches: the same seed gives the same bits "
+        "on\n"
+        "the same device, and with --reproducible on every device.\n"
+        "\n"
+        "The model is written after each epoch. When training diverges, the file is the last good epoch's, or what "
+        "was\n"
+        "there before if there was none.\n"
+        "\n"
+        "options:\n");
     options_help(rows);
     return finish_output();
 }
@@ -78,8 +84,8 @@ static int read_texts(const struct texts *texts, struct train_options *o)
         status = read_list("hidden", layers, texts->hidden, o->network.hidden, NETWORK_MOST_LAYERS - 1,
                            &o->network.hidden_count);
     if (status == STATUS_DONE && texts->conv && strcmp(texts->conv, "none") != 0)
-        status = read_list("conv", layers, texts->conv, o->network.conv, NETWORK_MOST_LAYERS - 1,
-                           &o->network.conv_count);
+        status =
+            read_list("conv", layers, texts->conv, o->network.conv, NETWORK_MOST_LAYERS - 1, &o->network.conv_count);
     if (status != STATUS_DONE || !texts->image)
         return status;
     status = read_list("image", sizes, texts->image, o->image, 3, &count);
@@ -188,9 +194,10 @@ int train_find_image(const struct train_options *o, const struct data_set *set, 
         /* Each is at most 2^20. */
         if (image[0] * image[1] * image[2] == set->length)
             return STATUS_DONE;
-        complain("option --image: %llu x %llu x %llu values, but samples of '%s' have %llu; expected sizes of that product",
-                 (unsigned long long)image[0], (unsigned long long)image[1], (unsigned long long)image[2], set->path,
-                 (unsigned long long)set->length);
+        complain(
+            "option --image: %llu x %llu x %llu values, but samples of '%s' have %llu; expected sizes of that product",
+            (unsigned long long)image[0], (unsigned long long)image[1], (unsigned long long)image[2], set->path,
+            (unsigned long long)set->length);
         return STATUS_FAILED;
     }
     memcpy(image, set->image, 3 * sizeof(image[0]));

@@ -45,15 +45,17 @@ int trainer_split(struct trainer *trainer, const struct data_set *set, double he
 
     trainer->set = set;
     if (held_out == 0 || held_out >= set->count) {
-        complain("--test-fraction %g holds out %llu of the %llu samples of '%s'; expected at least one to train with and "
-                 "one to hold out",
-                 held_out_fraction, (unsigned long long)held_out, (unsigned long long)set->count, set->path);
+        complain(
+            "--test-fraction %g holds out %llu of the %llu samples of '%s'; expected at least one to train with and "
+            "one to hold out",
+            held_out_fraction, (unsigned long long)held_out, (unsigned long long)set->count, set->path);
         return -1;
     }
     if (trainer->batch > set->count - held_out) {
-        complain("--batch %llu: '%s' has %llu samples to train with, besides %llu held out; expected a batch of no more",
-                 (unsigned long long)trainer->batch, set->path, (unsigned long long)(set->count - held_out),
-                 (unsigned long long)held_out);
+        complain(
+            "--batch %llu: '%s' has %llu samples to train with, besides %llu held out; expected a batch of no more",
+            (unsigned long long)trainer->batch, set->path, (unsigned long long)(set->count - held_out),
+            (unsigned long long)held_out);
         return -1;
     }
     if (split(trainer, held_out) == 0)
@@ -198,8 +200,8 @@ static int take_point(struct trainer *trainer, uint64_t epoch, uint64_t from, ui
     take_scores(trainer, &trainer->train_scores, trainer->order, from * trainer->batch, (to - from) * trainer->batch,
                 &point.loss, &point.accuracy);
     infer_held_out(trainer);
-    take_scores(trainer, &trainer->held_out_scores, trainer->held_out, 0, trainer->held_out_count,
-                &point.held_out_loss, &point.held_out_accuracy);
+    take_scores(trainer, &trainer->held_out_scores, trainer->held_out, 0, trainer->held_out_count, &point.held_out_loss,
+                &point.held_out_accuracy);
     if (trainer->session->is_failed)
         return -1;
     if (!isfinite(point.loss) || !isfinite(point.held_out_loss)) {

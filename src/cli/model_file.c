@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "model.h"
+#include "model_file.h"
 
 #include "message.h"
 
@@ -159,8 +159,8 @@ int model_write(const char *path, const struct model *model, struct npy_error *e
     }
     arrays[0] = (struct npy_output){.path = "format", .rank = 1, .shape = {1}, .integers = &format};
     arrays[1] = (struct npy_output){.path = "factor", .rank = 1, .shape = {1}, .values = &model->factor};
-    arrays[2] = (struct npy_output){
-        .path = "layers", .rank = 2, .shape = {network->count, LAYER_NUMBERS}, .integers = numbers};
+    arrays[2] =
+        (struct npy_output){.path = "layers", .rank = 2, .shape = {network->count, LAYER_NUMBERS}, .integers = numbers};
     arrays[3] = (struct npy_output){.path = "epsilon", .rank = 1, .shape = {network->count}, .values = epsilon};
     return npz_write(path, arrays, count, error);
 }

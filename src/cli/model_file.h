@@ -10,8 +10,8 @@
  *   layer0.scale, .shift, .mean, .variance    float32 (dst_c,), of a normalized layer
  *   layer0.bias       float32 (dst_c,), of another one
  */
-#ifndef CLNORM_CLI_MODEL_H
-#define CLNORM_CLI_MODEL_H
+#ifndef CLNORM_CLI_MODEL_FILE_H
+#define CLNORM_CLI_MODEL_FILE_H
 
 #include "network.h"
 #include "npz.h"
