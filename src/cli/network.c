@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Vectors start at multiples of this: 64 bytes, a cache line, or what a vector of 16 wants. */
@@ -250,23 +251,19 @@ void network_open(struct network *network, struct session *session, uint64_t bat
         last->diff_dst = session_buffer(session, NULL, most * last->dst_length);
 }
 
-static void clear(struct network *network, clnorm_buffer buffer)
-{
-    static const cl_float zero = 0;
-
-    if (buffer.mem && !network->session->is_failed)
-        session_expect(network->session,
-                       clEnqueueFillBuffer(network->session->queue, buffer.mem, &zero, sizeof(zero), 0,
-                                           (size_t)network->parameter_count * sizeof(float), 0, NULL, NULL),
-                       "cannot clear a buffer");
-}
-
 void network_upload(struct network *network, const float *parameters, const float *statistics)
 {
+    float *zeros = network->velocity.mem ? calloc((size_t)network->parameter_count, sizeof(*zeros)) : NULL;
+
     session_upload(network->session, network->parameters, parameters, network->parameter_count);
     session_upload(network->session, network->statistics, statistics, network->statistic_count);
-    clear(network, network->gradients);
-    clear(network, network->velocity);
+    if (!network->velocity.mem)
+        return;
+    if (!zeros)
+        session_expect(network->session, CLNORM_OUT_OF_MEMORY, "cannot clear the gradients");
+    session_upload(network->session, network->gradients, zeros, network->parameter_count);
+    session_upload(network->session, network->velocity, zeros, network->parameter_count);
+    free(zeros);
 }
 
 void network_download(struct network *network, float *parameters, float *statistics)

@@ -149,7 +149,7 @@ static int train_one(const struct train_options *o, struct trainer *trainer, str
     status = run_training(o, trainer, model, &curve);
     if (status == STATUS_DONE && o->csv) {
         train_csv_head(csv.stream);
-        train_csv_curve(csv.stream, o->network.is_plain ? "without" : "batch-norm", o->rate, &curve);
+        train_csv_curve(csv.stream, o->network.is_plain, o->rate, o->seed, &curve);
     }
     if (o->csv && whole_file_finish(&csv, status == STATUS_DONE) != STATUS_DONE)
         status = STATUS_FAILED;
@@ -202,6 +202,7 @@ int command_train(int count, char *const *arguments, int is_verbose)
                               .batch = 64,
                               .epochs = 10,
                               .seed = 1,
+                              .seeds = 5,
                               .rate = 0.1f,
                               .momentum = 0.9f,
                               .held_out = 0.2f,

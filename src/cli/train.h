@@ -12,7 +12,7 @@ struct train_options {
     const char *in, *labels, *out, *csv, *compare, *device;
     uint64_t image[3]; /* 0: from the file's shape */
     struct network_options network;
-    uint64_t batch, epochs, seed;
+    uint64_t batch, epochs, seed, seeds;
     float rate, momentum, held_out, target;
     int is_verbose, is_help;
 };
@@ -29,24 +29,30 @@ int train_find_image(const struct train_options *options, const struct data_set 
 
 /* Curves as CSV: a head, and a line for each point. */
 void train_csv_head(FILE *file);
-void train_csv_curve(FILE *file, const char *network, float rate, const struct curve *curve);
+void train_csv_curve(FILE *file, int is_plain, float rate, uint64_t seed, const struct curve *curve);
 
-/* A network's curve at one rate. */
+/* One kind of network at one rate, trained with each seed. */
 struct train_result {
     int is_plain;
     float rate;
-    struct curve curve;
+    struct curve *curves; /* one for each seed */
 };
 
-/* What a sweep gave: pairs of plain and normalized network, for rising rates. */
+/* What a sweep gave. */
 struct train_sweep {
-    struct train_result *results;
-    size_t count;
-    float base;     /* the rate that the sweep is around */
-    float compared; /* the higher one that is shown beside it */
+    struct train_result *results; /* rates of the normalized network in rising order, then those of the plain one */
+    size_t rates;
+    uint64_t seeds;
+    size_t base, compared; /* the rate the sweep is around, and the higher one that is shown beside it */
     float target;
     const char *title;
 };
+
+/* Of count numbers, the middle one, or the mean of the two in the middle; sorts them. */
+double train_median(double *numbers, size_t count);
+
+/* Accuracy of a curve on the samples held out, at point number i; 0 where it has diverged before. */
+double train_accuracy(const struct curve *curve, size_t i);
 
 /* Writes the script of the sweep's picture; path tells its format, .png or else SVG. */
 void train_plot_script(FILE *script, const char *path, const struct train_sweep *sweep);

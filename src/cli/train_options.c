@@ -109,7 +109,7 @@ static int check_outputs_differ(const struct train_options *o)
     return STATUS_DONE;
 }
 
-static int check_usage(const struct train_options *o)
+static int check_usage(const struct train_options *o, const struct option_row *rows)
 {
     int has_hidden = o->network.hidden_count + o->network.conv_count > 0;
 
@@ -119,6 +119,9 @@ static int check_usage(const struct train_options *o)
         complain("train: --compare trains many networks and keeps none; expected no --out");
     else if (o->compare && o->network.is_plain)
         complain("train: --compare trains with and without batch norm; expected no --no-norm");
+    else if (!o->compare && (options_given(rows, "seeds") || options_given(rows, "target")))
+        complain("train: option --%s is for --compare; expected that as well",
+                 options_given(rows, "seeds") ? "seeds" : "target");
     else if (!o->network.is_plain && !has_hidden)
         complain("train: with neither --hidden nor --conv there is nothing to normalize; expected --no-norm");
     else if (!o->network.is_plain && o->batch == 1)
@@ -165,8 +168,10 @@ int train_read_options(int count, char *const *arguments, struct train_options *
         OPTION_ROW_FILE("compare", &o->compare,
                         "a picture, SVG or .png, by gnuplot: trains with and without batch norm, from the\n"
                         "same weights and batches, at rates from a tenth to thirty times --rate"),
+        ROW_WHOLE("seeds", &o->seeds, "N", 1, 1000, "a whole number from 1 to 1000",
+                  "with --compare: how many seeds, from --seed on; medians are told; default: 5"),
         ROW_NUMBER("target", &o->target, "A", 0, 1, "a number from 0 to 1",
-                   "accuracy whose first step is told; default: 0.95"),
+                   "with --compare: accuracy whose first step is told; default: 0.95"),
         OPTION_ROW_FILE("csv", &o->csv, "the learning curves as CSV"),
         OPTION_ROW_DEVICE(&o->device),
         OPTION_ROW_VERBOSE(&o->is_verbose),
@@ -180,7 +185,7 @@ int train_read_options(int count, char *const *arguments, struct train_options *
     if (o->is_help)
         return print_help(rows);
     status = read_texts(&texts, o);
-    return status == STATUS_DONE ? check_usage(o) : status;
+    return status == STATUS_DONE ? check_usage(o, rows) : status;
 }
 
 /* ---- with the data -------------------------------------------------------------------------------------------- */

@@ -43,6 +43,7 @@ int trainer_split(struct trainer *trainer, const struct data_set *set, double he
 {
     uint64_t held_out = (uint64_t)((double)set->count * held_out_fraction + 0.5);
 
+    trainer_free(trainer);
     trainer->set = set;
     if (held_out == 0 || held_out >= set->count) {
         complain(
@@ -71,6 +72,8 @@ void trainer_free(struct trainer *trainer)
     free(trainer->sums);
     free(trainer->margins);
     free(trainer->predicted);
+    trainer->train = trainer->order = trainer->predicted = NULL;
+    trainer->sums = trainer->margins = NULL;
 }
 
 static void make_scores(struct trainer *trainer, struct train_scores *scores, clnorm_buffer labels, uint64_t count)

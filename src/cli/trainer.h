@@ -41,7 +41,7 @@ struct trainer {
     uint32_t *predicted;
 };
 
-/* Parts the samples and makes room for copies. Returns 0, or -1 after a message. */
+/* Parts the samples, as the seed says, and makes room for copies. Returns 0, or -1 after a message. */
 int trainer_split(struct trainer *trainer, const struct data_set *set, double held_out_fraction);
 void trainer_free(struct trainer *trainer);
 

@@ -152,10 +152,10 @@ static void open_buffers(struct bench *b, const clnorm_block_desc *d)
 
 static void close_buffers(struct bench *b)
 {
-    cl_mem all[] = {b->forward.src.mem,         b->forward.weights.mem,       b->forward.product.mem,
-                    b->forward.dst.mem,         b->forward.save_mean.mem,     b->forward.save_mean_low.mem,
-                    b->forward.save_invstd.mem, b->forward.scale.mem,         b->forward.shift.mem,
-                    b->forward.workspace.mem,   b->backward.diff_dst.mem,     b->backward.diff_src.mem,
+    cl_mem all[] = {b->forward.src.mem,           b->forward.weights.mem,     b->forward.product.mem,
+                    b->forward.dst.mem,           b->forward.save_mean.mem,   b->forward.save_mean_low.mem,
+                    b->forward.save_invstd.mem,   b->forward.scale.mem,       b->forward.shift.mem,
+                    b->forward.workspace.mem,     b->backward.diff_dst.mem,   b->backward.diff_src.mem,
                     b->backward.diff_weights.mem, b->backward.diff_scale.mem, b->backward.diff_shift.mem};
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
         clReleaseMemObject(all[i]);
