@@ -69,13 +69,6 @@ static uint64_t hash(uint64_t state, const float *values, uint64_t count)
     return state;
 }
 
-uint64_t model_digest(const struct model *model)
-{
-    uint64_t state = hash(UINT64_C(0xcbf29ce484222325), model->parameters, model->network.parameter_count);
-
-    return hash(state, model->statistics, model->network.statistic_count);
-}
-
 /* ---- a layer's vectors ---------------------------------------------------------------------------------------- */
 
 /* One vector of a layer: its name, shape, and where it stands in the model. */
@@ -117,6 +110,20 @@ static unsigned list_vectors(const struct model *model, unsigned i, struct vecto
     set_vector(&vectors[count++], i, "mean", desc->dst_c, model->statistics + layer->mean);
     set_vector(&vectors[count++], i, "variance", desc->dst_c, model->statistics + layer->variance);
     return count;
+}
+
+uint64_t model_digest(const struct model *model)
+{
+    uint64_t state = UINT64_C(0xcbf29ce484222325);
+
+    for (unsigned i = 0; i < model->network.count; i++) {
+        struct vector vectors[VECTORS];
+        unsigned count = list_vectors(model, i, vectors);
+
+        for (unsigned k = 0; k < count; k++)
+            state = hash(state, vectors[k].values, vectors[k].count);
+    }
+    return state;
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */

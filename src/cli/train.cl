@@ -4,10 +4,17 @@
  * same rules as in the library's kernels: additions, multiplications and fma alone, each in a fixed order, decide the
  * bits, so that every device gives the same ones; hence an exponential and a reciprocal of their own.
  */
+#ifdef __OPENCL_VERSION__
 #pragma OPENCL FP_CONTRACT OFF
+#endif
+
+/* What a function starts with: nothing here, static where tests compile this as C. */
+#ifndef FUNC
+#define FUNC
+#endif
 
 /* The product exactly rounded, which no compiler can contract with an addition. */
-float train_mul(float a, float b)
+FUNC float train_mul(float a, float b)
 {
     return fma(a, b, -0.0f);
 }
@@ -16,7 +23,7 @@ float train_mul(float a, float b)
  * exp(x) for x <= 0, to about 1e-7 of it; 0 below -87, where it would soon be subnormal. x = n ln 2 + r with a whole n and
  * |r| <= (ln 2) / 2; a series for exp(r), and n put into the exponent.
  */
-float train_exp(float x)
+FUNC float train_exp(float x)
 {
     const float whole = 12582912.0f; /* 1.5 * 2^23: what is added to it becomes whole, and stands in its low bits */
     float shifted = fma(x, 1.44269502f, whole);
@@ -32,13 +39,13 @@ float train_exp(float x)
     sum = fma(sum, r, 1.0f);
     sum = fma(sum, r, 1.0f);
     /* A NaN stays one whatever it is multiplied by. */
-    return x < -87.0f ? 0.0f : train_mul(sum, as_float((as_int(shifted) - as_int(whole) + 127) << 23));
+    return x < -87.0f ? 0.0f : train_mul(sum, as_float((as_uint(shifted) - as_uint(whole) + 127u) << 23));
 }
 
 /* 1 / x for x in [1, 2^24]: a seed from the exponent, of 12 % error at most, which each step squares. */
-float train_reciprocal(float x)
+FUNC float train_reciprocal(float x)
 {
-    float y = as_float(0x7ef311c3 - as_int(x));
+    float y = as_float(0x7ef311c3u - as_uint(x));
 
     for (int i = 0; i < 4; i++)
         y = fma(y, fma(-x, y, 1.0f), y);

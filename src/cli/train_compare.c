@@ -132,7 +132,7 @@ static int print_table(const struct train_options *o, const struct trainer *trai
            trainer->set->path, (unsigned long long)trainer->train_count, (unsigned long long)trainer->held_out_count,
            (unsigned long long)(trainer_steps(trainer) * o->epochs), (unsigned long long)o->batch, (double)o->momentum);
     printf("            batch norm                          without\n");
-    printf("            steps to %-5g %%   after the last   steps to %-5g %%   after the last\n",
+    printf("            steps to %-5g%%    after the last   steps to %-5g%%    after the last\n",
            100 * (double)o->target, 100 * (double)o->target);
     printf("    rate    median  least   most   accuracy    median  least   most   accuracy\n");
     for (int i = 0; i < RATES; i++) {

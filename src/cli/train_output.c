@@ -147,7 +147,7 @@ static void write_panels(FILE *script, const struct train_sweep *sweep, uint64_t
     fprintf(script,
             "set xlabel \"steps\"\nset xrange [0:%llu]\nset key right center samplen 2\n"
             "set ylabel \"accuracy on held-out samples, %%\"\n",
-            (unsigned long long)steps);
+            (unsigned long long)(steps + 1) / 2);
     for (int i = 0; i < 2; i++) {
         fprintf(script, "set title \"learning rate %g\"\n", (double)sweep->results[rates[i]].rate);
         write_plot(script, i == 0 ? "low" : "high", "lines", target);
