@@ -123,7 +123,7 @@ enum clnorm_status {
 #undef CLNORM_STATUS_ENUM
 };
 
-/* The text of a CLNorm status, or of an OpenCL error code; never NULL. The string is constant and is not freed. */
+/* The text of a CLNorm status, or of an OpenCL or CLBlast error code; never NULL. The string is constant and is not freed. */
 CLNORM_API const char *clnorm_status_string(int status);
 
 /* The version of the library that runs, "MAJOR.MINOR.PATCH". */

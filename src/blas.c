@@ -39,6 +39,9 @@ int clnorm__blas_check(const struct clnorm__product *p, uint64_t temp, char why[
 
 #ifdef CLNORM_CLBLAST
 
+#define CHECK_VALUE(name, value, text) _Static_assert((int)name == (value), "the code is another: " text);
+CLNORM__BLAS_STATUSES(CHECK_VALUE)
+
 int clnorm__blas_is_there(void)
 {
     return 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "clnorm.h"
+#include "blas.h"
 
 #define OPENCL_STATUSES(X)                                                                                             \
     X(CL_DEVICE_NOT_FOUND, "OpenCL: no device found")                                                                  \
@@ -54,6 +54,10 @@ const char *clnorm_status_string(int status)
     case name:                                                                                                         \
         return text;
         OPENCL_STATUSES(OPENCL_CASE)
+#define BLAS_CASE(name, value, text)                                                                                   \
+    case value:                                                                                                        \
+        return text;
+        CLNORM__BLAS_STATUSES(BLAS_CASE)
     default:
         return "unknown status";
     }

@@ -41,6 +41,7 @@ enum block_operation { BLOCK_TRAIN, BLOCK_INFER, BLOCK_BACKWARD, BLOCK_FOLD, BLO
 struct block_case {
     clnorm_block_desc desc;
     unsigned absent; /* BITs of the slots that are not there */
+    unsigned given;  /* ... of those that are, though the operation has no use for them */
     float momentum;
     size_t count[B_SLOTS];
     float *value[B_SLOTS]; /* before a call and, after block_run, what it left */
@@ -48,6 +49,13 @@ struct block_case {
     uint64_t offset[B_PARTS]; /* odd: nothing is aligned */
     size_t total[B_PARTS];
 };
+
+/* For every element of an array: an assertion of Check's writes to a file even when it holds. */
+#define EXPECT(condition, ...)                                                                                         \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            ck_abort_msg(__VA_ARGS__);                                                                                 \
+    } while (0)
 
 extern const char *const block_slot_name[B_PARTS];
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statuses and their texts. */
-#include "clnorm.h"
+#include "blas.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -90,6 +90,36 @@ START_TEST(opencl_codes_have_texts)
 }
 END_TEST
 
+struct blas_row {
+    int value;
+    const char *text;
+};
+
+#define BLAS_ROW(name, value, text) {value, text},
+static const struct blas_row blas_statuses[] = {CLNORM__BLAS_STATUSES(BLAS_ROW)};
+enum { BLAS_STATUSES = sizeof blas_statuses / sizeof blas_statuses[0] };
+
+static int is_blas(int code)
+{
+    for (int i = 0; i < BLAS_STATUSES; i++)
+        if (blas_statuses[i].value == code)
+            return 1;
+    return 0;
+}
+
+START_TEST(blas_codes_have_texts)
+{
+    ck_assert_int_eq(BLAS_STATUSES, 29);
+    for (int i = 0; i < BLAS_STATUSES; i++) {
+        const char *text = clnorm_status_string(blas_statuses[i].value);
+        ck_assert_str_eq(text, blas_statuses[i].text);
+        ck_assert_msg(strncmp(text, "CLBlast: ", 9) == 0, "%d: %s", blas_statuses[i].value, text);
+        for (int j = 0; j < i; j++)
+            ck_assert_str_ne(text, blas_statuses[j].text);
+    }
+}
+END_TEST
+
 START_TEST(every_other_code_is_unknown)
 {
     for (int code = -4000; code <= 100; code++) {
@@ -97,7 +127,7 @@ START_TEST(every_other_code_is_unknown)
         ck_assert_ptr_nonnull(text);
         if (code <= 0 && code > -3000 - STATUSES + 1 && (code <= -3000 || code == 0))
             ck_assert_str_ne(text, "unknown status");
-        else if (!is_opencl(code) && code != -1001)
+        else if (!is_opencl(code) && !is_blas(code) && code != -1001)
             ck_assert_msg(strcmp(text, "unknown status") == 0, "%d: %s", code, text);
     }
     ck_assert_str_eq(clnorm_status_string(-2147483647 - 1), "unknown status");
@@ -120,6 +150,7 @@ int main(void)
     tcase_add_test(tests, values_are_distinct_and_from_minus_3000_down);
     tcase_add_test(tests, every_status_has_its_own_text);
     tcase_add_test(tests, opencl_codes_have_texts);
+    tcase_add_test(tests, blas_codes_have_texts);
     tcase_add_test(tests, every_other_code_is_unknown);
     tcase_add_test(tests, version_is_the_headers);
     suite_add_tcase(suite, tests);
