@@ -107,11 +107,6 @@ int network_build(const struct network_options *options, struct network *network
     int status;
 
     memset(network, 0, sizeof(*network));
-    if (options->conv_count + options->hidden_count + 1 > NETWORK_MOST_LAYERS) {
-        complain("--conv and --hidden ask for %u layers; expected at most %d",
-                 options->conv_count + options->hidden_count, NETWORK_MOST_LAYERS - 1);
-        return -1;
-    }
     for (unsigned i = 0; i < options->conv_count; i++) {
         status = clnorm_describe_convolution(1, c, h, w, options->conv[i], 3, i > 0 ? 2 : 1, 1, 1, &desc);
         if (add_layer(network, options, &desc, status, 0) != 0)

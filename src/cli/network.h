@@ -48,6 +48,7 @@ struct network_options {
     int is_plain, is_reproducible;
 };
 
+/* conv_count + hidden_count must be below NETWORK_MOST_LAYERS. */
 int network_build(const struct network_options *options, struct network *network);
 
 /* Computes the places of all vectors, from the layers' descriptions; these must form a chain, or -1 without a message. */

@@ -197,9 +197,7 @@ static int run(struct train_options *o, struct data_set *set, struct trainer *tr
 
 int command_train(int count, char *const *arguments, int is_verbose)
 {
-    struct train_options o = {.network.hidden = {128, 64},
-                              .network.hidden_count = 2,
-                              .batch = 64,
+    struct train_options o = {.batch = 64,
                               .epochs = 10,
                               .seed = 1,
                               .seeds = 5,

@@ -80,6 +80,7 @@ static int read_texts(const struct texts *texts, struct train_options *o)
     int status = STATUS_DONE;
     unsigned count;
 
+    o->network.hidden_count = 0;
     if (strcmp(texts->hidden, "none") != 0)
         status = read_list("hidden", layers, texts->hidden, o->network.hidden, NETWORK_MOST_LAYERS - 1,
                            &o->network.hidden_count);
@@ -122,6 +123,9 @@ static int check_usage(const struct train_options *o, const struct option_row *r
     else if (!o->compare && (options_given(rows, "seeds") || options_given(rows, "target")))
         complain("train: option --%s is for --compare; expected that as well",
                  options_given(rows, "seeds") ? "seeds" : "target");
+    else if (o->network.hidden_count + o->network.conv_count >= NETWORK_MOST_LAYERS)
+        complain("train: --conv and --hidden ask for %u layers; expected at most %d",
+                 o->network.hidden_count + o->network.conv_count, NETWORK_MOST_LAYERS - 1);
     else if (!o->network.is_plain && !has_hidden)
         complain("train: with neither --hidden nor --conv there is nothing to normalize; expected --no-norm");
     else if (!o->network.is_plain && o->batch == 1)
@@ -157,7 +161,7 @@ int train_read_options(int count, char *const *arguments, struct train_options *
         OPTION_ROW_FLAG("no-norm", &o->network.is_plain, "biases in place of batch norm"),
         ROW_WHOLE("batch", &o->batch, "B", 1, 1 << 24, "a whole number from 1 to 16777216",
                   "samples a step; default: 64"),
-        ROW_NUMBER("rate", &o->rate, "R", 1e-30, 1e30, "a number above 0", "learning rate; default: 0.1"),
+        ROW_NUMBER("rate", &o->rate, "R", 1e-37, 3.4e38, "a number above 0", "learning rate; default: 0.1"),
         ROW_NUMBER("momentum", &o->momentum, "M", 0, 0.9999, "a number from 0 to 0.9999", "default: 0.9"),
         ROW_WHOLE("epochs", &o->epochs, "E", 1, 1000000, "a whole number from 1 to 1000000", "default: 10"),
         ROW_WHOLE("seed", &o->seed, "S", 0, 1.8e19, "a whole number below 1.8e19", "default: 1"),
