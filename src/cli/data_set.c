@@ -168,6 +168,13 @@ float data_unit_factor(const struct data_set *set, const uint32_t *samples, uint
     return largest >= 1e-30f ? 1 / largest : 1;
 }
 
+const char *data_name(const struct data_set *set)
+{
+    const char *slash = strrchr(set->path, '/');
+
+    return slash ? slash + 1 : set->path;
+}
+
 void data_scale(struct data_set *set, float factor)
 {
     for (uint64_t i = 0; i < set->count * set->length; i++)

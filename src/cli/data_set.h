@@ -27,6 +27,9 @@ int data_read_digits(struct data_set *set);
 /* Reads the samples' labels, 0 up to below most. */
 int data_read_labels(const char *path, uint64_t most, struct data_set *set);
 
+/* The name of the samples' file without its folder. */
+const char *data_name(const struct data_set *set);
+
 /* Multiplies the values. */
 void data_scale(struct data_set *set, float factor);
 

@@ -188,12 +188,15 @@ static void grow_workspace(struct network *network, enum clnorm_operation operat
     for (unsigned i = 0; i < network->count && n > 0; i++) {
         clnorm_block_desc desc = network->layers[i].desc;
         size_t needed = 0;
+        int status;
 
         desc.n = n;
-        if (!network->session->is_failed)
-            session_expect(network->session,
-                           clnorm_get_block_workspace_bytes(network->session->context, operation, &desc, &needed),
-                           "cannot tell the size of a block's workspace");
+        if (network->session->is_failed)
+            return;
+        status = clnorm_get_block_workspace_bytes(network->session->context, operation, &desc, &needed);
+        session_expect(network->session, status,
+                       status == CLNORM_NO_BLAS ? "there are no products but with --reproducible"
+                                                : "cannot tell the size of a block's workspace");
         if (needed > *bytes)
             *bytes = needed;
     }

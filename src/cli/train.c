@@ -100,7 +100,7 @@ static void print_summary(const struct train_options *o, const struct trainer *t
 
     network_text(&model->network, text, sizeof(text));
     printf("network   %s, %llu weights\n", text, (unsigned long long)model->network.weight_count);
-    printf("data      %s: %llu samples to train with, %llu held out\n", trainer->set->path,
+    printf("data      %s: %llu samples to train with, %llu held out\n", data_name(trainer->set),
            (unsigned long long)trainer->train_count, (unsigned long long)trainer->held_out_count);
     printf("training  %llu epochs of %llu steps of %llu, rate %g, momentum %g, seed %llu\n",
            (unsigned long long)o->epochs, (unsigned long long)trainer_steps(trainer), (unsigned long long)o->batch,

@@ -129,8 +129,9 @@ static int print_table(const struct train_options *o, const struct trainer *trai
         if (find_medians(sweep, &sweep->results[i], &medians[i]) != 0)
             return STATUS_FAILED;
     printf("%s\n%s: %llu samples to train with, %llu held out; %llu steps of %llu; momentum %g\n\n", sweep->title,
-           trainer->set->path, (unsigned long long)trainer->train_count, (unsigned long long)trainer->held_out_count,
-           (unsigned long long)(trainer_steps(trainer) * o->epochs), (unsigned long long)o->batch, (double)o->momentum);
+           data_name(trainer->set), (unsigned long long)trainer->train_count,
+           (unsigned long long)trainer->held_out_count, (unsigned long long)(trainer_steps(trainer) * o->epochs),
+           (unsigned long long)o->batch, (double)o->momentum);
     printf("            batch norm                          without\n");
     printf("            steps to %-5g%%    after the last   steps to %-5g%%    after the last\n",
            100 * (double)o->target, 100 * (double)o->target);
