@@ -7,8 +7,12 @@
  *
  * A block works on the same contexts, queues, buffers, offsets, wait lists, events and statuses as clnorm.h; what is said
  * there of ownership and errors holds here: a call checks, enqueues and returns, and nothing is enqueued that failed its
- * checks. One thing differs: with CLBlast, the first call of a new kind compiles CLBlast's kernels inside the call, which
- * takes seconds to tens of seconds on a CPU.
+ * checks. Of an error after the checks (a kernel that does not compile, say), some steps may have been enqueued already.
+ *
+ * One thing differs: with CLBlast, the first call of a new kind compiles CLBlast's kernels inside the call. On PoCL that
+ * took 6 s for the first product and 0.6 s for each other way round of the matrices; PoCL keeps them on disk, and the next
+ * process took 0.04 s. CLBlast knows of no wait list: a call's wait list, and on an out-of-order queue each step before a
+ * product, becomes a barrier, which also holds back what is enqueued after it on the same queue.
  *
  * Shapes
  * ------
@@ -22,13 +26,22 @@
  *
  *   dst_h = (src_h + 2 * pad_h - dilation_h * (kernel_h - 1) - 1) / stride_h + 1     rounded down; dst_w alike
  *
+ * A convolution copies the columns of a group of samples (src's elements under the kernel, position by position) to the
+ * workspace and multiplies those: as many samples as have 4096 positions, and no more than have columns and products of
+ * 64 MiB, but one at least. The rest of the workspace is the gradient of the product, n * dst_c * dst_h * dst_w, in a
+ * backward pass, and copies that CLBlast makes of large matrices.
+ *
  * Reproducibility
  * ---------------
  * Products come from CLBlast, which is fast and picks its kernels for each device: the same device gives the same bits
  * twice, two devices differ in the last bits, and so do all results that follow. With CLNORM_BLOCK_REPRODUCIBLE they come
  * from a kernel of CLNorm that adds in a fixed order (kernels/README.md), as the rest of a block always does: then the
- * whole block gives the same bits on every device that clnorm_device_info reports as CLNORM_BITS_SAME. It is slower, and
- * needs no CLBlast.
+ * whole block gives the same bits on every device that clnorm_device_info reports as CLNORM_BITS_SAME. That needs no
+ * CLBlast. Which is faster depends on the device: tests/bench/blocks.c tells. On PoCL, with CLBlast 1.5.3 as it comes, the
+ * fixed order was 7 to 11 times as fast; on a GPU nothing has been measured yet.
+ *
+ * CLBlast counts elements in 32-bit integers. A product with a matrix, offset included, of more than 2^31 - 1 elements is
+ * refused with CLNORM_BLAS_SIZE; the fixed order has no such limit.
  */
 #ifndef CLNORM_BLOCKS_H
 #define CLNORM_BLOCKS_H
@@ -41,7 +54,7 @@ extern "C" {
 
 enum clnorm_activation {
     CLNORM_IDENTITY = 0,
-    CLNORM_RELU = 1 /* max(x, 0); its derivative at 0 is 0; NaN stays NaN */
+    CLNORM_RELU = 1 /* max(x, 0); its derivative at 0 is 0; NaN stays NaN, and lets the gradient pass */
 };
 
 enum clnorm_block_flags {
@@ -61,7 +74,7 @@ typedef struct clnorm_block_desc {
     enum clnorm_activation activation;
     unsigned flags; /* enum clnorm_block_flags */
     enum clnorm_type type;
-    float epsilon; /* as in clnorm_desc */
+    float epsilon; /* as in clnorm_desc; checked even where there is no normalization */
 } clnorm_block_desc;
 
 /* Describes a linear block: images, kernel, strides and dilations of 1, no pad, epsilon 1e-5, no activation, no flags. */
@@ -80,14 +93,15 @@ CLNORM_API int clnorm_get_block_dst_size(const clnorm_block_desc *desc, uint64_t
 
 /*
  * Bytes of workspace an operation needs on this context: CLNORM_FORWARD_TRAINING, CLNORM_FORWARD_INFERENCE or
- * CLNORM_BACKWARD_TRAINING. As clnorm_get_workspace_bytes.
+ * CLNORM_BACKWARD_TRAINING. As clnorm_get_workspace_bytes. It may be 0: then no workspace is needed.
  */
 CLNORM_API int clnorm_get_block_workspace_bytes(clnorm_context *context, enum clnorm_operation operation,
                                                 const clnorm_block_desc *desc, size_t *bytes);
 
 /*
  * Required: src, weights, dst, workspace; product unless CLNORM_BLOCK_PLAIN is set, where it and everything that belongs
- * to the normalization must be absent. product is kept for the backward pass; no buffer may overlap another one.
+ * to the normalization must be absent (CLNORM_UNEXPECTED_BUFFER). product is kept for the backward pass; no buffer may
+ * overlap another one.
  * The rest is as in clnorm_forward_training_args.
  */
 typedef struct clnorm_block_training_args {
@@ -129,7 +143,7 @@ CLNORM_API int clnorm_block_forward_inference(clnorm_context *context, cl_comman
  *
  * a forward inference with CLNORM_BLOCK_PLAIN gives what the block with the normalization gives, but for rounding, in one
  * product. Required: weights, mean, variance, folded_weights, folded_bias. folded_weights may be the same as weights, and
- * folded_bias as bias.
+ * folded_bias as bias. Of desc, n, activation and flags do not matter.
  */
 typedef struct clnorm_block_fold_args {
     clnorm_buffer weights, bias;
@@ -162,9 +176,9 @@ CLNORM_API int clnorm_block_backward(clnorm_context *context, cl_command_queue q
                                      const cl_event *wait_list, cl_event *event);
 
 /*
- * Empties CLBlast's cache of compiled programs, which belongs to the whole process and lives until it ends; other users of
- * CLBlast in the process compile theirs again. No call of a block does this by itself. Returns CLNORM_NO_BLAS where the
- * library was built without CLBlast.
+ * Empties CLBlast's cache of compiled programs, which belongs to the whole process and lives until it ends, and holds on to
+ * every cl_context that products were enqueued on; other users of CLBlast in the process compile theirs again. No call of
+ * a block does this by itself. Returns CLNORM_NO_BLAS where the library was built without CLBlast.
  */
 CLNORM_API int clnorm_clear_blas_cache(void);
 
