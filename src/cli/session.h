@@ -8,7 +8,7 @@
 
 #include "clnorm.h"
 
-enum { SESSION_BUFFERS = 64 };
+enum { SESSION_BUFFERS = 96 };
 
 struct session {
     clnorm_context *context;

@@ -25,12 +25,17 @@ int train_session_open(const struct train_options *o, struct session *session, s
         return STATUS_FAILED;
     if (train_kernels_open(session, kernels) == 0) {
         clear_progress();
-        if (!o->network.is_reproducible)
-            fprintf(stderr, "CLBlast compiles its kernels for this device first; that can take a minute\n");
         return STATUS_DONE;
     }
     train_session_close(session, kernels);
     return STATUS_FAILED;
+}
+
+void train_warm_up(const struct train_options *o, struct trainer *trainer)
+{
+    if (!o->network.is_reproducible && !trainer->session->is_failed)
+        fprintf(stderr, "CLBlast compiles its kernels for this device first; that can take a minute\n");
+    trainer_warm_up(trainer);
 }
 
 void train_session_close(struct session *session, struct train_kernels *kernels)
@@ -124,7 +129,7 @@ static int run_training(const struct train_options *o, struct trainer *trainer, 
     if (train_session_open(o, &session, &kernels) != STATUS_DONE)
         return STATUS_FAILED;
     trainer_open(trainer, &session, &kernels, &model->network);
-    trainer_warm_up(trainer);
+    train_warm_up(o, trainer);
     if (!session.is_failed)
         network_upload(&model->network, model->parameters, model->statistics);
     progress.start = now();

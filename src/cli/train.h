@@ -59,9 +59,12 @@ void train_plot_script(FILE *script, const char *path, const struct train_sweep 
 
 /* ---- train.c ---- */
 
-/* Opens the device, compiles train.cl, and says what the first step will wait for. 0, or STATUS_FAILED after a message. */
+/* Opens the device and compiles train.cl. 0, or STATUS_FAILED after a message. */
 int train_session_open(const struct train_options *options, struct session *session, struct train_kernels *kernels);
 void train_session_close(struct session *session, struct train_kernels *kernels);
+
+/* Runs every pass once, and says before what that will wait for. */
+void train_warm_up(const struct train_options *options, struct trainer *trainer);
 
 /* ---- train_compare.c ---- */
 

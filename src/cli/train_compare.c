@@ -40,7 +40,10 @@ static int run_seed(const struct train_options *o, struct trainer *trainer, stru
     network_initialize(&model->network, trainer->seed, model->parameters, model->statistics);
     session_release_buffers(session);
     trainer_open(trainer, session, kernels, &model->network);
-    if (s == 0)
+    /* The plain network's products are of the same kinds. */
+    if (s == 0 && !results[0].is_plain)
+        train_warm_up(o, trainer);
+    else if (s == 0)
         trainer_warm_up(trainer);
     for (int i = 0; i < RATES; i++)
         if (session->is_failed ||
@@ -124,6 +127,7 @@ static int print_table(const struct train_options *o, const struct trainer *trai
 {
     struct medians medians[2 * RATES];
     const struct medians *base = &medians[BASE], *plain = &medians[RATES + BASE];
+    char head[64];
 
     for (int i = 0; i < 2 * RATES; i++)
         if (find_medians(sweep, &sweep->results[i], &medians[i]) != 0)
@@ -132,9 +136,9 @@ static int print_table(const struct train_options *o, const struct trainer *trai
            data_name(trainer->set), (unsigned long long)trainer->train_count,
            (unsigned long long)trainer->held_out_count, (unsigned long long)(trainer_steps(trainer) * o->epochs),
            (unsigned long long)o->batch, (double)o->momentum);
+    snprintf(head, sizeof(head), "steps to %g %%", 100 * (double)o->target);
     printf("            batch norm                          without\n");
-    printf("            steps to %-5g%%    after the last   steps to %-5g%%    after the last\n",
-           100 * (double)o->target, 100 * (double)o->target);
+    printf("            %-18s after the last   %-18s after the last\n", head, head);
     printf("    rate    median  least   most   accuracy    median  least   most   accuracy\n");
     for (int i = 0; i < RATES; i++) {
         printf("%8g", (double)sweep->results[i].rate);
