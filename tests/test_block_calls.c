@@ -227,6 +227,61 @@ START_TEST(test_optional)
 }
 END_TEST
 
+/* The forward workspace of a convolution does not grow with the samples beyond a group, and stays within what the header says. */
+START_TEST(test_workspace_is_bounded)
+{
+    static const uint64_t samples[] = {1, 100, 100000};
+    static const uint64_t sides[] = {4, 28, 56};
+
+    for (unsigned i = 0; i < 3; i++) {
+        size_t bytes[3];
+
+        for (unsigned j = 0; j < 3; j++) {
+            clnorm_block_desc d;
+
+            ck_assert_int_eq(clnorm_describe_convolution(samples[j], 256, sides[i], sides[i], 512, 3, 1, 1, 1, &d), 0);
+            d.flags = CLNORM_BLOCK_PLAIN | CLNORM_BLOCK_REPRODUCIBLE;
+            ck_assert_int_eq(clnorm_get_block_workspace_bytes(rig.context, CLNORM_FORWARD_INFERENCE, &d, &bytes[j]), 0);
+        }
+        ck_assert_uint_ge(bytes[1], bytes[0]);
+        ck_assert_uint_le(bytes[2], (size_t)64 << 20);
+        ck_assert_uint_gt(bytes[2], 0);
+        if (sides[i] > 4)
+            ck_assert_uint_eq(bytes[2], bytes[1]);
+    }
+}
+END_TEST
+
+/* In place of weights and bias, folding gives what it gives elsewhere. */
+START_TEST(test_fold_in_place)
+{
+    clnorm_block_desc d = desc_of(1, CLNORM_BLOCK_REPRODUCIBLE);
+    struct block_case c, want;
+
+    prepare(&c, &want, &d, BLOCK_FOLD);
+    block_upload(&c, &rig, BLOCK_FOLD);
+    for (unsigned i = 0; i < 2; i++) {
+        enum block_slot from = i ? B_BIAS : B_WEIGHTS, to = i ? B_FOLDED_BIAS : B_FOLDED_WEIGHTS;
+
+        clReleaseMemObject(c.mem[to]);
+        clRetainMemObject(c.mem[from]);
+        c.mem[to] = c.mem[from];
+        c.offset[to] = c.offset[from];
+    }
+    ck_assert_int_eq(block_call(&c, rig.context, rig.queue, BLOCK_FOLD, 0, NULL, NULL), CLNORM_SUCCESS);
+    for (unsigned s = B_FOLDED_WEIGHTS; s <= B_FOLDED_BIAS; s++)
+        ck_assert_int_eq(clEnqueueReadBuffer(rig.queue, c.mem[s], CL_TRUE, c.offset[s] * sizeof(float),
+                                             c.count[s] * sizeof(float), c.value[s], 0, NULL, NULL),
+                         CL_SUCCESS);
+    same(&c, &want, BIT(B_FOLDED_WEIGHTS) | BIT(B_FOLDED_BIAS), "in place");
+    /* A little apart they overlap. */
+    c.offset[B_FOLDED_WEIGHTS]++;
+    ck_assert_int_eq(block_call(&c, rig.context, rig.queue, BLOCK_FOLD, 0, NULL, NULL), CLNORM_BUFFER_OVERLAP);
+    block_free(&c);
+    block_free(&want);
+}
+END_TEST
+
 START_TEST(test_no_samples)
 {
     for (unsigned form = has_blas ? 0 : 2; form < 4; form++) {
@@ -335,6 +390,8 @@ int main(void)
         tcase_add_test(cases, test_large_products);
     tcase_add_test(cases, test_some_gradients);
     tcase_add_test(cases, test_optional);
+    tcase_add_test(cases, test_workspace_is_bounded);
+    tcase_add_test(cases, test_fold_in_place);
     tcase_add_test(cases, test_no_samples);
     tcase_add_test(cases, test_nothing_leaks);
     suite_add_tcase(suite, cases);

@@ -143,7 +143,7 @@ if [ -z "$build_folder" ]; then
     build build -Dbuildtype=release -Dtests=true
     build_folder=$PWD/build
 fi
-for program in clnorm tests/test_variants; do
+for program in clnorm tests/test_variants tests/test_block tests/bench/bench_blocks; do
     if [ ! -x "$build_folder/$program" ]; then
         echo "gpu.sh: $build_folder/$program is not there; ./ci/test builds it in build/" >&2
         exit 1
@@ -191,6 +191,8 @@ echo "device: $device"
 
 step "clnorm check" check.txt "$clnorm" check --device "$device"
 step "test_variants" test_variants.txt env CLNORM_TEST_DEVICE="$device" "$build_folder/tests/test_variants"
+step "test_block" test_block.txt env CLNORM_TEST_DEVICE="$device" "$build_folder/tests/test_block"
+step "bench_blocks" bench_blocks.txt env CLNORM_DEVICE="$device" "$build_folder/tests/bench/bench_blocks"
 
 sets=(--shapes tests/bench/shapes.csv --set resnet50-b32)
 step "clnorm bench" bench.txt "$clnorm" bench "${sets[@]}" --device "$device" --format csv --out "$out/clnorm.csv"
