@@ -1,13 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes kernel files as a C table of bytes: embed.py OUTPUT FILE..."""
+"""Writes kernel files as a C table of bytes: embed.py [--table HEADER TYPE NAME] OUTPUT FILE...
+
+HEADER declares TYPE, a struct of name, text and size, and the table NAME; without --table they are the library's own."""
 import os
 import sys
 
 
 def main():
-    output, files = sys.argv[1], sys.argv[2:]
-    lines = ["/* Made by kernels/embed.py; do not edit. */", '#include "program.h"', ""]
+    arguments = sys.argv[1:]
+    header, kind, table = "program.h", "struct clnorm__file", "clnorm__files"
+    if arguments[0] == "--table":
+        header, kind, table = arguments[1:4]
+        arguments = arguments[4:]
+    output, files = arguments[0], arguments[1:]
+    lines = ["/* Made by kernels/embed.py; do not edit. */", f'#include "{header}"', ""]
     for number, path in enumerate(files):
         with open(path, "rb") as source:
             data = source.read()
@@ -15,7 +22,7 @@ def main():
         for at in range(0, len(data), 24):
             lines.append("    " + ", ".join(str(byte) for byte in data[at : at + 24]) + ",")
         lines += ["    0,", "};", ""]
-    lines.append("const struct clnorm__file clnorm__files[] = {")
+    lines.append(f"const {kind} {table}[] = {{")
     for number, path in enumerate(files):
         lines.append(f'    {{"{os.path.basename(path)}", file_{number}, sizeof file_{number} - 1}},')
     lines += ["    {0, 0, 0},", "};", ""]

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Compiles every kernel program in every form offline with clang, warnings as errors: what a driver's compiler would only
-# say on the user's machine. Usage: check_kernels.sh PROGRAMS FOLDER; PROGRAMS prints a line 'SOURCE OPTIONS' each, FOLDER
-# holds the sources. Exits 77 where there is no clang that knows OpenCL C.
+# say on the user's machine. Usage: check_kernels.sh PROGRAMS FOLDER [FILE...]; PROGRAMS prints a line 'SOURCE OPTIONS'
+# each, FOLDER holds the sources. FILEs are compiled as well, without options. Exits 77 where there is no clang that knows
+# OpenCL C.
 set -euo pipefail
 programs=$1 folder=$2
+shift 2
 
 clang=${CLANG-clang}
 check=("$clang" -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -fsyntax-only)
@@ -36,6 +38,14 @@ while read -r path; do
         failed=$((failed + 1))
     fi
 done < <(grep -lE '^kernel ' "$folder"/*.cl)
+
+for file; do
+    count=$((count + 1))
+    if ! "${check[@]}" "${warnings[@]}" "$file"; then
+        echo "FAILED: $file"
+        failed=$((failed + 1))
+    fi
+done
 
 echo "$count programs, $failed failed"
 [ "$count" -gt 0 ] && [ "$failed" -eq 0 ]

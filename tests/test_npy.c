@@ -207,7 +207,7 @@ START_TEST(test_refuses_every_prefix)
 
         ck_assert_ptr_nonnull(exact);
         memcpy(exact, GOOD, length);
-        ck_assert_ptr_nonnull(npy_parse_header(exact, length, &array, &error));
+        ck_assert_ptr_nonnull(npy_parse_header(exact, length, 0, &array, &error));
         free(exact);
     }
 }

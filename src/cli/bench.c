@@ -4,6 +4,7 @@
 #include "bench_device.h"
 #include "bench_time.h"
 #include "commands.h"
+#include "gnuplot.h"
 #include "message.h"
 #include "options.h"
 
@@ -141,22 +142,22 @@ static void print_rows(const struct bench_options *options, const struct bench_d
 }
 
 /* Whether files can be written is found out before the time is spent. */
-static int open_outputs(const struct bench_options *options, struct bench_output *results, struct bench_output *plot)
+static int open_outputs(const struct bench_options *options, struct whole_file *results, struct whole_file *plot)
 {
-    if (options->plot && bench_find_gnuplot() != STATUS_DONE)
+    if (options->plot && gnuplot_find("plot") != STATUS_DONE)
         return STATUS_FAILED;
-    if (bench_open_output(options->out, results) != STATUS_DONE)
+    if (whole_file_open(options->out, results) != STATUS_DONE)
         return STATUS_FAILED;
-    if (!options->plot || bench_open_output(options->plot, plot) == STATUS_DONE)
+    if (!options->plot || whole_file_open(options->plot, plot) == STATUS_DONE)
         return STATUS_DONE;
-    bench_finish_output(results, 0);
+    whole_file_finish(results, 0);
     return STATUS_FAILED;
 }
 
 static int run_bench(const struct bench_options *options)
 {
     struct bench_device device = {0};
-    struct bench_output results, plot;
+    struct whole_file results, plot;
     struct bench_rows rows = {0};
     int status;
 
@@ -164,16 +165,16 @@ static int run_bench(const struct bench_options *options)
         return STATUS_FAILED;
     status = bench_device_open(&device, options) == 0 ? STATUS_DONE : STATUS_FAILED;
     if (status == STATUS_DONE)
-        status = run_shapes(&device, options, &rows, options->format == BENCH_TABLE ? results.file : NULL);
+        status = run_shapes(&device, options, &rows, options->format == BENCH_TABLE ? results.stream : NULL);
     if (status == STATUS_DONE) {
-        print_rows(options, &device, &rows, results.file);
+        print_rows(options, &device, &rows, results.stream);
         if (options->plot)
             status = bench_plot(&plot, &device.session, &rows);
     }
     /* What was measured is kept even where the picture fails. */
-    if (bench_finish_output(&results, rows.count > 0 && !device.session.is_failed) != STATUS_DONE)
+    if (whole_file_finish(&results, rows.count > 0 && !device.session.is_failed) != STATUS_DONE)
         status = STATUS_FAILED;
-    if (options->plot && bench_finish_output(&plot, status == STATUS_DONE) != STATUS_DONE)
+    if (options->plot && whole_file_finish(&plot, status == STATUS_DONE) != STATUS_DONE)
         status = STATUS_FAILED;
     bench_device_close(&device);
     free(rows.list);

@@ -4,6 +4,7 @@
 #define CLNORM_CLI_BENCH_H
 
 #include "clnorm.h"
+#include "whole_file.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -94,17 +95,6 @@ int bench_check_variants(const char *list);
 /* Names of the built-in sets, separated by commas and blanks. */
 const char *bench_set_names(void);
 
-/* ---- bench_output.c: a file that takes its name only when it is whole ---- */
-
-struct bench_output {
-    FILE *file;
-    char *target, *temporary; /* NULL: standard output */
-};
-
-/* path NULL: standard output. All return 0, or STATUS_FAILED after a message. */
-int bench_open_output(const char *path, struct bench_output *output);
-int bench_finish_output(struct bench_output *output, int is_good);
-
 /* ---- bench_report.c ---- */
 
 struct session;
@@ -128,9 +118,8 @@ int bench_growth_shapes(struct bench_shapes *shapes, double most);
 void bench_growth_fit(struct bench_rows *rows);
 void bench_growth_print(FILE *file, const struct bench_rows *rows);
 
-/* Whether gnuplot is there; and the picture it makes. 0, or STATUS_FAILED after a message. */
-int bench_find_gnuplot(void);
-int bench_plot(struct bench_output *output, const struct session *session, const struct bench_rows *rows);
+/* The picture, made by gnuplot. 0, or STATUS_FAILED after a message. */
+int bench_plot(struct whole_file *output, const struct session *session, const struct bench_rows *rows);
 
 /* ---- bench_startup.c ---- */
 

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the cost grows: sweeps over the number of elements, and over n, c and s apart. */
-#define _GNU_SOURCE /* posix_spawnp, environ, fileno */
 #include "bench.h"
+#include "gnuplot.h"
 #include "message.h"
 #include "session.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { SWEEPS = 4 };
 
@@ -107,41 +102,6 @@ void bench_growth_print(FILE *file, const struct bench_rows *rows)
 
 /* ---- picture ---- */
 
-/* Runs gnuplot; in or out -1: nothing. Returns its exit status, or -1 where there is none. */
-static int run_gnuplot(const char *argument, int in, int out)
-{
-    char *arguments[] = {(char[]){"gnuplot"}, (char *)argument, NULL};
-    posix_spawn_file_actions_t actions;
-    int status = 0, error;
-    pid_t child;
-
-    posix_spawn_file_actions_init(&actions);
-    if (in >= 0)
-        posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-    else
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (out >= 0)
-        posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    else
-        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    error = posix_spawnp(&child, arguments[0], &actions, NULL, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (error != 0)
-        return -1;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-int bench_find_gnuplot(void)
-{
-    if (run_gnuplot("--version", -1, -1) == 0)
-        return STATUS_DONE;
-    complain("--plot needs the program gnuplot, which cannot be run; expected it in PATH (the package gnuplot-nox)");
-    return STATUS_FAILED;
-}
-
 /* The points of one line as gnuplot takes them from its input. */
 static void write_points(FILE *script, const struct bench_rows *rows, const struct bench_row *line, int is_copy)
 {
@@ -201,9 +161,7 @@ static void write_script(FILE *script, const struct session *session, const stru
     fprintf(script, "set terminal svg size %d,%d background \"white\" font \"sans-serif,13\"\n", across * 560,
             40 + down * 380);
     fprintf(script, "set multiplot layout %d,%d title \"", down, across);
-    /* What a text in quotes would take for more than itself is left out. */
-    for (const char *at = session->info.name; *at; at++)
-        fputc(strchr("\"\\`_^{}@&~\n", *at) ? ' ' : *at, script);
+    gnuplot_text(script, session->info.name);
     fprintf(script, ": time of a call\"\n"
                     "set logscale xy\n"
                     "set format xy \"10^{%%T}\"\n"
@@ -217,21 +175,15 @@ static void write_script(FILE *script, const struct session *session, const stru
     fprintf(script, "unset multiplot\n");
 }
 
-int bench_plot(struct bench_output *output, const struct session *session, const struct bench_rows *rows)
+int bench_plot(struct whole_file *output, const struct session *session, const struct bench_rows *rows)
 {
-    FILE *script = tmpfile();
-    int result;
+    FILE *script = gnuplot_script();
+    int status;
 
-    if (!script) {
-        complain("cannot make a temporary file: %s", strerror(errno));
+    if (!script)
         return STATUS_FAILED;
-    }
     write_script(script, session, rows);
-    rewind(script);
-    result = run_gnuplot("-", fileno(script), fileno(output->file));
+    status = gnuplot_run(script, output);
     fclose(script);
-    if (result == 0)
-        return STATUS_DONE;
-    complain("gnuplot failed (exit status %d); '%s' is not written", result, output->target);
-    return STATUS_FAILED;
+    return status;
 }

@@ -272,12 +272,12 @@ int bench_startup(const struct bench_options *options)
     unsigned runs = options->runs ? options->runs : DEFAULT_RUNS;
     double(*numbers)[STATES][NUMBERS] = calloc(runs, sizeof(*numbers)), *column = calloc(runs, sizeof(*column));
     double medians[STATES][NUMBERS];
-    struct bench_output output;
+    struct whole_file output;
     int is_good = numbers && column, status;
 
     if (!is_good)
         complain("out of memory");
-    if (!is_good || bench_open_output(options->out, &output) != STATUS_DONE) {
+    if (!is_good || whole_file_open(options->out, &output) != STATUS_DONE) {
         free(numbers);
         free(column);
         return STATUS_FAILED;
@@ -294,8 +294,8 @@ int bench_startup(const struct bench_options *options)
             medians[state][k] = bench_median(column, runs);
         }
     if (is_good)
-        print_medians(output.file, options->format, medians);
-    status = bench_finish_output(&output, is_good);
+        print_medians(output.stream, options->format, medians);
+    status = whole_file_finish(&output, is_good);
     free(numbers);
     free(column);
     return is_good ? status : STATUS_FAILED;

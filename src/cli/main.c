@@ -17,6 +17,8 @@ static const struct command commands[] = {
     {"forward", command_forward, "normalize a tensor"},
     {"backward", command_backward, "compute the gradients"},
     {"check", command_check, "test a device: accuracy against float64, bits against the model"},
+    {"train", command_train, "train a network with batch norm, and compare it with one without"},
+    {"predict", command_predict, "tell classes by a trained network"},
     {"bench", command_bench, "measure the speed, beside that of the device's memory"},
     {"tune", command_tune, "find what is fastest on a device, and store it"},
 };
@@ -45,7 +47,7 @@ static int print_help(void)
 static int wrong_command(const char *name)
 {
     static const char expected[] =
-        "expected devices, forward, backward, check, bench or tune; clnorm --help tells more";
+        "expected devices, forward, backward, check, train, predict, bench or tune; clnorm --help tells more";
 
     if (!name)
         complain("no command given; %s", expected);

@@ -45,24 +45,26 @@ const char *npy_shape_text(unsigned rank, const uint64_t *shape, char *text)
 void npy_free(struct npy_array *array)
 {
     free(array->values);
+    free(array->integers);
     array->values = NULL;
+    array->integers = NULL;
 }
 
 /* The file's byte order is little-endian; on such a host this does nothing. */
-static void swap_on_big_endian(float *values, size_t count)
+static void swap_on_big_endian(void *values, size_t count, size_t size)
 {
     const uint16_t one = 1;
-    unsigned char *bytes = (unsigned char *)values;
+    unsigned char *bytes = values;
 
     if (*(const unsigned char *)&one == 1)
         return;
-    for (size_t i = 0; i < count; i++, bytes += 4) {
-        unsigned char first = bytes[0], second = bytes[1];
+    for (size_t i = 0; i < count; i++, bytes += size) {
+        for (size_t k = 0; k < size / 2; k++) {
+            unsigned char first = bytes[k];
 
-        bytes[0] = bytes[3];
-        bytes[1] = bytes[2];
-        bytes[2] = second;
-        bytes[3] = first;
+            bytes[k] = bytes[size - 1 - k];
+            bytes[size - 1 - k] = first;
+        }
     }
 }
 
@@ -74,7 +76,7 @@ static int short_read(FILE *file, const char *path, const char *where, struct np
     return set_error(error, "'%s' is truncated: it ends in its %s", path, where);
 }
 
-static int read_header(FILE *file, const char *path, struct npy_array *array, struct npy_error *error)
+static int read_header(FILE *file, const char *path, int is_integers, struct npy_array *array, struct npy_error *error)
 {
     unsigned char start[8], size[4] = {0};
     size_t size_bytes, length;
@@ -105,7 +107,7 @@ static int read_header(FILE *file, const char *path, struct npy_array *array, st
         free(header);
         return short_read(file, path, "header", error);
     }
-    problem = npy_parse_header(header, length, array, error);
+    problem = npy_parse_header(header, length, is_integers, array, error);
     free(header);
     if (problem) {
         char copy[NPY_ERROR_BYTES];
@@ -121,7 +123,7 @@ static int check_size(FILE *file, const char *path, const struct npy_array *arra
                       struct npy_error *error)
 {
     char shape[NPY_SHAPE_BYTES];
-    uint64_t wanted = array->count * sizeof(float), there;
+    uint64_t wanted = array->count * npy_type_bytes(array->type), there;
     struct stat status;
     off_t at = ftello(file);
 
@@ -137,8 +139,11 @@ static int check_size(FILE *file, const char *path, const struct npy_array *arra
                      (unsigned long long)there);
 }
 
-static int read_values(FILE *file, const char *path, struct npy_array *array, struct npy_error *error)
+/* The values as they stand in the file; the caller frees them, also after an error. */
+static int read_values(FILE *file, const char *path, const struct npy_array *array, unsigned char **values,
+                       struct npy_error *error)
 {
+    size_t size = npy_type_bytes(array->type);
     uint64_t capacity, have = 0;
     int is_sized;
 
@@ -146,13 +151,13 @@ static int read_values(FILE *file, const char *path, struct npy_array *array, st
         return -1;
     capacity = is_sized || array->count < FIRST_READ ? array->count : FIRST_READ;
     do {
-        float *values = realloc(array->values, (size_t)(capacity ? capacity : 1) * sizeof(float));
+        unsigned char *grown = realloc(*values, (size_t)(capacity ? capacity : 1) * size);
 
-        if (!values)
+        if (!grown)
             return set_error(error, "out of memory for the %llu values of '%s'", (unsigned long long)array->count,
                              path);
-        array->values = values;
-        if (fread(values + have, sizeof(float), (size_t)(capacity - have), file) != capacity - have)
+        *values = grown;
+        if (fread(grown + have * size, size, (size_t)(capacity - have), file) != capacity - have)
             return short_read(file, path, "values", error);
         have = capacity;
         capacity = capacity > array->count / 2 ? array->count : capacity * 2;
@@ -162,11 +167,76 @@ static int read_values(FILE *file, const char *path, struct npy_array *array, st
         return set_error(error, "'%s' goes on behind its values", path);
     if (ferror(file))
         return short_read(file, path, "values", error);
-    swap_on_big_endian(array->values, (size_t)array->count);
+    swap_on_big_endian(*values, (size_t)array->count, size);
     return 0;
 }
 
-int npy_read(const char *path, struct npy_array *array, struct npy_error *error)
+/* Value number i of a file's type as an integer; -1 where a float is not whole or beyond what a float counts one by one. */
+static int integer_at(const unsigned char *values, enum npy_type type, uint64_t i, int64_t *integer)
+{
+    const unsigned char *at = values + i * npy_type_bytes(type);
+    int32_t narrow;
+    float real;
+
+    switch (type) {
+    case NPY_INT64:
+        memcpy(integer, at, sizeof(*integer));
+        return 0;
+    case NPY_INT32:
+        memcpy(&narrow, at, sizeof(narrow));
+        *integer = narrow;
+        return 0;
+    case NPY_UINT8:
+        *integer = *at;
+        return 0;
+    default:
+        memcpy(&real, at, sizeof(real));
+        if (!(real >= -16777216.0f && real <= 16777216.0f) || (float)(int32_t)real != real)
+            return -1;
+        *integer = (int64_t)real;
+        return 0;
+    }
+}
+
+static int make_integers(const unsigned char *values, const char *path, struct npy_array *array,
+                         struct npy_error *error)
+{
+    array->integers = malloc((size_t)(array->count ? array->count : 1) * sizeof(*array->integers));
+    if (!array->integers)
+        return set_error(error, "out of memory for the %llu values of '%s'", (unsigned long long)array->count, path);
+    for (uint64_t i = 0; i < array->count; i++) {
+        float real;
+
+        if (integer_at(values, array->type, i, &array->integers[i]) == 0)
+            continue;
+        memcpy(&real, values + i * sizeof(real), sizeof(real));
+        return set_error(error, "'%s': value number %llu is %g; expected whole numbers up to 2^24 in magnitude", path,
+                         (unsigned long long)i, (double)real);
+    }
+    return 0;
+}
+
+int npy_read_stream(FILE *stream, const char *name, int is_integers, struct npy_array *array, struct npy_error *error)
+{
+    unsigned char *values = NULL;
+    int result;
+
+    memset(array, 0, sizeof(*array));
+    result = read_header(stream, name, is_integers, array, error);
+    if (result == 0)
+        result = read_values(stream, name, array, &values, error);
+    if (result == 0 && is_integers)
+        result = make_integers(values, name, array, error);
+    if (result == 0 && !is_integers)
+        array->values = (float *)(void *)values;
+    else
+        free(values);
+    if (result != 0)
+        npy_free(array);
+    return result;
+}
+
+static int read_file(const char *path, int is_integers, struct npy_array *array, struct npy_error *error)
 {
     FILE *file = fopen(path, "rb");
     int result;
@@ -174,13 +244,19 @@ int npy_read(const char *path, struct npy_array *array, struct npy_error *error)
     memset(array, 0, sizeof(*array));
     if (!file)
         return set_error(error, "cannot open '%s': %s", path, strerror(errno));
-    result = read_header(file, path, array, error);
-    if (result == 0)
-        result = read_values(file, path, array, error);
-    if (result != 0)
-        npy_free(array);
+    result = npy_read_stream(file, path, is_integers, array, error);
     fclose(file);
     return result;
+}
+
+int npy_read(const char *path, struct npy_array *array, struct npy_error *error)
+{
+    return read_file(path, 0, array, error);
+}
+
+int npy_read_integers(const char *path, struct npy_array *array, struct npy_error *error)
+{
+    return read_file(path, 1, array, error);
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
@@ -222,8 +298,8 @@ static size_t make_header(const struct npy_output *output, unsigned char *header
     header[6] = 1;
     header[7] = 0;
     used = 10 + (size_t)snprintf((char *)header + 10, capacity - 10,
-                                 "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }",
-                                 npy_shape_text(output->rank, output->shape, shape));
+                                 "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
+                                 output->integers ? "<i4" : "<f4", npy_shape_text(output->rank, output->shape, shape));
     total = (used + 1 + 63) / 64 * 64;
     memset(header + used, ' ', total - used);
     header[total - 1] = '\n';
@@ -232,23 +308,31 @@ static size_t make_header(const struct npy_output *output, unsigned char *header
     return total;
 }
 
-static int write_values(FILE *file, const struct npy_output *output)
+static void write_values(FILE *stream, const struct npy_output *output)
 {
-    float chunk[1024];
+    const char *bytes = output->integers ? (const char *)output->integers : (const char *)output->values;
+    uint32_t chunk[1024]; /* of 4 bytes, floats or integers */
     uint64_t count = 1;
 
     for (unsigned i = 0; i < output->rank; i++)
         count *= output->shape[i];
-    for (uint64_t done = 0; done < count;) {
+    for (uint64_t done = 0; done < count && !ferror(stream);) {
         size_t step = count - done < 1024 ? (size_t)(count - done) : 1024;
 
-        memcpy(chunk, output->values + done, step * sizeof(float));
-        swap_on_big_endian(chunk, step);
-        if (fwrite(chunk, sizeof(float), step, file) != step)
-            return -1;
+        memcpy(chunk, bytes + done * sizeof(chunk[0]), step * sizeof(chunk[0]));
+        swap_on_big_endian(chunk, step, sizeof(chunk[0]));
+        fwrite(chunk, sizeof(chunk[0]), step, stream);
         done += step;
     }
-    return 0;
+}
+
+void npy_write_stream(FILE *stream, const struct npy_output *output)
+{
+    unsigned char header[512];
+    size_t length = make_header(output, header, sizeof(header));
+
+    fwrite(header, 1, length, stream);
+    write_values(stream, output);
 }
 
 /* mkstemp makes files that only their owner reads; an output has the rights any new file gets. */
@@ -268,8 +352,6 @@ struct pending {
 
 static int write_temporary(const struct npy_output *output, struct pending *pending, struct npy_error *error)
 {
-    unsigned char header[512];
-    size_t length = make_header(output, header, sizeof(header));
     char *real = realpath(output->path, NULL);
     int descriptor, failed, reason;
     FILE *file;
@@ -291,7 +373,8 @@ static int write_temporary(const struct npy_output *output, struct pending *pend
         return set_error(error, "cannot write '%s': %s", output->path, strerror(reason));
     }
     errno = 0;
-    failed = fwrite(header, 1, length, file) != length || write_values(file, output) != 0;
+    npy_write_stream(file, output);
+    failed = ferror(file);
     reason = errno;
     if (fclose(file) != 0 && !failed) {
         failed = 1;

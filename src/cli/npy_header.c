@@ -9,6 +9,7 @@ struct reader {
     const char *at, *end;
     const char *problem;
     char *text; /* NPY_ERROR_BYTES for a problem that is not constant */
+    int is_integers;
 };
 
 struct span {
@@ -72,25 +73,42 @@ static int span_is(struct span span, const char *text)
     return span.length == strlen(text) && memcmp(span.start, text, span.length) == 0;
 }
 
-static void parse_descr(struct reader *r)
+static const struct {
+    const char *descr;
+    size_t bytes;
+} types[NPY_TYPES] = {
+    [NPY_FLOAT32] = {"<f4", 4}, [NPY_INT32] = {"<i4", 4}, [NPY_INT64] = {"<i8", 8}, [NPY_UINT8] = {"|u1", 1}};
+
+size_t npy_type_bytes(enum npy_type type)
+{
+    return types[type].bytes;
+}
+
+static void parse_descr(struct reader *r, struct npy_array *array)
 {
     struct span descr;
     char shown[24];
     size_t length;
 
     if (!take_string(r, &descr)) {
-        fail(r, "the type ('descr') is not a plain one; expected '<f4', little-endian float32");
+        fail(r, r->is_integers ? "the type ('descr') is not a plain one; expected '<i4', '<i8', '|u1' or '<f4'"
+                               : "the type ('descr') is not a plain one; expected '<f4', little-endian float32");
         return;
     }
-    if (span_is(descr, "<f4"))
-        return;
+    for (int type = 0; type < (r->is_integers ? NPY_TYPES : NPY_FLOAT32 + 1); type++) {
+        if (span_is(descr, types[type].descr)) {
+            array->type = (enum npy_type)type;
+            return;
+        }
+    }
     length = descr.length < sizeof(shown) - 1 ? descr.length : sizeof(shown) - 1;
     for (size_t i = 0; i < length; i++)
         shown[i] = descr.start[i] >= ' ' && descr.start[i] <= '~' ? descr.start[i] : '?';
     shown[length] = '\0';
     snprintf(r->text, NPY_ERROR_BYTES,
-             "the type is '%s'%s; expected '<f4', little-endian float32 (numpy: astype('<f4'))", shown,
-             shown[0] == '>' ? " (big-endian)" : "");
+             r->is_integers ? "the type is '%s'%s; expected '<i4', '<i8', '|u1' or '<f4' (numpy: astype('<i4'))"
+                            : "the type is '%s'%s; expected '<f4', little-endian float32 (numpy: astype('<f4'))",
+             shown, shown[0] == '>' ? " (big-endian)" : "");
     fail(r, r->text);
 }
 
@@ -161,7 +179,7 @@ static void multiply_shape(struct reader *r, struct npy_array *array)
         empty |= array->shape[i] == 0;
     array->count = empty ? 0 : 1;
     for (unsigned i = 0; i < array->rank && !empty; i++) {
-        if (array->count > (uint64_t)PTRDIFF_MAX / sizeof(float) / array->shape[i]) {
+        if (array->count > (uint64_t)PTRDIFF_MAX / sizeof(int64_t) / array->shape[i]) {
             fail(r, "the sizes in 'shape' overflow what can be addressed");
             return;
         }
@@ -188,16 +206,17 @@ static void parse_item(struct reader *r, struct npy_array *array, unsigned *seen
     }
     *seen |= 1u << which;
     if (which == 0)
-        parse_descr(r);
+        parse_descr(r, array);
     else if (which == 1)
         parse_order(r);
     else
         parse_shape(r, array);
 }
 
-const char *npy_parse_header(const char *header, size_t length, struct npy_array *array, struct npy_error *error)
+const char *npy_parse_header(const char *header, size_t length, int is_integers, struct npy_array *array,
+                             struct npy_error *error)
 {
-    struct reader r = {.at = header, .end = header + length, .text = error->text};
+    struct reader r = {.at = header, .end = header + length, .text = error->text, .is_integers = is_integers};
     unsigned seen = 0;
     int comma = 1;
 

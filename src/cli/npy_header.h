@@ -7,9 +7,13 @@
 #include "npy.h"
 
 /*
- * Parses a header that must describe '<f4' in C order; sets rank, shape and count. Returns NULL, or what is wrong and
- * what was expected, as a string that is either constant or in error.
+ * Parses a header that must describe C order and '<f4', or with is_integers any type of enum npy_type; sets rank, shape,
+ * count and type. Returns NULL, or what is wrong and what was expected, as a string that is either constant or in error.
  */
-const char *npy_parse_header(const char *header, size_t length, struct npy_array *array, struct npy_error *error);
+const char *npy_parse_header(const char *header, size_t length, int is_integers, struct npy_array *array,
+                             struct npy_error *error);
+
+/* Bytes of a value. */
+size_t npy_type_bytes(enum npy_type type);
 
 #endif

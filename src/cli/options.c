@@ -3,7 +3,9 @@
 
 #include "message.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +30,16 @@ static const char *expected_value(const struct option_row *row)
 {
     if (row->expected)
         return row->expected;
-    return row->kind == OPTION_CHOICE ? row->argument : row->kind == OPTION_NUMBER ? "a number" : "a file name";
+    switch (row->kind) {
+    case OPTION_CHOICE:
+        return row->argument;
+    case OPTION_NUMBER:
+        return "a number";
+    case OPTION_WHOLE:
+        return "a whole number";
+    default:
+        return "a file name";
+    }
 }
 
 static int refuse(const struct option_row *row, const char *value)
@@ -49,6 +60,21 @@ static int parse_number(const struct option_row *row, const char *value)
     if (*end != '\0' || !isfinite(number) || (double)number < row->least || (double)number > row->most)
         return refuse(row, value);
     *(float *)row->target = number;
+    return 0;
+}
+
+static int parse_whole(const struct option_row *row, const char *value)
+{
+    unsigned long long number;
+    char *end;
+
+    if (value[0] == '\0' || strspn(value, "0123456789") != strlen(value))
+        return refuse(row, value);
+    errno = 0;
+    number = strtoull(value, &end, 10);
+    if (errno != 0 || *end != '\0' || (double)number < row->least || (double)number > row->most)
+        return refuse(row, value);
+    *(uint64_t *)row->target = number;
     return 0;
 }
 
@@ -77,6 +103,8 @@ static int store_value(struct option_row *row, const char *value)
         return 0;
     case OPTION_NUMBER:
         return parse_number(row, value);
+    case OPTION_WHOLE:
+        return parse_whole(row, value);
     case OPTION_CHOICE:
         return parse_choice(row, value);
     default:

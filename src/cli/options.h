@@ -7,6 +7,7 @@ enum option_kind {
     OPTION_FLAG,   /* target is int *: becomes 1 */
     OPTION_TEXT,   /* target is const char ** */
     OPTION_NUMBER, /* target is float *: a finite number from least to most */
+    OPTION_WHOLE,  /* target is uint64_t *: a whole number from least to most */
     OPTION_CHOICE  /* target is int *: the value's place in choices, which are separated by '|' */
 };
 

@@ -126,7 +126,7 @@ static clnorm_buffer make_buffer(struct session *session, uint64_t bytes)
     return buffer;
 }
 
-clnorm_buffer session_buffer(struct session *session, const float *values, uint64_t count)
+clnorm_buffer session_buffer(struct session *session, const void *values, uint64_t count)
 {
     clnorm_buffer buffer = make_buffer(session, count * sizeof(float));
 
@@ -145,7 +145,7 @@ clnorm_buffer session_workspace(struct session *session, enum clnorm_operation o
     return make_buffer(session, bytes);
 }
 
-void session_upload(struct session *session, clnorm_buffer buffer, const float *values, uint64_t count)
+void session_upload(struct session *session, clnorm_buffer buffer, const void *values, uint64_t count)
 {
     if (session->is_failed || count == 0)
         return;
@@ -155,7 +155,7 @@ void session_upload(struct session *session, clnorm_buffer buffer, const float *
                    "cannot copy to the device");
 }
 
-void session_download(struct session *session, clnorm_buffer buffer, float *values, uint64_t count)
+void session_download(struct session *session, clnorm_buffer buffer, void *values, uint64_t count)
 {
     if (session->is_failed)
         return;

@@ -8,7 +8,7 @@
 
 #include "clnorm.h"
 
-enum { SESSION_BUFFERS = 64 };
+enum { SESSION_BUFFERS = 96 };
 
 struct session {
     clnorm_context *context;
@@ -34,14 +34,14 @@ void session_release_buffers(struct session *session);
 /* What a device can promise, in the words of `clnorm devices`. */
 const char *promise_text(enum clnorm_bits bits);
 
-/* A buffer of count values, from values unless that is NULL. It lives until the session ends. */
-clnorm_buffer session_buffer(struct session *session, const float *values, uint64_t count);
+/* A buffer of count values of 4 bytes, from values unless that is NULL. It lives until the session ends. */
+clnorm_buffer session_buffer(struct session *session, const void *values, uint64_t count);
 clnorm_buffer session_workspace(struct session *session, enum clnorm_operation operation, const clnorm_desc *desc);
 
-void session_upload(struct session *session, clnorm_buffer buffer, const float *values, uint64_t count);
+void session_upload(struct session *session, clnorm_buffer buffer, const void *values, uint64_t count);
 
 /* Waits for the queue and copies count values. */
-void session_download(struct session *session, clnorm_buffer buffer, float *values, uint64_t count);
+void session_download(struct session *session, clnorm_buffer buffer, void *values, uint64_t count);
 
 /* Remembers and tells a status that is not success; what names the work. */
 void session_expect(struct session *session, int status, const char *what);

@@ -266,7 +266,7 @@ int main(int argc, char **argv)
     else if (!failed("no device", clnorm_find_device(NULL, &job.device, NULL)) &&
              !failed("clnorm_describe", clnorm_describe(CLNORM_CHANNELS_LAST, 2, x.shape, &job.desc)) &&
              !allocate(&objects, &job, x.values) && !normalize(&objects, &job)) {
-        struct npy_output output = {argv[2], 2, {x.shape[0], x.shape[1]}, job.y};
+        struct npy_output output = {.path = argv[2], .rank = 2, .shape = {x.shape[0], x.shape[1]}, .values = job.y};
         if (npy_write_all(&output, 1, &error))
             fprintf(stderr, "digits: %s\n", error.text);
         else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _XOPEN_SOURCE 700 /* mkstemp, realpath, fdopen, fchmod */
-#include "bench.h"
+#include "whole_file.h"
+
 #include "message.h"
 
 #include <errno.h>
@@ -24,14 +25,14 @@ static void widen_rights(int descriptor)
     fchmod(descriptor, 0666 & ~mask);
 }
 
-int bench_open_output(const char *path, struct bench_output *output)
+int whole_file_open(const char *path, struct whole_file *file)
 {
     char *real = path ? realpath(path, NULL) : NULL;
     struct stat facts;
     int descriptor;
 
-    memset(output, 0, sizeof(*output));
-    output->file = stdout;
+    memset(file, 0, sizeof(*file));
+    file->stream = stdout;
     if (!path)
         return STATUS_DONE;
     /* A link stays one. A device or a pipe has no place to put a file next to. */
@@ -40,46 +41,46 @@ int bench_open_output(const char *path, struct bench_output *output)
         complain("cannot write '%s': expected a file's name", path);
         return STATUS_FAILED;
     }
-    output->target = real ? real : strdup(path);
-    output->temporary = output->target ? malloc(strlen(output->target) + sizeof(".XXXXXX")) : NULL;
-    if (!output->temporary)
+    file->target = real ? real : strdup(path);
+    file->temporary = file->target ? malloc(strlen(file->target) + sizeof(".XXXXXX")) : NULL;
+    if (!file->temporary)
         return no_output(path, ENOMEM);
-    sprintf(output->temporary, "%s.XXXXXX", output->target);
-    descriptor = mkstemp(output->temporary);
-    output->file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
-    if (output->file) {
+    sprintf(file->temporary, "%s.XXXXXX", file->target);
+    descriptor = mkstemp(file->temporary);
+    file->stream = descriptor < 0 ? NULL : fdopen(descriptor, "w");
+    if (file->stream) {
         widen_rights(descriptor);
         return STATUS_DONE;
     }
     no_output(path, errno);
     if (descriptor >= 0) {
         close(descriptor);
-        unlink(output->temporary);
+        unlink(file->temporary);
     }
-    free(output->temporary);
-    free(output->target);
-    memset(output, 0, sizeof(*output));
+    free(file->temporary);
+    free(file->target);
+    memset(file, 0, sizeof(*file));
     return STATUS_FAILED;
 }
 
-int bench_finish_output(struct bench_output *output, int is_good)
+int whole_file_finish(struct whole_file *file, int is_good)
 {
     int status = STATUS_DONE, has_error;
 
-    if (!output->temporary)
+    if (!file->temporary)
         return finish_output();
     errno = 0;
-    has_error = ferror(output->file);
-    if ((fclose(output->file) != 0 || has_error) && is_good)
-        status = no_output(output->target, errno ? errno : EIO);
+    has_error = ferror(file->stream);
+    if ((fclose(file->stream) != 0 || has_error) && is_good)
+        status = no_output(file->target, errno ? errno : EIO);
     if (!is_good || status != STATUS_DONE)
-        unlink(output->temporary);
-    else if (rename(output->temporary, output->target) != 0) {
-        status = no_output(output->target, errno);
-        unlink(output->temporary);
+        unlink(file->temporary);
+    else if (rename(file->temporary, file->target) != 0) {
+        status = no_output(file->target, errno);
+        unlink(file->temporary);
     }
-    free(output->temporary);
-    free(output->target);
-    memset(output, 0, sizeof(*output));
+    free(file->temporary);
+    free(file->target);
+    memset(file, 0, sizeof(*file));
     return status;
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A file that takes its name only when it is whole: until then it has a temporary one next to its place. */
+#ifndef CLNORM_CLI_WHOLE_FILE_H
+#define CLNORM_CLI_WHOLE_FILE_H
+
+#include <stdio.h>
+
+struct whole_file {
+    FILE *stream;
+    char *target, *temporary; /* NULL: standard output */
+};
+
+/* path NULL: standard output. Both return 0, or STATUS_FAILED after a message. */
+int whole_file_open(const char *path, struct whole_file *file);
+
+/* Gives the file its name, or removes what there is of it unless is_good. */
+int whole_file_finish(struct whole_file *file, int is_good);
+
+#endif
