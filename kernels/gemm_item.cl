@@ -35,14 +35,18 @@ FUNC void pack_columns(const global float *b, const struct clnorm_gemm *g, ulong
             number[j] = (float)j;
         ivec is_next = VEC_LOAD(private, number) >= (vec)((float)room);
         for (uint t = 0u; t < depth; t++)
-            VEC_STORE(private, SELECT(VEC_LOAD(global, p + t * g->b_term), VEC_LOAD(global, next + t * g->b_term), is_next),
+            VEC_STORE(private,
+                      SELECT(VEC_LOAD(global, p + t * g->b_term), VEC_LOAD(global, next + t * g->b_term), is_next),
                       pack + t * COLUMNS);
     } else {
-        for (uint j = 0u; j < VEC; j++) {
+        for (uint j = 0u; j < columns; j++) {
             const global float *from = b + gemm_place(column + j, g->column_run, g->b_column, g->b_image);
             for (uint t = 0u; t < depth; t++)
-                pack[t * COLUMNS + j] = j < columns ? from[t * g->b_term] : 0.0f;
+                pack[t * COLUMNS + j] = from[t * g->b_term];
         }
+        for (uint j = columns; j < VEC; j++)
+            for (uint t = 0u; t < depth; t++)
+                pack[t * COLUMNS + j] = 0.0f;
     }
 }
 
@@ -50,10 +54,11 @@ FUNC void pack_columns(const global float *b, const struct clnorm_gemm *g, ulong
 FUNC void pack_terms(const global float *b, const struct clnorm_gemm *g, ulong left, uint columns, ulong first,
                      uint depth, float *pack)
 {
-    ulong place = first % g->term_run;
-    b += first / g->term_run * g->b_image;
+    /* Images that follow each other without a gap are one. */
+    ulong run = g->b_image == g->term_run * g->b_term ? g->k : g->term_run, place = first % run;
+    b += first / run * g->b_image;
     for (uint t = 0u; t < depth; place = 0u, b += g->b_image) {
-        uint terms = (uint)min((ulong)(depth - t), g->term_run - place);
+        uint terms = (uint)min((ulong)(depth - t), run - place);
         const global float *p = b + place * g->b_term;
         pack_columns(p, g, left, min(columns, (uint)VEC), terms, pack + t * COLUMNS);
         pack_columns(p, g, left + VEC, columns > VEC ? columns - VEC : 0u, terms, pack + t * COLUMNS + VEC);

@@ -24,12 +24,12 @@ struct clnorm__block_plan {
     int in_place; /* products stand as n x channels x positions, or src does: nothing is moved to the workspace and back */
     /* Parts of the workspace, in elements from its start; sizes of 0 where there is none. */
     uint64_t temp_at,
-        temp;         /* CLBlast's, with room to move it to an address that OpenCL lets a buffer's part start at */
-    uint64_t norm_at; /* the normalization's */
-    uint64_t diff_at; /* backward: the gradient of the product, dst_count */
+        temp;            /* CLBlast's, with room to move it to an address that OpenCL lets a buffer's part start at */
+    uint64_t norm_at;    /* the normalization's */
+    uint64_t diff_at;    /* backward: the gradient of the product, dst_count */
     uint64_t columns_at; /* a group's columns: terms x samples x positions */
     uint64_t rows_at;    /* where not in place, its products: channels x samples x positions */
-    uint64_t workspace;           /* elements in all */
+    uint64_t workspace;  /* elements in all */
 };
 
 /* What is legal. Pure; geometry may be NULL. */
