@@ -16,19 +16,22 @@
 #endif
 
 /*
- * Terms [0, depth) of VEC columns of b from `column` on, of which `columns` are there: in every row of pack, and 0 in columns that
- * are not. Where they belong to two images, that of the second and what lies before it are read as one vector, and so are those of
- * the first and what follows: with runs of VEC elements or more, all of it is within the images.
+ * Terms [0, depth) of a tile's VEC columns from number `from` on, of `columns` that are there: in every row of pack, and 0 in
+ * columns that are not. left: the tile's first column. Where they belong to two images, those of the second and what lies before
+ * them are read as one vector, and so are those of the first and what follows: with runs of VEC or more, all of it is within the
+ * images.
  */
-FUNC void pack_columns(const global float *b, const struct clnorm_gemm *g, ulong column, uint columns, uint depth,
-                       float *pack)
+FUNC void pack_columns(const global float *b, const struct clnorm_gemm *g, ulong left, uint from, uint columns,
+                       uint depth, float *pack)
 {
-    ulong place = column % g->column_run, room = g->b_image == g->column_run ? VEC : g->column_run - place;
+    ulong column = left + from, place = column % g->column_run;
+    ulong room = g->b_image == g->column_run ? VEC : g->column_run - place;
     const global float *p = b + column / g->column_run * g->b_image + place * g->b_column;
-    if (g->b_column == 1u && columns == VEC && room >= VEC) {
+    int is_whole = g->b_column == 1u && columns >= from + VEC;
+    if (is_whole && room >= VEC) {
         for (uint t = 0u; t < depth; t++)
-            VEC_STORE(private, VEC_LOAD(global, p + t * g->b_term), pack + t * COLUMNS);
-    } else if (g->b_column == 1u && columns == VEC && g->column_run >= VEC) {
+            VEC_STORE(private, VEC_LOAD(global, p + t * g->b_term), pack + t * COLUMNS + from);
+    } else if (is_whole && g->column_run >= VEC) {
         const global float *next = p + (g->b_image - g->column_run); /* of the second image, as far on as p */
         float number[VEC];
         for (uint j = 0u; j < VEC; j++)
@@ -37,14 +40,15 @@ FUNC void pack_columns(const global float *b, const struct clnorm_gemm *g, ulong
         for (uint t = 0u; t < depth; t++)
             VEC_STORE(private,
                       SELECT(VEC_LOAD(global, p + t * g->b_term), VEC_LOAD(global, next + t * g->b_term), is_next),
-                      pack + t * COLUMNS);
+                      pack + t * COLUMNS + from);
     } else {
-        for (uint j = 0u; j < columns; j++) {
-            const global float *from = b + gemm_place(column + j, g->column_run, g->b_column, g->b_image);
+        uint j = from;
+        for (; j < min(columns, from + VEC); j++) {
+            const global float *q = b + gemm_place(left + j, g->column_run, g->b_column, g->b_image);
             for (uint t = 0u; t < depth; t++)
-                pack[t * COLUMNS + j] = from[t * g->b_term];
+                pack[t * COLUMNS + j] = q[t * g->b_term];
         }
-        for (uint j = columns; j < VEC; j++)
+        for (; j < from + VEC; j++)
             for (uint t = 0u; t < depth; t++)
                 pack[t * COLUMNS + j] = 0.0f;
     }
@@ -60,8 +64,8 @@ FUNC void pack_terms(const global float *b, const struct clnorm_gemm *g, ulong l
     for (uint t = 0u; t < depth; place = 0u, b += g->b_image) {
         uint terms = (uint)min((ulong)(depth - t), run - place);
         const global float *p = b + place * g->b_term;
-        pack_columns(p, g, left, min(columns, (uint)VEC), terms, pack + t * COLUMNS);
-        pack_columns(p, g, left + VEC, columns > VEC ? columns - VEC : 0u, terms, pack + t * COLUMNS + VEC);
+        pack_columns(p, g, left, 0u, columns, terms, pack + t * COLUMNS);
+        pack_columns(p, g, left, VEC, columns, terms, pack + t * COLUMNS);
         t += terms;
     }
 }
