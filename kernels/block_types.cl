@@ -11,10 +11,15 @@
 #define CLNORM_FROM_ROW_BIAS 2u    /* the bias of its row */
 #define CLNORM_FROM_COLUMN_BIAS 3u /* the bias of its column */
 
-/* c = a * b: m rows, n columns, k terms. Strides and starts count elements; columns of c are next to each other. */
+/*
+ * c = a * b: m rows, n columns, k terms. Strides and starts count elements; columns of c are next to each other. Columns, or
+ * terms, may be positions of several images, as many of each as the run says: from one image to the next b goes on by b_image,
+ * and c, or a, by c_image, or a_image. Where there are no images the run is n, or k. At most one of the two is split.
+ */
 struct clnorm_gemm {
     clnorm_u64 m, n, k;
     clnorm_u64 a_row, a_term, b_term, b_column, c_row;
+    clnorm_u64 column_run, term_run, a_image, b_image, c_image;
     clnorm_u64 a_at, b_at, c_at, bias_at;
     clnorm_u64 rows_per_item; /* of gemm_item */
     clnorm_u32 from, unused;

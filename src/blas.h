@@ -14,6 +14,7 @@ struct clnorm__product {
     int transpose_a, transpose_b, accumulate;
     uint64_t m, n, k;
     uint64_t a_stride, b_stride, c_stride;
+    uint64_t column_run, term_run, a_image, b_image, c_image; /* as in struct clnorm_gemm; CLBlast knows no images */
     clnorm_buffer a, b, c;
 };
 

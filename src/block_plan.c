@@ -20,9 +20,13 @@ static uint64_t least(uint64_t a, uint64_t b)
 /* Elements of the columns and the product of a group, unless one image has more: 64 MiB. */
 #define MOST_GROUP ((uint64_t)1 << 24)
 
-static uint64_t choose_group(const struct clnorm__geometry *g)
+/* Samples that go through a product together. A product that stands in place needs room for columns alone, or for nothing. */
+static uint64_t choose_group(const struct clnorm__geometry *g, int reproducible)
 {
-    uint64_t room = MOST_GROUP / (g->terms + g->channels) / g->positions, group = ENOUGH_COLUMNS / g->positions;
+    if (reproducible && g->direct)
+        return g->n;
+    uint64_t each = g->terms + (reproducible ? 0 : g->channels);
+    uint64_t room = MOST_GROUP / each / g->positions, group = ENOUGH_COLUMNS / g->positions;
     return most(1, least(least(group, room), g->n));
 }
 
@@ -35,41 +39,73 @@ clnorm_desc clnorm__block_norm(const struct clnorm__block_plan *plan, const clno
     return norm;
 }
 
-/* Where dense, rows are samples; else rows are channels (or terms), and columns the positions of all samples. */
-struct clnorm__product clnorm__block_product(const struct clnorm__geometry *g, enum clnorm__pass pass, uint64_t samples)
+/* Rows are samples. */
+static struct clnorm__product dense_product(const struct clnorm__geometry *g, enum clnorm__pass pass)
 {
     struct clnorm__product p = {0};
-    uint64_t columns = samples * g->positions;
+    p.m = pass == CLNORM__PASS_WEIGHTS ? g->channels : g->n;
+    p.n = pass == CLNORM__PASS_FORWARD ? g->channels : g->terms;
+    p.k = pass == CLNORM__PASS_FORWARD ? g->terms : pass == CLNORM__PASS_WEIGHTS ? g->n : g->channels;
+    p.transpose_a = pass == CLNORM__PASS_WEIGHTS;
+    p.transpose_b = pass == CLNORM__PASS_FORWARD;
+    p.a_stride = pass == CLNORM__PASS_FORWARD ? g->terms : g->channels;
+    p.b_stride = g->terms;
+    p.c_stride = p.n;
+    p.column_run = p.n;
+    p.term_run = p.k;
+    return p;
+}
+
+/* Where a matrix of rows of (sample, position) stands: from row to row, and within a row from sample to sample. */
+struct stand {
+    uint64_t row, image;
+};
+
+static struct stand stand_of(const struct clnorm__geometry *g, uint64_t rows, uint64_t samples, int in_place)
+{
+    struct stand s = {samples * g->positions, g->positions};
+    if (in_place) {
+        s.row = g->positions;
+        s.image = rows * g->positions;
+    }
+    return s;
+}
+
+/* Where not dense, rows are channels (or terms), and columns (or terms) the positions of all samples. */
+struct clnorm__product clnorm__block_product(const struct clnorm__block_plan *plan, enum clnorm__pass pass,
+                                             uint64_t samples)
+{
+    const struct clnorm__geometry *g = &plan->g;
+    if (g->dense)
+        return dense_product(g, pass);
+    struct stand product = stand_of(g, g->channels, samples, plan->in_place);
+    struct stand columns = stand_of(g, g->terms, samples, plan->in_place && g->direct);
+    struct clnorm__product p = {.m = g->channels, .n = samples * g->positions, .k = g->terms};
+    p.column_run = g->positions;
     switch (pass) {
     case CLNORM__PASS_FORWARD:
-        p.m = g->dense ? samples : g->channels;
-        p.n = g->dense ? g->channels : columns;
-        p.k = g->terms;
-        p.transpose_b = g->dense;
-        p.a_stride = g->terms;
-        p.b_stride = g->dense ? g->terms : columns;
-        p.c_stride = p.n;
+        p.a_stride = p.k;
+        p.b_stride = columns.row, p.b_image = columns.image;
+        p.c_stride = product.row, p.c_image = product.image;
         break;
     case CLNORM__PASS_WEIGHTS:
-        p.m = g->channels;
         p.n = g->terms;
-        p.k = g->dense ? samples : columns;
-        p.transpose_a = g->dense;
-        p.transpose_b = !g->dense;
-        p.a_stride = g->dense ? g->channels : columns;
-        p.b_stride = g->dense ? g->terms : columns;
-        p.c_stride = g->terms;
+        p.k = samples * g->positions;
+        p.transpose_b = 1;
+        p.a_stride = product.row, p.a_image = product.image;
+        p.b_stride = columns.row, p.b_image = columns.image;
+        p.c_stride = p.column_run = p.n;
         break;
     default:
-        p.m = g->dense ? samples : g->terms;
-        p.n = g->dense ? g->terms : columns;
+        p.m = g->terms;
         p.k = g->channels;
-        p.transpose_a = !g->dense;
-        p.a_stride = g->dense ? g->channels : g->terms;
-        p.b_stride = g->dense ? g->terms : columns;
-        p.c_stride = p.n;
+        p.transpose_a = 1;
+        p.a_stride = g->terms;
+        p.b_stride = product.row, p.b_image = product.image;
+        p.c_stride = columns.row, p.c_image = columns.image;
         break;
     }
+    p.term_run = pass == CLNORM__PASS_WEIGHTS ? g->positions : p.k;
     return p;
 }
 
@@ -87,7 +123,7 @@ static int plan_temp(clnorm_context *context, cl_command_queue queue, int backwa
     int status = CLNORM_SUCCESS;
     for (int pass = backward ? CLNORM__PASS_WEIGHTS : CLNORM__PASS_FORWARD;
          pass <= (backward ? CLNORM__PASS_SRC : CLNORM__PASS_FORWARD) && status == CLNORM_SUCCESS; pass++) {
-        struct clnorm__product p = clnorm__block_product(g, (enum clnorm__pass)pass, g->dense ? g->n : g->group);
+        struct clnorm__product p = clnorm__block_product(plan, (enum clnorm__pass)pass, g->group);
         uint64_t temp = 0;
         status = clnorm__blas_temp(used, &p, &temp, why);
         plan->temp = most(plan->temp, temp);
@@ -129,7 +165,8 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     if (g->n == 0)
         return CLNORM_SUCCESS;
     if (!g->dense)
-        g->group = choose_group(g);
+        g->group = choose_group(g, plan->reproducible);
+    plan->in_place = plan->reproducible || g->group == 1;
     if (!plan->reproducible)
         status = plan_temp(context, queue, backward, plan, why);
     if (status == CLNORM_SUCCESS)
@@ -141,9 +178,8 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     plan->diff_at = plan->norm_at + norm;
     plan->columns_at = plan->diff_at + (backward && (!plan->plain || plan->relu) ? g->dst_count : 0);
     plan->rows_at = plan->columns_at;
-    /* One image's product is as it should lie in memory; that of several is channels first, images then. */
-    if (!g->dense && !(g->direct && g->group == 1))
+    if (!g->dense && !(g->direct && plan->in_place))
         plan->rows_at += g->terms * g->positions * g->group;
-    plan->workspace = plan->rows_at + (g->group > 1 ? g->channels * g->positions * g->group : 0);
+    plan->workspace = plan->rows_at + (!g->dense && !plan->in_place ? g->channels * g->positions * g->group : 0);
     return CLNORM_SUCCESS;
 }

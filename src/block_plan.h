@@ -15,19 +15,21 @@ struct clnorm__geometry {
     uint64_t src_count, weights_count, dst_count;
     int dense;      /* one product does it: a kernel as large as the image sees all of it once */
     int direct;     /* a 1 x 1 kernel that sees each position once: the image is its own columns */
-    uint64_t group; /* samples whose columns are in the workspace at a time; 0 where dense */
+    uint64_t group; /* samples that a product takes, and whose columns are in the workspace at a time; 0 where dense */
 };
 
 struct clnorm__block_plan {
     struct clnorm__geometry g;
     int reproducible, plain, relu;
+    int in_place; /* products stand as n x channels x positions, or src does: nothing is moved to the workspace and back */
     /* Parts of the workspace, in elements from its start; sizes of 0 where there is none. */
     uint64_t temp_at,
-        temp;         /* CLBlast's, with room to move it to an address that OpenCL lets a buffer's part start at */
-    uint64_t norm_at; /* the normalization's */
-    uint64_t diff_at; /* backward: the gradient of the product, dst_count */
-    uint64_t columns_at, rows_at; /* a group's columns (terms x positions) and products (channels x positions) */
-    uint64_t workspace;           /* elements in all */
+        temp;            /* CLBlast's, with room to move it to an address that OpenCL lets a buffer's part start at */
+    uint64_t norm_at;    /* the normalization's */
+    uint64_t diff_at;    /* backward: the gradient of the product, dst_count */
+    uint64_t columns_at; /* a group's columns: terms x samples x positions */
+    uint64_t rows_at;    /* where not in place, its products: channels x samples x positions */
+    uint64_t workspace;  /* elements in all */
 };
 
 /* What is legal. Pure; geometry may be NULL. */
@@ -38,7 +40,7 @@ clnorm_desc clnorm__block_norm(const struct clnorm__block_plan *plan, const clno
 
 /* Products of a forward pass, of the gradient of the weights, and of the gradient of src, over `samples` samples. */
 enum clnorm__pass { CLNORM__PASS_FORWARD, CLNORM__PASS_WEIGHTS, CLNORM__PASS_SRC };
-struct clnorm__product clnorm__block_product(const struct clnorm__geometry *g, enum clnorm__pass pass,
+struct clnorm__product clnorm__block_product(const struct clnorm__block_plan *plan, enum clnorm__pass pass,
                                              uint64_t samples);
 
 /* desc has passed its check into plan->g. queue: of the context's device; NULL: one is made for the time of the call. */

@@ -80,6 +80,11 @@ static int run_product(struct clnorm__chain *chain, const struct clnorm__product
     g.b_term = p->transpose_b ? 1 : p->b_stride;
     g.b_column = p->transpose_b ? p->b_stride : 1;
     g.c_row = p->c_stride;
+    g.column_run = p->column_run;
+    g.term_run = p->term_run;
+    g.a_image = p->a_image;
+    g.b_image = p->b_image;
+    g.c_image = p->c_image;
     g.from = p->accumulate ? CLNORM_FROM_C : CLNORM_FROM_ZERO;
     if (bias.mem)
         g.from = chain->plan->g.dense ? CLNORM_FROM_COLUMN_BIAS : CLNORM_FROM_ROW_BIAS;
@@ -118,7 +123,7 @@ static clnorm_buffer part(clnorm_buffer buffer, uint64_t at)
 static void forward_dense(struct clnorm__chain *chain, clnorm_buffer src, clnorm_buffer weights, clnorm_buffer bias,
                           clnorm_buffer out)
 {
-    struct clnorm__product p = clnorm__block_product(&chain->plan->g, CLNORM__PASS_FORWARD, chain->plan->g.n);
+    struct clnorm__product p = clnorm__block_product(chain->plan, CLNORM__PASS_FORWARD, 0);
     p.a = src;
     p.b = weights;
     p.c = out;
@@ -128,14 +133,13 @@ static void forward_dense(struct clnorm__chain *chain, clnorm_buffer src, clnorm
 static void backward_dense(struct clnorm__chain *chain, clnorm_buffer diff, clnorm_buffer src, clnorm_buffer weights,
                            clnorm_buffer diff_src, clnorm_buffer diff_weights)
 {
-    const struct clnorm__geometry *g = &chain->plan->g;
-    struct clnorm__product p = clnorm__block_product(g, CLNORM__PASS_WEIGHTS, g->n);
+    struct clnorm__product p = clnorm__block_product(chain->plan, CLNORM__PASS_WEIGHTS, 0);
     p.a = diff;
     p.b = src;
     p.c = diff_weights;
     if (diff_weights.mem)
         CLNORM__CHAIN(chain, run_product(chain, &p, none));
-    p = clnorm__block_product(g, CLNORM__PASS_SRC, g->n);
+    p = clnorm__block_product(chain->plan, CLNORM__PASS_SRC, 0);
     p.a = diff;
     p.b = weights;
     p.c = diff_src;
@@ -179,7 +183,7 @@ static clnorm_buffer gather(struct clnorm__chain *chain, clnorm_buffer src, uint
 {
     const struct clnorm__geometry *g = &chain->plan->g;
     clnorm_buffer columns = part(chain->workspace, chain->plan->columns_at);
-    if (g->direct && g->group == 1)
+    if (g->direct && chain->plan->in_place)
         return src;
     if (g->direct)
         CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, src, columns, none,
@@ -193,13 +197,13 @@ static void forward_group(struct clnorm__chain *chain, clnorm_buffer src, clnorm
                           clnorm_buffer out, uint64_t samples, int relu)
 {
     const struct clnorm__geometry *g = &chain->plan->g;
-    struct clnorm__product p = clnorm__block_product(g, CLNORM__PASS_FORWARD, samples);
+    struct clnorm__product p = clnorm__block_product(chain->plan, CLNORM__PASS_FORWARD, samples);
     clnorm_buffer rows = part(chain->workspace, chain->plan->rows_at);
     p.a = weights;
     p.b = gather(chain, src, samples);
-    p.c = g->group == 1 ? out : rows;
+    p.c = chain->plan->in_place ? out : rows;
     CLNORM__CHAIN(chain, run_product(chain, &p, bias));
-    if (g->group == 1)
+    if (chain->plan->in_place)
         return;
     struct clnorm_rows r = transposition(g, samples, g->channels, 1);
     r.bias = CLNORM_ROW_BIAS;
@@ -222,7 +226,7 @@ void clnorm__chain_forward(struct clnorm__chain *chain, clnorm_buffer src, clnor
             forward_group(chain, part(src, first * g->src_elements), weights, bias,
                           part(out, first * g->channels * g->positions), samples, relu);
         }
-    if (g->dense || g->group == 1)
+    if (g->dense || chain->plan->in_place)
         finish_product(chain, out, chain->plan->reproducible ? none : bias, relu);
 }
 
@@ -236,13 +240,13 @@ static void scatter(struct clnorm__chain *chain, clnorm_buffer rows, clnorm_buff
                     uint64_t samples)
 {
     const struct clnorm__geometry *g = &chain->plan->g;
-    struct clnorm__product p = clnorm__block_product(g, CLNORM__PASS_SRC, samples);
+    struct clnorm__product p = clnorm__block_product(chain->plan, CLNORM__PASS_SRC, samples);
     clnorm_buffer columns = part(chain->workspace, chain->plan->columns_at);
     p.a = weights;
     p.b = rows;
-    p.c = g->direct && g->group == 1 ? diff_src : columns;
+    p.c = g->direct && chain->plan->in_place ? diff_src : columns;
     CLNORM__CHAIN(chain, run_product(chain, &p, none));
-    if (g->direct && g->group == 1)
+    if (g->direct && chain->plan->in_place)
         return;
     if (g->direct)
         CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, columns, diff_src, none,
@@ -264,14 +268,14 @@ void clnorm__chain_backward(struct clnorm__chain *chain, clnorm_buffer diff, cln
     for (uint64_t first = 0; first < g->n && chain->status == CLNORM_SUCCESS; first += samples) {
         samples = g->n - first < g->group ? g->n - first : g->group;
         clnorm_buffer rows = part(diff, first * g->channels * g->positions);
-        if (g->group > 1) {
+        if (!chain->plan->in_place) {
             clnorm_buffer images_diff = rows;
             rows = part(chain->workspace, chain->plan->rows_at);
             CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, images_diff, rows, none,
                                                     transposition(g, samples, g->channels, 0)));
         }
         if (diff_weights.mem) {
-            struct clnorm__product p = clnorm__block_product(g, CLNORM__PASS_WEIGHTS, samples);
+            struct clnorm__product p = clnorm__block_product(chain->plan, CLNORM__PASS_WEIGHTS, samples);
             p.accumulate = first > 0;
             p.a = rows;
             p.b = gather(chain, part(src, first * g->src_elements), samples);

@@ -243,12 +243,55 @@ START_TEST(test_workspace_is_bounded)
             d.flags = CLNORM_BLOCK_PLAIN | CLNORM_BLOCK_REPRODUCIBLE;
             ck_assert_int_eq(clnorm_get_block_workspace_bytes(rig.context, CLNORM_FORWARD_INFERENCE, &d, &bytes[j]), 0);
         }
+        /* The product needs no room of its own: it stands where it belongs. */
+        ck_assert_uint_eq(bytes[0], 256 * 9 * sides[i] * sides[i] * sizeof(float));
         ck_assert_uint_ge(bytes[1], bytes[0]);
         ck_assert_uint_le(bytes[2], (size_t)64 << 20);
         ck_assert_uint_gt(bytes[2], 0);
         if (sides[i] > 4)
             ck_assert_uint_eq(bytes[2], bytes[1]);
     }
+}
+END_TEST
+
+/* A kernel of 1 x 1 in the fixed order reads and writes images where they are: it needs a sum's workspace at most. */
+START_TEST(test_images_stay_in_place)
+{
+    static const uint64_t samples[] = {1, 7, 5000};
+    struct block_case c, model;
+    clnorm_block_desc d;
+    size_t bytes = 1, sum_bytes = 0;
+
+    for (unsigned i = 0; i < 3; i++) {
+        clnorm_desc norm = {.n = samples[i], .c = 48, .s = 14 * 15, .layout = CLNORM_CHANNELS_FIRST, .epsilon = 1e-5f};
+
+        ck_assert_int_eq(clnorm_describe_convolution(samples[i], 32, 14, 15, 48, 1, 1, 0, 1, &d), 0);
+        d.flags = CLNORM_BLOCK_PLAIN | CLNORM_BLOCK_REPRODUCIBLE;
+        for (int o = CLNORM_FORWARD_TRAINING; o <= CLNORM_FORWARD_INFERENCE; o++) {
+            ck_assert_int_eq(clnorm_get_block_workspace_bytes(rig.context, (enum clnorm_operation)o, &d, &bytes), 0);
+            ck_assert_uint_eq(bytes, 0);
+        }
+        ck_assert_int_eq(clnorm_get_block_workspace_bytes(rig.context, CLNORM_BACKWARD_TRAINING, &d, &bytes), 0);
+        ck_assert_int_eq(clnorm_get_workspace_bytes(rig.context, CLNORM_BACKWARD_FROZEN, &norm, &sum_bytes), 0);
+        ck_assert_uint_eq(bytes, sum_bytes);
+    }
+    ck_assert_int_eq(clnorm_describe_convolution(7, 5, 6, 7, 9, 1, 1, 0, 1, &d), 0);
+    d.flags = CLNORM_BLOCK_PLAIN | CLNORM_BLOCK_REPRODUCIBLE;
+    d.activation = CLNORM_RELU;
+    block_make(&c, &d);
+    block_make(&model, &d);
+    block_model(&model, BLOCK_INFER);
+    block_upload(&c, &rig, BLOCK_INFER);
+    clReleaseMemObject(c.mem[B_WORKSPACE]);
+    c.mem[B_WORKSPACE] = NULL;
+    c.offset[B_WORKSPACE] = 0;
+    ck_assert_int_eq(block_call(&c, rig.context, rig.queue, BLOCK_INFER, 0, NULL, NULL), CLNORM_SUCCESS);
+    ck_assert_int_eq(clEnqueueReadBuffer(rig.queue, c.mem[B_DST], CL_TRUE, c.offset[B_DST] * sizeof(float),
+                                         c.count[B_DST] * sizeof(float), c.value[B_DST], 0, NULL, NULL),
+                     CL_SUCCESS);
+    same(&c, &model, BIT(B_DST), "no workspace");
+    block_free(&c);
+    block_free(&model);
 }
 END_TEST
 
@@ -391,6 +434,7 @@ int main(void)
     tcase_add_test(cases, test_some_gradients);
     tcase_add_test(cases, test_optional);
     tcase_add_test(cases, test_workspace_is_bounded);
+    tcase_add_test(cases, test_images_stay_in_place);
     tcase_add_test(cases, test_fold_in_place);
     tcase_add_test(cases, test_no_samples);
     tcase_add_test(cases, test_nothing_leaks);
