@@ -120,6 +120,9 @@ static int check_usage(const struct train_options *o, const struct option_row *r
         complain("train: --compare trains many networks and keeps none; expected no --out");
     else if (o->compare && o->network.is_plain)
         complain("train: --compare trains with and without batch norm; expected no --no-norm");
+    else if (o->compare && isinf(TRAIN_MOST_FACTOR * o->rate))
+        complain("train: --compare goes up to %g times --rate %g, which is beyond float32; expected a smaller --rate",
+                 (double)TRAIN_MOST_FACTOR, (double)o->rate);
     else if (!o->compare && (options_given(rows, "seeds") || options_given(rows, "target")))
         complain("train: option --%s is for --compare; expected that as well",
                  options_given(rows, "seeds") ? "seeds" : "target");
