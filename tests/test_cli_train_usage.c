@@ -65,12 +65,16 @@ START_TEST(test_wrong_usage)
         {"train --compare p.svg --rate 2e37", "--compare goes up to 30 times --rate 2e+37, which is beyond float32"},
         {"train --compare p --csv p", "options --csv and --compare both name 'p'; expected a file for each"},
         {"train --out p --csv p", "options --out and --csv both name 'p'; expected a file for each"},
+        {"train --in p --labels q --out p", "options --in and --out both name 'p'; expected a file for each"},
+        {"train --in p --labels q --csv q", "options --labels and --csv both name 'q'; expected a file for each"},
         {"train --seeds 3", "option --seeds is for --compare; expected that as well"},
         {"train --target 0.9", "option --target is for --compare; expected that as well"},
         {"predict", "option --model is missing; expected --model model.npz"},
         {"predict --model m.npz", "option --in is missing; expected --in x.npy"},
         {"predict --model m.npz --in x.npy --out o --probabilities o",
          "options --out and --probabilities both name 'o'"},
+        {"predict --model m.npz --in x.npy --probabilities m.npz",
+         "options --model and --probabilities both name 'm.npz'; expected a file for each"},
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

@@ -194,16 +194,32 @@ static int predict(const struct predict_options *o, struct model *model, const s
 
 /* ---- the command ---------------------------------------------------------------------------------------------- */
 
+/* Outputs differ from each other, and from the inputs. */
+static int check_outputs_differ(const struct predict_options *o)
+{
+    enum { INPUTS = 3, FILES = 5 };
+    const char *const names[FILES] = {"model", "in", "labels", "out", "probabilities"};
+    const char *const paths[FILES] = {o->model, o->in, o->labels, o->out, o->probabilities};
+
+    for (int i = INPUTS; i < FILES; i++) {
+        for (int k = 0; k < i; k++) {
+            if (!paths[i] || !paths[k] || strcmp(paths[i], paths[k]) != 0)
+                continue;
+            complain("options --%s and --%s both name '%s'; expected a file for each", names[k], names[i], paths[i]);
+            return STATUS_USAGE;
+        }
+    }
+    return STATUS_DONE;
+}
+
 static int check_usage(const struct predict_options *o)
 {
     if (!o->model)
         complain("predict: option --model is missing; expected --model model.npz, as clnorm train --out writes it");
     else if (!o->in)
         complain("predict: option --in is missing; expected --in x.npy, the samples");
-    else if (o->out && o->probabilities && strcmp(o->out, o->probabilities) == 0)
-        complain("options --out and --probabilities both name '%s'; expected a file for each", o->out);
     else
-        return STATUS_DONE;
+        return check_outputs_differ(o);
     return STATUS_USAGE;
 }
 

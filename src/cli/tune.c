@@ -122,7 +122,7 @@ static void print_gains(const struct tune *tune)
     printf("\n%-16s", "times faster");
     for (int op = 0; op < BENCH_OPS; op++)
         if (tune->options->ops[op])
-            printf(" %18s", op_names[op]);
+            printf(" %20s", op_names[op]);
     printf("\n");
     for (int layout = 0; layout < BENCH_LAYOUTS; layout++) {
         if (!tune->options->layouts[layout])
@@ -144,7 +144,7 @@ static void print_gains(const struct tune *tune)
             if (count > 0)
                 printf("  %6.3f (%3d of %3d)", exp(gain / count), changed, count);
             else if (tune->options->ops[op])
-                printf(" %18s", "-");
+                printf(" %20s", "-");
         }
         printf("\n");
     }
