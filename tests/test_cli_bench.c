@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `clnorm bench` as a user drives it. What it measures is not judged, only that it is there and in form. */
-#define _XOPEN_SOURCE 700 /* setenv */
+#define _XOPEN_SOURCE 700 /* setenv, symlink */
 #include "cli_run.h"
 
 #include <ctype.h>
@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char csv_header[] = "set,n,c,s,times_in_net,layout,op,runs,wall_ms,device_ms,call_us,empty_us,"
                                  "empty_call_us,gbps,copy_gbps,stream_gbps,buffer_gbps,percent,device_percent,"
@@ -261,6 +262,7 @@ END_TEST
 START_TEST(test_out)
 {
     char text[4096];
+    int ends[2];
 
     write_file("old.csv", "as it was");
     cli_assert_fails("bench --shape 100000,100000,100 --out old.csv --runs 1", 1, "nothing was timed");
@@ -271,8 +273,18 @@ START_TEST(test_out)
     read_file("old.csv", text, sizeof(text));
     ck_assert_uint_eq(check_csv(text), 2);
     ck_assert_int_eq(cli_count_files(0), 1);
-    cli_assert_fails("bench --shape 4,3,2 --runs 1 --out none/o", 1, "cannot write 'none/o': No such file");
-    cli_assert_fails("bench --shape 4,3,2 --runs 1 --out .", 1, "cannot write '.': expected a file's name");
+    cli_assert_fails("bench --shape 4,3,2 --runs 1 --out none/o", 1,
+                     "cannot write 'none/o': folder 'none': No such file");
+    cli_assert_fails("bench --shape 4,3,2 --runs 1 --out .", 1, "cannot write '.': it is a folder");
+    /* As behind /dev/stdout when it is piped: a pipe has no name, and the link to it must not become a file. */
+    ck_assert_int_eq(pipe(ends), 0);
+    snprintf(text, sizeof(text), "/proc/%ld/fd/%d", (long)getpid(), ends[1]);
+    ck_assert_int_eq(symlink(text, "link"), 0);
+    cli_assert_fails("bench --shape 4,3,2 --runs 1 --out link", 1, "cannot write 'link': it is not a regular file");
+    ck_assert_int_gt(readlink("link", text, sizeof(text)), 0);
+    unlink("link");
+    close(ends[0]);
+    close(ends[1]);
     cli_out_path = "/dev/full";
     ck_assert_int_eq(cli_run("bench --shape 4,3,2 --op infer --runs 1 --format csv"), 1);
     cli_out_path = ".stdout";

@@ -6,9 +6,11 @@
 #include "train_run.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void setup(void)
 {
@@ -180,6 +182,46 @@ START_TEST(test_diverges_later)
 }
 END_TEST
 
+/* Whoever ends the training has the model of the last epoch, whole, and no other file. */
+START_TEST(test_interrupted)
+{
+    train_make_points();
+    train_assert_runs("train --reproducible --in x.npy --labels y.npy --hidden 8 --batch 8 --epochs 1 --out m.npz");
+    ck_assert_int_ne(system("timeout -s INT 1 \"$CLNORM_TOOL\" train --reproducible --in x.npy --labels y.npy "
+                            "--hidden 8 --batch 8 --epochs 1000000 --out m.npz --csv c.csv >.stdout 2>.stderr"),
+                     0);
+    ck_assert_int_eq(cli_count_files(0), 3);
+    train_assert_runs("predict --reproducible --model m.npz --in x.npy --labels y.npy");
+}
+END_TEST
+
+/* As where the disk is full: the model of before stays, and the reason is told. The limit is above what drivers write. */
+START_TEST(test_full_disk)
+{
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct rlimit before, limit;
+    int result, files;
+
+    train_make_points();
+    train_assert_runs("train --reproducible --in x.npy --labels y.npy --hidden 1600,1600 --batch 32 --epochs 1");
+    write_text("m.npz", "as it was");
+    files = cli_count_files(0);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 10000000;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    result =
+        cli_run("train --reproducible --in x.npy --labels y.npy --hidden 1600,1600 --batch 32 --epochs 1 --out m.npz");
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, handler);
+    ck_assert_int_eq(result, 1);
+    ck_assert_msg(strstr(cli_err, "m.npz': File too large\n") != NULL, "%s", cli_err);
+    ck_assert_msg(strstr(cli_err, "'m.npz' is not written; a file that was there stays as it was\n") != NULL, "%s",
+                  cli_err);
+    ck_assert_int_eq(cli_count_files(0), files);
+}
+END_TEST
+
 /* ---- predicting ----------------------------------------------------------------------------------------------- */
 
 START_TEST(test_predict)
@@ -304,9 +346,9 @@ START_TEST(test_compare_outputs)
             "--compare q.svg");
         ck_assert_ptr_nonnull(strstr(cli_out, "diverged: "));
         cli_assert_fails("train --reproducible --in x.npy --labels y.npy --batch 8 --compare none/p.svg", 1,
-                         "cannot write 'none/p.svg': No such file");
+                         "option --compare: cannot write 'none/p.svg': folder 'none': No such file");
         cli_assert_fails("train --reproducible --in x.npy --labels y.npy --batch 8 --compare r.svg --csv none/c", 1,
-                         "cannot write 'none/c': No such file");
+                         "option --csv: cannot write 'none/c': folder 'none': No such file");
     }
     setenv("PATH", cli_folder, 1);
     cli_assert_fails("train --reproducible --in x.npy --labels y.npy --batch 8 --compare r.svg", 1,
@@ -327,6 +369,8 @@ static Suite *make_suite(void)
     tcase_add_test(cases, test_same_bits);
     tcase_add_test(cases, test_diverges);
     tcase_add_test(cases, test_diverges_later);
+    tcase_add_test(cases, test_interrupted);
+    tcase_add_test(cases, test_full_disk);
     tcase_add_test(cases, test_digits);
     tcase_add_test(cases, test_other_data);
     tcase_add_test(cases, test_predict);

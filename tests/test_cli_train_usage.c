@@ -62,14 +62,19 @@ START_TEST(test_wrong_usage)
         {"train --hidden none", "with neither --hidden nor --conv there is nothing to normalize; expected --no-norm"},
         {"train --compare p.svg --out m.npz", "--compare trains many networks and keeps none; expected no --out"},
         {"train --compare p.svg --no-norm", "--compare trains with and without batch norm; expected no --no-norm"},
+        {"train --compare p.svg --rate 2e37", "--compare goes up to 30 times --rate 2e+37, which is beyond float32"},
         {"train --compare p --csv p", "options --csv and --compare both name 'p'; expected a file for each"},
         {"train --out p --csv p", "options --out and --csv both name 'p'; expected a file for each"},
+        {"train --in p --labels q --out p", "options --in and --out both name 'p'; expected a file for each"},
+        {"train --in p --labels q --csv q", "options --labels and --csv both name 'q'; expected a file for each"},
         {"train --seeds 3", "option --seeds is for --compare; expected that as well"},
         {"train --target 0.9", "option --target is for --compare; expected that as well"},
         {"predict", "option --model is missing; expected --model model.npz"},
         {"predict --model m.npz", "option --in is missing; expected --in x.npy"},
         {"predict --model m.npz --in x.npy --out o --probabilities o",
          "options --out and --probabilities both name 'o'"},
+        {"predict --model m.npz --in x.npy --probabilities m.npz",
+         "options --model and --probabilities both name 'm.npz'; expected a file for each"},
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -106,7 +111,10 @@ START_TEST(test_bad_data)
         {"--in x.npy --labels y.npy --device nope", "--device 'nope': no such device"},
         {"--in x.npy --labels y.npy --out none/m.npz", "option --out: cannot write 'none/m.npz': folder 'none'"},
         {"--in x.npy --labels y.npy --out .", "option --out: cannot write '.': it is a folder"},
-        {"--in x.npy --labels y.npy --csv none/c.csv", "cannot write 'none/c.csv': No such file"},
+        {"--in x.npy --labels y.npy --csv none/c.csv",
+         "option --csv: cannot write 'none/c.csv': folder 'none': No such file"},
+        {"--in x.npy --labels y.npy --csv /dev/full",
+         "option --csv: cannot write '/dev/full': it is not a regular file"},
     };
     char arguments[256];
 
@@ -160,6 +168,7 @@ START_TEST(test_bad_models)
     file = fopen("flipped.npz", "wb");
     fwrite(model, 1, size, file);
     fclose(file);
+    cli_assert_fails("predict --model . --in x.npy", 1, "option --model: cannot open '.': it is not a regular file");
     cli_assert_fails("predict --model none.npz --in x.npy", 1, "option --model: cannot open 'none.npz': No such file");
     cli_assert_fails("predict --model x.npy --in x.npy", 1, "option --model: 'x.npy' is not a .npz file");
     cli_assert_fails("predict --model short.npz --in x.npy", 1,
@@ -173,6 +182,26 @@ START_TEST(test_bad_models)
     cli_assert_fails("predict --model m.npz --in x.npy --labels m.npz", 1, "'m.npz' is not a .npy file");
     snprintf(model, sizeof(model), "predict --model m.npz --in %s/digits.npy", train_data);
     cli_assert_fails(model, 1, "digits.npy' has samples of 64 values; expected 2, as the model 'm.npz' takes them");
+}
+END_TEST
+
+/* Samples far beyond those to train with: no class comes of what is no number. */
+START_TEST(test_too_large)
+{
+    static const uint64_t shape[2] = {40, 2};
+    float values[80];
+
+    train_make_points();
+    for (int i = 0; i < 80; i++)
+        values[i] = 0.001f * (float)(i % 7);
+    cli_write_array("small.npy", 2, shape, values);
+    values[17] = 3e38f;
+    cli_write_array("large.npy", 2, shape, values);
+    train_assert_runs("train --reproducible --in small.npy --labels y.npy --hidden 8 --batch 8 --epochs 1 --out m.npz");
+    train_assert_runs("predict --reproducible --model m.npz --in small.npy");
+    cli_assert_fails("predict --reproducible --model m.npz --in large.npy --out c.npy --probabilities p.npy", 1,
+                     "'large.npy': sample 8 goes beyond float32 in the network; expected values about as large as "
+                     "those that it was trained with, whose largest was 0.006");
 }
 END_TEST
 
@@ -202,6 +231,7 @@ static Suite *make_suite(void)
     tcase_add_test(cases, test_bad_data);
     tcase_add_test(cases, test_no_digits);
     tcase_add_test(cases, test_bad_models);
+    tcase_add_test(cases, test_too_large);
     tcase_add_test(cases, test_labels_of_more_classes);
     suite_add_tcase(suite, cases);
     return suite;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,12 +65,13 @@ void gnuplot_text(FILE *script, const char *text)
 
 int gnuplot_run(FILE *script, struct whole_file *picture)
 {
+    struct stat facts;
     int result;
 
     rewind(script);
     result = run_gnuplot("-", fileno(script), fileno(picture->stream));
-    if (result == 0)
+    if (result == 0 && fstat(fileno(picture->stream), &facts) == 0 && facts.st_size > 0)
         return STATUS_DONE;
-    complain("gnuplot failed (exit status %d); '%s' is not written", result, picture->target);
+    complain("gnuplot failed (exit status %d) or drew nothing; '%s' is not written", result, picture->target);
     return STATUS_FAILED;
 }

@@ -60,6 +60,8 @@ int npz_open(const char *path, struct npz **npz, struct npy_error *error)
                   (long long)zip_get_num_entries(made->zip, 0), NPZ_MOST_ARRAYS);
     else if (code == ZIP_ER_NOENT || code == ZIP_ER_OPEN || code == ZIP_ER_READ)
         set_error(error, "cannot open '%s': %s", path, strerror(reason ? reason : ENOENT));
+    else if (code == ZIP_ER_OPNOTSUPP)
+        set_error(error, "cannot open '%s': it is not a regular file", path);
     else if (code == ZIP_ER_NOZIP)
         set_error(error, "'%s' is not a .npz file, or a truncated one; expected one written by clnorm train", path);
     else
@@ -182,18 +184,18 @@ static int add_array(zip_t *zip, const struct npy_output *array)
     return zip_file_set_dostime(zip, (zip_uint64_t)index, 0, 1 << 5 | 1, 0);
 }
 
-/* Copies the archive out of memory. */
+/* Copies the archive out of memory. What is wrong with the stream is for whoever closes it to say. */
 static int copy_out(zip_source_t *archive, FILE *stream)
 {
     char chunk[4096];
-    zip_int64_t have;
+    zip_int64_t have = 0;
 
     if (zip_source_open(archive) != 0)
         return -1;
-    while ((have = zip_source_read(archive, chunk, sizeof(chunk))) > 0)
+    while (!ferror(stream) && (have = zip_source_read(archive, chunk, sizeof(chunk))) > 0)
         fwrite(chunk, 1, (size_t)have, stream);
     zip_source_close(archive);
-    return have < 0 || ferror(stream) ? -1 : 0;
+    return have < 0 ? -1 : 0;
 }
 
 int npz_write(const char *path, const struct npy_output *arrays, size_t count, struct npy_error *error)
@@ -230,7 +232,7 @@ int npz_write(const char *path, const struct npy_output *arrays, size_t count, s
         failed |= whole_file_finish(&file, !failed) != STATUS_DONE;
     }
     zip_source_free(archive);
-    return failed ? set_error(error, "'%s' is not written; what was there before is", path) : 0;
+    return failed ? set_error(error, "'%s' is not written; a file that was there stays as it was", path) : 0;
 }
 
 #else

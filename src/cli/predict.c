@@ -6,6 +6,7 @@
 #include "options.h"
 #include "train_kernels.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,25 @@ static int print_help(const struct option_row *rows)
 }
 
 /* ---- on the device -------------------------------------------------------------------------------------------- */
+
+/* What a softmax adds up is at least 1, unless a logit is no finite number: then no class is the likeliest. */
+static void check_scores(struct session *session, const struct train_scores *scores, const struct data_set *set)
+{
+    float *sums = malloc((size_t)set->count * sizeof(*sums));
+
+    if (!sums)
+        session_expect(session, CLNORM_OUT_OF_MEMORY, "predict");
+    session_download(session, scores->sums, sums, set->count);
+    for (uint64_t i = 0; i < set->count && !session->is_failed; i++) {
+        if (isfinite(sums[i]))
+            continue;
+        session->is_failed = 1;
+        complain("'%s': sample %llu goes beyond float32 in the network; expected values about as large as those that "
+                 "it was trained with, whose largest was %g",
+                 set->path, (unsigned long long)i, 1 / fabs((double)set->factor));
+    }
+    free(sums);
+}
 
 /* Classes and, unless NULL, probabilities of all samples. */
 static int infer(struct session *session, struct train_kernels *kernels, struct network *network,
@@ -65,6 +85,7 @@ static int infer(struct session *session, struct train_kernels *kernels, struct 
             session_download(session, last->diff_dst, probabilities + first * network->classes,
                              rows.count * network->classes);
     }
+    check_scores(session, &scores, set);
     session_download(session, scores.predicted, classes, set->count);
     return session->is_failed ? -1 : 0;
 }
@@ -173,16 +194,32 @@ static int predict(const struct predict_options *o, struct model *model, const s
 
 /* ---- the command ---------------------------------------------------------------------------------------------- */
 
+/* Outputs differ from each other, and from the inputs. */
+static int check_outputs_differ(const struct predict_options *o)
+{
+    enum { INPUTS = 3, FILES = 5 };
+    const char *const names[FILES] = {"model", "in", "labels", "out", "probabilities"};
+    const char *const paths[FILES] = {o->model, o->in, o->labels, o->out, o->probabilities};
+
+    for (int i = INPUTS; i < FILES; i++) {
+        for (int k = 0; k < i; k++) {
+            if (!paths[i] || !paths[k] || strcmp(paths[i], paths[k]) != 0)
+                continue;
+            complain("options --%s and --%s both name '%s'; expected a file for each", names[k], names[i], paths[i]);
+            return STATUS_USAGE;
+        }
+    }
+    return STATUS_DONE;
+}
+
 static int check_usage(const struct predict_options *o)
 {
     if (!o->model)
         complain("predict: option --model is missing; expected --model model.npz, as clnorm train --out writes it");
     else if (!o->in)
         complain("predict: option --in is missing; expected --in x.npy, the samples");
-    else if (o->out && o->probabilities && strcmp(o->out, o->probabilities) == 0)
-        complain("options --out and --probabilities both name '%s'; expected a file for each", o->out);
     else
-        return STATUS_DONE;
+        return check_outputs_differ(o);
     return STATUS_USAGE;
 }
 

@@ -2,6 +2,7 @@
 #include "train.h"
 
 #include "commands.h"
+#include "gnuplot.h"
 #include "message.h"
 #include "model_file.h"
 #include "whole_file.h"
@@ -143,21 +144,24 @@ static int run_training(const struct train_options *o, struct trainer *trainer, 
     return status;
 }
 
+static int write_curve(const struct train_options *o, const struct curve *curve)
+{
+    struct whole_file csv;
+
+    if (whole_file_open(o->csv, &csv) != STATUS_DONE)
+        return STATUS_FAILED;
+    train_csv_head(csv.stream);
+    train_csv_curve(csv.stream, o->network.is_plain, o->rate, o->seed, curve);
+    return whole_file_finish(&csv, 1);
+}
+
 static int train_one(const struct train_options *o, struct trainer *trainer, struct model *model)
 {
     struct curve curve = {0};
-    struct whole_file csv = {0};
-    int status;
+    int status = run_training(o, trainer, model, &curve);
 
-    if (o->csv && whole_file_open(o->csv, &csv) != STATUS_DONE)
-        return STATUS_FAILED;
-    status = run_training(o, trainer, model, &curve);
-    if (status == STATUS_DONE && o->csv) {
-        train_csv_head(csv.stream);
-        train_csv_curve(csv.stream, o->network.is_plain, o->rate, o->seed, &curve);
-    }
-    if (o->csv && whole_file_finish(&csv, status == STATUS_DONE) != STATUS_DONE)
-        status = STATUS_FAILED;
+    if (status == STATUS_DONE && o->csv)
+        status = write_curve(o, &curve);
     if (status == STATUS_DONE) {
         print_summary(o, trainer, model, &curve);
         status = finish_output();
@@ -218,11 +222,16 @@ int command_train(int count, char *const *arguments, int is_verbose)
 
     if (status != STATUS_DONE || o.is_help)
         return status;
-    /* Whether the model can be written is found out before the time is spent. */
-    if (o.out && (npz_check(&error) != 0 || npy_check_output(o.out, &error) != 0)) {
+    /* Whether files can be written is found out before the time is spent. */
+    if (o.out && npz_check(&error) != 0) {
         complain("option --out: %s", error.text);
         return STATUS_FAILED;
     }
+    if (whole_file_check("out", o.out) != STATUS_DONE || whole_file_check("csv", o.csv) != STATUS_DONE ||
+        whole_file_check("compare", o.compare) != STATUS_DONE)
+        return STATUS_FAILED;
+    if (o.compare && gnuplot_find("compare") != STATUS_DONE)
+        return STATUS_FAILED;
     trainer.seed = o.seed;
     trainer.batch = o.batch;
     trainer.momentum = o.momentum;

@@ -8,6 +8,9 @@
 
 #include <stdio.h>
 
+/* The largest rate of --compare, as a part of --rate. */
+#define TRAIN_MOST_FACTOR 30.0f
+
 struct train_options {
     const char *in, *labels, *out, *csv, *compare, *device;
     uint64_t image[3]; /* 0: from the file's shape */

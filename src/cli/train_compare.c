@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* The rates of a sweep, as parts of --rate; COMPARED is ten times that. */
-static const float factors[] = {0.1f, 0.3f, 1, 3, 10, 30};
+static const float factors[] = {0.1f, 0.3f, 1, 3, 10, TRAIN_MOST_FACTOR};
 
 enum { RATES = sizeof(factors) / sizeof(factors[0]), BASE = 2, COMPARED = 4, POINTS_AN_EPOCH = 25 };
 
@@ -155,32 +155,49 @@ static int print_table(const struct train_options *o, const struct trainer *trai
     return STATUS_DONE;
 }
 
-static int write_picture(const struct train_options *o, const struct train_sweep *sweep, struct whole_file *picture)
+static int write_picture(const struct train_options *o, const struct train_sweep *sweep)
 {
-    FILE *script = gnuplot_script();
-    int status;
+    struct whole_file picture;
+    FILE *script;
+    int status, finished;
 
-    if (!script)
+    if (whole_file_open(o->compare, &picture) != STATUS_DONE)
         return STATUS_FAILED;
-    train_plot_script(script, o->compare, sweep);
-    status = gnuplot_run(script, picture);
-    fclose(script);
-    return status;
+    script = gnuplot_script();
+    status = script ? STATUS_DONE : STATUS_FAILED;
+    if (script) {
+        train_plot_script(script, o->compare, sweep);
+        status = gnuplot_run(script, &picture);
+        fclose(script);
+    }
+    finished = whole_file_finish(&picture, status == STATUS_DONE);
+    return status == STATUS_DONE ? finished : status;
 }
 
-static int write_results(const struct train_options *o, const struct trainer *trainer, const struct train_sweep *sweep,
-                         struct whole_file *csv, struct whole_file *picture)
+static int write_curves(const struct train_options *o, const struct train_sweep *sweep)
 {
-    int status;
+    struct whole_file csv;
 
-    if (o->csv)
-        train_csv_head(csv->stream);
-    for (int i = 0; o->csv && i < 2 * RATES; i++)
+    if (whole_file_open(o->csv, &csv) != STATUS_DONE)
+        return STATUS_FAILED;
+    train_csv_head(csv.stream);
+    for (int i = 0; i < 2 * RATES; i++)
         for (uint64_t s = 0; s < sweep->seeds; s++)
-            train_csv_curve(csv->stream, sweep->results[i].is_plain, sweep->results[i].rate, o->seed + s,
+            train_csv_curve(csv.stream, sweep->results[i].is_plain, sweep->results[i].rate, o->seed + s,
                             &sweep->results[i].curves[s]);
-    status = print_table(o, trainer, sweep);
-    return status == STATUS_DONE ? write_picture(o, sweep, picture) : status;
+    return whole_file_finish(&csv, 1);
+}
+
+/* What was found out is told and kept even where one of the files fails. */
+static int write_results(const struct train_options *o, const struct trainer *trainer, const struct train_sweep *sweep)
+{
+    int status = print_table(o, trainer, sweep);
+
+    if (o->csv && write_curves(o, sweep) != STATUS_DONE)
+        status = STATUS_FAILED;
+    if (write_picture(o, sweep) != STATUS_DONE)
+        status = STATUS_FAILED;
+    return finish_output() == STATUS_DONE ? status : STATUS_FAILED;
 }
 
 /* ---- the command ---------------------------------------------------------------------------------------------- */
@@ -198,34 +215,6 @@ static int run_sweep(const struct train_options *o, struct trainer *trainer, str
         status = run_kind(o, trainer, &kernels, &session, sweep->results + RATES);
     train_session_close(&session, &kernels);
     return status;
-}
-
-/* Whether both files can be written is found out before the time is spent. */
-static int open_files(const struct train_options *o, struct whole_file *picture, struct whole_file *csv)
-{
-    if (gnuplot_find("compare") != STATUS_DONE || whole_file_open(o->compare, picture) != STATUS_DONE)
-        return STATUS_FAILED;
-    if (!o->csv || whole_file_open(o->csv, csv) == STATUS_DONE)
-        return STATUS_DONE;
-    whole_file_finish(picture, 0);
-    return STATUS_FAILED;
-}
-
-static int compare(const struct train_options *o, struct trainer *trainer, struct train_sweep *sweep)
-{
-    struct whole_file csv = {0}, picture = {0};
-    int status = open_files(o, &picture, &csv);
-
-    if (status != STATUS_DONE)
-        return status;
-    status = run_sweep(o, trainer, sweep);
-    if (status == STATUS_DONE)
-        status = write_results(o, trainer, sweep, &csv, &picture);
-    if (o->csv && whole_file_finish(&csv, status == STATUS_DONE) != STATUS_DONE)
-        status = STATUS_FAILED;
-    if (whole_file_finish(&picture, status == STATUS_DONE) != STATUS_DONE)
-        status = STATUS_FAILED;
-    return status == STATUS_DONE ? finish_output() : status;
 }
 
 int train_compare(const struct train_options *o, struct trainer *trainer)
@@ -253,8 +242,10 @@ int train_compare(const struct train_options *o, struct trainer *trainer)
                  "%.*s with and without batch norm, from the same weights: median and range of %llu seed%s",
                  (int)strcspn(text, ","), text, (unsigned long long)o->seeds, o->seeds == 1 ? "" : "s");
         sweep.title = title;
-        status = compare(o, trainer, &sweep);
+        status = run_sweep(o, trainer, &sweep);
     }
+    if (status == STATUS_DONE)
+        status = write_results(o, trainer, &sweep);
     for (size_t i = 0; i < (size_t)o->seeds * 2 * RATES; i++)
         curve_free(&curves[i]);
     free(curves);

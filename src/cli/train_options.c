@@ -95,11 +95,14 @@ static int read_texts(const struct texts *texts, struct train_options *o)
 
 /* ---- what the table cannot check ------------------------------------------------------------------------------ */
 
+/* Outputs differ from each other, and from the inputs. */
 static int check_outputs_differ(const struct train_options *o)
 {
-    const char *const names[] = {"out", "csv", "compare"}, *const paths[] = {o->out, o->csv, o->compare};
+    enum { INPUTS = 2, FILES = 5 };
+    const char *const names[FILES] = {"in", "labels", "out", "csv", "compare"};
+    const char *const paths[FILES] = {o->in, o->labels, o->out, o->csv, o->compare};
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = INPUTS; i < FILES; i++) {
         for (int k = 0; k < i; k++) {
             if (!paths[i] || !paths[k] || strcmp(paths[i], paths[k]) != 0)
                 continue;
@@ -120,6 +123,9 @@ static int check_usage(const struct train_options *o, const struct option_row *r
         complain("train: --compare trains many networks and keeps none; expected no --out");
     else if (o->compare && o->network.is_plain)
         complain("train: --compare trains with and without batch norm; expected no --no-norm");
+    else if (o->compare && isinf(TRAIN_MOST_FACTOR * o->rate))
+        complain("train: --compare goes up to %g times --rate %g, which is beyond float32; expected a smaller --rate",
+                 (double)TRAIN_MOST_FACTOR, (double)o->rate);
     else if (!o->compare && (options_given(rows, "seeds") || options_given(rows, "target")))
         complain("train: option --%s is for --compare; expected that as well",
                  options_given(rows, "seeds") ? "seeds" : "target");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds what is fastest on a device, and stores it for every later context there. */
-#define _XOPEN_SOURCE 700 /* access */
+#define _XOPEN_SOURCE 700 /* access, strdup */
 #include "tune.h"
 
 #include "bench_time.h"
@@ -8,9 +8,11 @@
 #include "message.h"
 #include "options.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const op_names[] = {"train", "infer", "backward"};
@@ -120,7 +122,7 @@ static void print_gains(const struct tune *tune)
     printf("\n%-16s", "times faster");
     for (int op = 0; op < BENCH_OPS; op++)
         if (tune->options->ops[op])
-            printf(" %18s", op_names[op]);
+            printf(" %20s", op_names[op]);
     printf("\n");
     for (int layout = 0; layout < BENCH_LAYOUTS; layout++) {
         if (!tune->options->layouts[layout])
@@ -142,7 +144,7 @@ static void print_gains(const struct tune *tune)
             if (count > 0)
                 printf("  %6.3f (%3d of %3d)", exp(gain / count), changed, count);
             else if (tune->options->ops[op])
-                printf(" %18s", "-");
+                printf(" %20s", "-");
         }
         printf("\n");
     }
@@ -224,12 +226,43 @@ static void close_tune(struct tune *tune)
     free(tune->cells);
 }
 
+/* Whether the folder of a file, or where that is not there the nearest one above it, can be written. */
+static int can_write(const char *file)
+{
+    char *folder = strdup(file), *slash;
+    int can = 0;
+
+    while (folder && (slash = strrchr(folder, '/')) != NULL) {
+        struct stat facts;
+
+        slash[slash == folder] = '\0';
+        if (stat(folder, &facts) == 0) {
+            can = S_ISDIR(facts.st_mode) && access(folder, W_OK | X_OK) == 0;
+            break;
+        }
+        if (errno != ENOENT || slash == folder)
+            break;
+    }
+    if (folder && !slash)
+        can = access(".", W_OK | X_OK) == 0;
+    free(folder);
+    return can;
+}
+
+/* Whether what is found can be stored: before the time is spent. */
 static int has_cache(const struct tune *tune)
 {
-    if (tune->options->is_dry || clnorm_get_tuning_file(tune->standard))
+    const char *file = clnorm_get_tuning_file(tune->standard);
+
+    if (tune->options->is_dry || (file && can_write(file)))
         return 1;
-    complain("the disk cache is switched off, so nothing can be stored; expected a folder in CLNORM_CACHE_DIR, or "
-             "--dry-run");
+    if (file)
+        complain("the tuning's file %s cannot be written; expected a folder that can be in CLNORM_CACHE_DIR, or "
+                 "--dry-run",
+                 file);
+    else
+        complain("the disk cache is switched off, so nothing can be stored; expected a folder in CLNORM_CACHE_DIR, or "
+                 "--dry-run");
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "whole_file.h"
 
 #include "message.h"
+#include "npy.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,26 +26,39 @@ static void widen_rights(int descriptor)
     fchmod(descriptor, 0666 & ~mask);
 }
 
+int whole_file_check(const char *option, const char *path)
+{
+    struct npy_error error;
+
+    if (!path || npy_check_output(path, &error) == 0)
+        return STATUS_DONE;
+    complain("option --%s: %s", option, error.text);
+    return STATUS_FAILED;
+}
+
 int whole_file_open(const char *path, struct whole_file *file)
 {
-    char *real = path ? realpath(path, NULL) : NULL;
-    struct stat facts;
+    struct npy_error error;
+    char *real;
     int descriptor;
 
     memset(file, 0, sizeof(*file));
     file->stream = stdout;
     if (!path)
         return STATUS_DONE;
-    /* A link stays one. A device or a pipe has no place to put a file next to. */
-    if (real && stat(real, &facts) == 0 && !S_ISREG(facts.st_mode)) {
-        free(real);
-        complain("cannot write '%s': expected a file's name", path);
+    /* A device or a pipe, /dev/stdout among them, would be replaced by the file. */
+    if (npy_check_output(path, &error) != 0) {
+        complain("%s", error.text);
         return STATUS_FAILED;
     }
+    real = realpath(path, NULL); /* a link stays one */
     file->target = real ? real : strdup(path);
     file->temporary = file->target ? malloc(strlen(file->target) + sizeof(".XXXXXX")) : NULL;
-    if (!file->temporary)
+    if (!file->temporary) {
+        free(file->target);
+        memset(file, 0, sizeof(*file));
         return no_output(path, ENOMEM);
+    }
     sprintf(file->temporary, "%s.XXXXXX", file->target);
     descriptor = mkstemp(file->temporary);
     file->stream = descriptor < 0 ? NULL : fdopen(descriptor, "w");
@@ -71,6 +85,9 @@ int whole_file_finish(struct whole_file *file, int is_good)
         return finish_output();
     errno = 0;
     has_error = ferror(file->stream);
+    /* What was wrong then is forgotten: one byte more, of a file that is thrown away, meets it again. */
+    if (has_error)
+        fputc('\0', file->stream);
     if ((fclose(file->stream) != 0 || has_error) && is_good)
         status = no_output(file->target, errno ? errno : EIO);
     if (!is_good || status != STATUS_DONE)

@@ -10,7 +10,15 @@ struct whole_file {
     char *target, *temporary; /* NULL: standard output */
 };
 
-/* path NULL: standard output. Both return 0, or STATUS_FAILED after a message. */
+/* path NULL: standard output. All return 0, or STATUS_FAILED after a message. */
+
+/* Whether the file that an option names can be written: before time is spent on what is to go there. */
+int whole_file_check(const char *option, const char *path);
+
+/*
+ * Who ends the program meanwhile leaves the temporary file behind: open it when what goes there is known, where that takes
+ * long.
+ */
 int whole_file_open(const char *path, struct whole_file *file);
 
 /* Gives the file its name, or removes what there is of it unless is_good. */
