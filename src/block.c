@@ -6,6 +6,7 @@
 #include "block_run.h"
 #include "buffers.h"
 #include "context.h"
+#include "turns.h"
 
 /* Everything about one call. */
 struct call {
@@ -243,6 +244,9 @@ int clnorm_block_fold(clnorm_context *context, cl_command_queue queue, const cln
     if (status != CLNORM_SUCCESS)
         return status;
     const struct clnorm__geometry *g = &call.plan.g;
+    status = clnorm__turns_check(&context->device, g->terms, call.why, sizeof call.why, "folding that many weights");
+    if (status != CLNORM_SUCCESS)
+        return refused(&call, status);
     use(&call, "weights", args->weights, g->weights_count, 1, 0);
     use(&call, "bias", args->bias, g->channels, 0, 0);
     use(&call, "scale", args->scale, g->channels, 0, 0);

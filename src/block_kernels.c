@@ -4,6 +4,7 @@
 #include "context.h"
 #include "program.h"
 #include "run.h"
+#include "turns.h"
 
 #define ROW(name_, kind_, group_)                                                                                      \
     {                                                                                                                  \
@@ -91,12 +92,21 @@ int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *str
     return clnorm__block_launch(context, stream, context->gemm, args, 5, items);
 }
 
-/* A work-item's share of rows of `length` elements; returns how many work-items there are. */
-static uint64_t share(const struct clnorm__device *device, uint64_t rows, uint64_t length, clnorm_u64 *chunk,
-                      clnorm_u64 *rows_per_item)
+/* Turns of im2col and of move_rows for an element, at most; see turns.h. */
+#define MOVE_TURNS 12u
+
+/*
+ * A work-item's share of rows of `length` elements, each of which takes so many turns of loops; returns how many work-items there
+ * are.
+ */
+static uint64_t share(const struct clnorm__device *device, uint64_t rows, uint64_t length, uint64_t turns,
+                      clnorm_u64 *chunk, clnorm_u64 *rows_per_item)
 {
-    *chunk = least(length, device->cpu_like ? ITEM_ELEMENTS : device->vector);
-    *rows_per_item = device->cpu_like ? ceil_div(ITEM_ELEMENTS, *chunk) : 1;
+    uint64_t elements = device->cpu_like ? ITEM_ELEMENTS : device->vector;
+    if (device->loop_limit)
+        elements = least(elements, clnorm__turns_pieces(device, turns));
+    *chunk = least(length, elements);
+    *rows_per_item = device->cpu_like ? ceil_div(elements, *chunk) : 1;
     return ceil_div(length, *chunk) * ceil_div(rows, *rows_per_item);
 }
 
@@ -106,7 +116,7 @@ int clnorm__block_rows(clnorm_context *context, const struct clnorm__stream *str
     r.src_at = src.offset;
     r.dst_at = dst.offset;
     r.bias_at = bias.offset;
-    uint64_t items = share(&context->device, r.rows, r.length, &r.chunk, &r.rows_per_item);
+    uint64_t items = share(&context->device, r.rows, r.length, MOVE_TURNS, &r.chunk, &r.rows_per_item);
     if (!bias.mem)
         r.bias = CLNORM_NO_BIAS;
     const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(dst), CLNORM__MEM(bias), CLNORM__ARG(r)};
@@ -118,8 +128,8 @@ int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *s
 {
     g.image_at = src.offset;
     g.columns_at = columns.offset;
-    uint64_t items = share(&context->device, g.src_c * g.kernel_h * g.kernel_w * g.samples, g.dst_h * g.dst_w, &g.chunk,
-                           &g.rows_per_item);
+    uint64_t items = share(&context->device, g.src_c * g.kernel_h * g.kernel_w * g.samples, g.dst_h * g.dst_w,
+                           MOVE_TURNS, &g.chunk, &g.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(columns), CLNORM__ARG(g)};
     return clnorm__block_launch(context, stream, CLNORM__IM2COL, args, 3, items);
 }
@@ -129,7 +139,8 @@ int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *s
 {
     g.image_at = diff_src.offset;
     g.columns_at = columns.offset;
-    uint64_t items = share(&context->device, g.samples * g.src_c, g.src_h * g.src_w, &g.chunk, &g.rows_per_item);
+    uint64_t items = share(&context->device, g.samples * g.src_c, g.src_h * g.src_w,
+                           clnorm__turns_of_image(g.kernel_h, g.kernel_w), &g.chunk, &g.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(columns), CLNORM__MEM(diff_src), CLNORM__ARG(g)};
     return clnorm__block_launch(context, stream, CLNORM__COL2IM, args, 3, items);
 }
@@ -141,7 +152,7 @@ int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *str
     r.src_at = diff_dst.offset;
     r.bias_at = dst.offset;
     r.dst_at = diff_src.offset;
-    uint64_t items = share(&context->device, 1, count, &r.chunk, &r.rows_per_item);
+    uint64_t items = share(&context->device, 1, count, MOVE_TURNS, &r.chunk, &r.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(diff_dst), CLNORM__MEM(dst), CLNORM__MEM(diff_src), CLNORM__ARG(r)};
     return clnorm__block_launch(context, stream, CLNORM__MASK, args, 4, items);
 }

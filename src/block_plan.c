@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "context.h"
+#include "turns.h"
 
 static uint64_t most(uint64_t a, uint64_t b)
 {
@@ -167,7 +168,10 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     if (!g->dense)
         g->group = choose_group(g, plan->reproducible);
     plan->in_place = plan->reproducible || g->group == 1;
-    if (!plan->reproducible)
+    if (backward && !g->dense && !g->direct)
+        status = clnorm__turns_check(&context->device, clnorm__turns_of_image(desc->kernel_h, desc->kernel_w), why,
+                                     CLNORM__WHY, "the gradient of an image by a kernel that large");
+    if (!plan->reproducible && status == CLNORM_SUCCESS)
         status = plan_temp(context, queue, backward, plan, why);
     if (status == CLNORM_SUCCESS)
         status = plan_norm(context, operation, desc, plan, &norm);

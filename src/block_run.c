@@ -2,6 +2,7 @@
 #include "block_run.h"
 
 #include "context.h"
+#include "turns.h"
 
 /* ---- the chain ---- */
 
@@ -70,7 +71,7 @@ int clnorm__chain_end(struct clnorm__chain *chain)
 /* ---- products ---- */
 
 /* bias: in the fixed order it is what a sum starts from; CLBlast's callers add it afterwards. */
-static int run_product(struct clnorm__chain *chain, const struct clnorm__product *p, clnorm_buffer bias)
+static int run_terms(struct clnorm__chain *chain, const struct clnorm__product *p, clnorm_buffer bias)
 {
     if (!chain->plan->reproducible)
         return clnorm__blas_gemm(&chain->step, p, chain->temp);
@@ -89,6 +90,36 @@ static int run_product(struct clnorm__chain *chain, const struct clnorm__product
     if (bias.mem)
         g.from = chain->plan->g.dense ? CLNORM_FROM_COLUMN_BIAS : CLNORM_FROM_ROW_BIAS;
     return clnorm__block_gemm(chain->context, &chain->step, p->a, p->b, p->c, bias, g);
+}
+
+static clnorm_buffer part(clnorm_buffer buffer, uint64_t at)
+{
+    buffer.offset += at;
+    return buffer;
+}
+
+/*
+ * A product, in as many steps as its terms need where the driver ends loops: each goes on from the sums that the one before has
+ * stored, which in the fixed order is the same chain of sums. A step takes whole images, or a part of one.
+ */
+static void run_product(struct clnorm__chain *chain, const struct clnorm__product *p, clnorm_buffer bias)
+{
+    uint64_t most = clnorm__turns_terms(&chain->context->device);
+    struct clnorm__product some = *p;
+    if (most == 0 || most > p->k)
+        most = p->k;
+    for (uint64_t first = 0; first < p->k && chain->status == CLNORM_SUCCESS; first += some.k) {
+        uint64_t image = first / p->term_run, within = first % p->term_run, left = p->k - first;
+        if (most < p->term_run) {
+            some.k = p->term_run - within < most ? p->term_run - within : most;
+            some.term_run = some.k;
+        } else
+            some.k = left < most ? left : most / p->term_run * p->term_run;
+        some.a = part(p->a, image * p->a_image + within * (p->transpose_a ? p->a_stride : 1));
+        some.b = part(p->b, image * p->b_image + within * (p->transpose_b ? 1 : p->b_stride));
+        some.accumulate = p->accumulate || first > 0;
+        CLNORM__CHAIN(chain, run_terms(chain, &some, first > 0 ? none : bias));
+    }
 }
 
 /* dst = activation(src + bias) over all samples' products, src being dst; nothing to do where neither is asked for. */
@@ -114,12 +145,6 @@ static void finish_product(struct clnorm__chain *chain, clnorm_buffer dst, clnor
     CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, dst, dst, bias, r));
 }
 
-static clnorm_buffer part(clnorm_buffer buffer, uint64_t at)
-{
-    buffer.offset += at;
-    return buffer;
-}
-
 static void forward_dense(struct clnorm__chain *chain, clnorm_buffer src, clnorm_buffer weights, clnorm_buffer bias,
                           clnorm_buffer out)
 {
@@ -127,7 +152,7 @@ static void forward_dense(struct clnorm__chain *chain, clnorm_buffer src, clnorm
     p.a = src;
     p.b = weights;
     p.c = out;
-    CLNORM__CHAIN(chain, run_product(chain, &p, bias));
+    run_product(chain, &p, bias);
 }
 
 static void backward_dense(struct clnorm__chain *chain, clnorm_buffer diff, clnorm_buffer src, clnorm_buffer weights,
@@ -138,13 +163,13 @@ static void backward_dense(struct clnorm__chain *chain, clnorm_buffer diff, clno
     p.b = src;
     p.c = diff_weights;
     if (diff_weights.mem)
-        CLNORM__CHAIN(chain, run_product(chain, &p, none));
+        run_product(chain, &p, none);
     p = clnorm__block_product(chain->plan, CLNORM__PASS_SRC, 0);
     p.a = diff;
     p.b = weights;
     p.c = diff_src;
     if (diff_src.mem)
-        CLNORM__CHAIN(chain, run_product(chain, &p, none));
+        run_product(chain, &p, none);
 }
 
 /* ---- convolutions, a group of samples at a time ---- */
@@ -202,7 +227,7 @@ static void forward_group(struct clnorm__chain *chain, clnorm_buffer src, clnorm
     p.a = weights;
     p.b = gather(chain, src, samples);
     p.c = chain->plan->in_place ? out : rows;
-    CLNORM__CHAIN(chain, run_product(chain, &p, bias));
+    run_product(chain, &p, bias);
     if (chain->plan->in_place)
         return;
     struct clnorm_rows r = transposition(g, samples, g->channels, 1);
@@ -245,7 +270,7 @@ static void scatter(struct clnorm__chain *chain, clnorm_buffer rows, clnorm_buff
     p.a = weights;
     p.b = rows;
     p.c = g->direct && chain->plan->in_place ? diff_src : columns;
-    CLNORM__CHAIN(chain, run_product(chain, &p, none));
+    run_product(chain, &p, none);
     if (g->direct && chain->plan->in_place)
         return;
     if (g->direct)
@@ -280,7 +305,7 @@ void clnorm__chain_backward(struct clnorm__chain *chain, clnorm_buffer diff, cln
             p.a = rows;
             p.b = gather(chain, part(src, first * g->src_elements), samples);
             p.c = diff_weights;
-            CLNORM__CHAIN(chain, run_product(chain, &p, none));
+            run_product(chain, &p, none);
         }
         if (diff_src.mem)
             scatter(chain, rows, weights, part(diff_src, first * g->src_elements), samples);

@@ -14,6 +14,18 @@ static int takes_hints(const char *platform)
     return strcmp(platform, POCL) == 0 || strcmp(platform, "Intel(R) OpenCL") == 0;
 }
 
+/*
+ * Mesa's llvmpipe counts the iterations of all loops that a work-item runs, and those of its neighbours in a vector, and once they
+ * are so many it leaves each loop after its next turn, with no error. The number is LP_MAX_TGSI_LOOP_ITERATIONS of its source.
+ */
+static unsigned loop_limit(const clnorm_device_info *info)
+{
+    static const char llvmpipe[] = "llvmpipe";
+    return strcmp(info->platform_name, "rusticl") == 0 && strncmp(info->name, llvmpipe, sizeof llvmpipe - 1) == 0
+               ? 65535
+               : 0;
+}
+
 /* An absent or too long string becomes a shortened or empty one: names are for people. */
 static void device_string(cl_device_id id, cl_device_info what, char *text, size_t size)
 {
@@ -91,6 +103,7 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
     device->hints = device->cpu_like && takes_hints(device->info.platform_name);
     device->compute_units = units ? units : 1;
     device->vector = width >= 16 ? 16 : width >= 8 ? 8 : 4;
+    device->loop_limit = loop_limit(&device->info);
     device->max_work_group = group;
     clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, sizeof cache, &cache, NULL);
     device->local_bytes = local;

@@ -12,6 +12,7 @@ struct clnorm__device {
     int hints;              /* its compiler takes clang's prefetches and streaming stores */
     unsigned compute_units; /* at least 1 */
     unsigned vector;        /* floats a vector of item variants holds: 4, 8 or 16 */
+    unsigned loop_limit;    /* turns after which the driver ends a work-item's loops, see turns.h; 0: none */
     uint64_t max_work_group;
     uint64_t local_bytes;
     uint64_t base_align;          /* bytes: what a part of a buffer may start at a multiple of; at least 4 */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "turns.h"
 
 static uint64_t ceil_div(uint64_t a, uint64_t b)
 {
@@ -14,6 +15,11 @@ static uint64_t ceil_div(uint64_t a, uint64_t b)
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
 }
 
 /* Smallest l with 2^l >= x. */
@@ -123,10 +129,10 @@ static void fill_tree(const struct clnorm_shape *shape, unsigned base, struct cl
         uint64_t span = (uint64_t)1 << (base + row);
         if (span >= shape->leaves)
             return;
-        uint64_t most = span * shape->full - span / shape->period * (shape->full - shape->last);
+        uint64_t values = span * shape->full - span / shape->period * (shape->full - shape->last);
         uint64_t fewer = shape->full - shape->last;
         for (unsigned way = 0; way < 4; way++)
-            set_weight(tree, row, way, most - (way & 1 ? fewer : 0), most - (way & 2 ? fewer : 0));
+            set_weight(tree, row, way, values - (way & 1 ? fewer : 0), values - (way & 2 ? fewer : 0));
         uint64_t first = (shape->leaves - 1) / (2 * span) * (2 * span);
         uint64_t middle = values_before(shape, first + span), end = values_before(shape, shape->leaves);
         if (end > middle) /* else the last node of this level passes up alone */
@@ -149,8 +155,9 @@ static unsigned choose_block(const struct clnorm__variant *v, const struct clnor
     if (v->kind == CLNORM__GPU_LIKE && last)
         items = ceil_div(shape->c, v->width);
     uint64_t wanted = ceil_div(device->compute_units * clnorm__tuned(device, CLNORM__STATS_ITEMS), items);
-    unsigned height = ceil_log2(shape->leaves), log2 = v->least_log2;
-    while (log2 < v->most_log2 && (shape->leaves >> (log2 + 1)) >= wanted && log2 < height)
+    const unsigned most_log2 = clnorm__variant_most_log2(v, device);
+    unsigned height = ceil_log2(shape->leaves), log2 = v->least_log2 < most_log2 ? v->least_log2 : most_log2;
+    while (log2 < most_log2 && (shape->leaves >> (log2 + 1)) >= wanted && log2 < height)
         log2++;
     if (height > CLNORM_TREE_LEVELS && log2 + CLNORM_TREE_LEVELS < height)
         log2 = height - CLNORM_TREE_LEVELS;
@@ -190,6 +197,9 @@ static uint64_t floor_power(uint64_t x)
     return power;
 }
 
+/* Turns of an elementwise kernel for a row, beside at most one for each of its elements. */
+#define ROW_TURNS 8u
+
 /*
  * apply_item: a work-item takes so many elements that its start costs less than its work, and channels-last so few channels side
  * by side that their coefficients stay in the first-level cache from row to row.
@@ -203,6 +213,11 @@ static void cut_items(const struct clnorm__device *device, int last, struct clno
     else if (cut->length > 4 * elements)
         cut->chunk = 2 * elements;
     cut->rows_per_item = ceil_div(elements, cut->chunk);
+    if (!device->loop_limit)
+        return;
+    if (cut->chunk > clnorm__turns_most(device) / 2)
+        cut->chunk = clnorm__turns_most(device) / 32 * 16;
+    cut->rows_per_item = least(cut->rows_per_item, clnorm__turns_pieces(device, cut->chunk + ROW_TURNS));
 }
 
 static void launch_apply(const struct clnorm__device *device, int last, struct clnorm__plan *plan)
@@ -235,12 +250,22 @@ static void launch_apply(const struct clnorm__device *device, int last, struct c
     /* Enough to hide latency; the kernel strides over the rest. */
     uint64_t groups = device->compute_units * clnorm__tuned(device, CLNORM__APPLY_GROUPS);
     l->global[0] = least(columns, 65535) * wide;
-    l->global[1] = least(rows, ceil_div(groups, columns)) * l->local[1];
+    uint64_t wanted = ceil_div(groups, columns);
+    if (device->loop_limit) {
+        uint64_t turns = (last ? 0 : ceil_div(cut->length, l->global[0])) + ROW_TURNS;
+        wanted = most(wanted, ceil_div(rows, most(1, clnorm__turns_pieces(device, turns))));
+    }
+    l->global[1] = least(rows, wanted) * l->local[1];
 }
 
-static int refuse(char *why, size_t size, const char *step)
+static int refuse(const struct clnorm__device *device, char *why, size_t size, const char *step)
 {
-    snprintf(why, size, "no variant of step %s fits this shape, device and choice of variants", step);
+    int length = snprintf(why, size, "no variant of step %s fits this shape, device and choice of variants", step);
+    if (device->loop_limit && length > 0 && (size_t)length < size)
+        snprintf(why + length, size - (size_t)length,
+                 "; this driver ends a work-item's loops after %u turns, so that a channel may have fewer values than "
+                 "elsewhere",
+                 device->loop_limit);
     return CLNORM_NO_VARIANT;
 }
 
@@ -254,7 +279,7 @@ static int choose_stats(const clnorm_desc *desc, int backward, const struct clno
     const struct clnorm__variant *v =
         clnorm__variant_choose(backward ? CLNORM__DIFF_STATS : CLNORM__STATS, device, filter, last, plan->shape.leaves);
     if (!v)
-        return refuse(why, why_size, "stats");
+        return refuse(device, why, why_size, "stats");
     plan->stats.variant = v;
     plan->stats.form = CLNORM__FORM(last, 0);
     plan->shape.block_log2 = choose_block(v, device, &plan->shape, last);
@@ -270,9 +295,9 @@ static int plan_stats(const clnorm_desc *desc, int backward, const struct clnorm
     if (status != CLNORM_SUCCESS)
         return status;
     plan->finish.variant = clnorm__variant_choose(backward ? CLNORM__DIFF_FINISH : CLNORM__FINISH, device, filter, last,
-                                                  plan->shape.leaves);
+                                                  plan->shape.blocks);
     if (!plan->finish.variant)
-        return refuse(why, why_size, "finish");
+        return refuse(device, why, why_size, "finish");
     plan->finish.form = CLNORM__FORM(last, 0);
     fill_tree(&plan->shape, 0, &plan->low);
     fill_tree(&plan->shape, plan->shape.block_log2, &plan->high);
@@ -297,10 +322,10 @@ static int fits_cache(const struct clnorm__device *device, uint64_t bytes)
  */
 static uint64_t fused_channels(const clnorm_desc *desc, const struct clnorm__device *device)
 {
-    uint64_t most = least(CLNORM_RUN / desc->s, CLNORM_RUN_CHANNELS), channels = 1;
+    uint64_t room = least(CLNORM_RUN / desc->s, CLNORM_RUN_CHANNELS), channels = 1;
     if (desc->s >= CLNORM_SHORT)
         return 1;
-    while (channels * 2 <= most && channels * 2 * desc->n * desc->s * 4 <= clnorm__tuned(device, CLNORM__GROUP_BYTES) &&
+    while (channels * 2 <= room && channels * 2 * desc->n * desc->s * 4 <= clnorm__tuned(device, CLNORM__GROUP_BYTES) &&
            ceil_div(desc->c, channels * 2) >= clnorm__tuned(device, CLNORM__FUSED_GROUPS) * device->compute_units)
         channels *= 2;
     return channels;
@@ -332,6 +357,19 @@ static int fused_pays(const clnorm_desc *desc, uint64_t tensors, const struct cl
     return columns > device->vector || channel * desc->c <= clnorm__tuned(device, CLNORM__SMALL_BYTES);
 }
 
+/* Whether the driver lets a work-item take its channels to their end: where it does not, fewer channels, down to the fewest. */
+static int fit_turns(const struct clnorm__device *device, int last, struct clnorm__plan *plan)
+{
+    struct clnorm_cut *cut = &plan->cut;
+    const uint64_t turns = clnorm__turns_most(device);
+    if (!device->loop_limit)
+        return 1;
+    if (clnorm__turns_fused(&plan->shape, last, device->vector, cut->rows_per_item) <= turns)
+        return 1;
+    cut->chunk = cut->rows_per_item = last ? device->vector : 1;
+    return clnorm__turns_fused(&plan->shape, last, device->vector, cut->rows_per_item) <= turns;
+}
+
 static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm__device *device,
                       const struct clnorm__filter *filter, struct clnorm__plan *plan)
 {
@@ -348,15 +386,17 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
     if (!v || (!named && !clnorm__is_preferred(v, filter, last) &&
                v->kind == (device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE)))
         return 0;
-    plan->fused.variant = v;
-    plan->fused.form = CLNORM__FORM(last, 0);
     plan->cut.chunk = last ? fused_columns(desc, (uint64_t)tensors, device) : fused_channels(desc, device);
     /* Few work-items, so that each can fetch its next channels in good time. */
     uint64_t items = ceil_div(desc->c, plan->cut.chunk);
     plan->cut.rows_per_item =
         plan->cut.chunk *
         ceil_div(items, least(items, clnorm__tuned(device, CLNORM__FUSED_ITEMS) * device->compute_units));
+    if (!fit_turns(device, last, plan))
+        return 0;
     plan->cut.stream = desc->n * desc->c * desc->s * 4 > cache_share(device, CLNORM__FUSED_STREAM_PERCENT);
+    plan->fused.variant = v;
+    plan->fused.form = CLNORM__FORM(last, 0);
     plan->fused.dims = 1;
     plan->fused.local[0] = 1;
     plan->fused.global[0] = ceil_div(desc->c, plan->cut.rows_per_item);
@@ -404,7 +444,7 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
             return CLNORM_SUCCESS;
         }
         if (filter->steps[backward ? CLNORM__DIFF_FUSED : CLNORM__FUSED])
-            return refuse(why, why_size, "fused");
+            return refuse(device, why, why_size, "fused");
     }
     if (ask->sums) {
         status = plan_stats(desc, backward, device, filter, plan, why, why_size);
@@ -414,14 +454,14 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
         plan->finish.variant = clnorm__variant_choose(CLNORM__COEFFICIENTS, device, filter, last, leaves);
         plan->finish.form = CLNORM__FORM(0, 0);
         if (!plan->finish.variant)
-            return refuse(why, why_size, "coefficients");
+            return refuse(device, why, why_size, "coefficients");
     }
     launch_channels(device, desc->c, &plan->finish);
     if (!ask->apply)
         return CLNORM_SUCCESS;
     plan->apply.variant = clnorm__variant_choose(CLNORM__APPLY, device, filter, last, leaves);
     if (!plan->apply.variant)
-        return refuse(why, why_size, "apply");
+        return refuse(device, why, why_size, "apply");
     plan->apply.form = CLNORM__FORM(last, ask->operation == CLNORM_BACKWARD_TRAINING ? CLNORM__APPLY_BATCH
                                           : ask->operation == CLNORM_BACKWARD_FROZEN ? CLNORM__APPLY_FROZEN
                                                                                      : CLNORM__APPLY_FORWARD);

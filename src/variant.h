@@ -35,7 +35,11 @@ struct clnorm__variant {
     unsigned work_group;            /* work-items of a work-group the kernel insists on; 0: free */
     unsigned width;                 /* channels-last group variants: channels a work-group takes */
     unsigned least_log2, most_log2; /* leaves a block of stage one may have: 2^least .. 2^most */
+    unsigned turns; /* of loops, of a work-item, at most: stage one's for each leaf, stage two's for each partial */
 };
+
+/* Most turns of a work-item for a channels-first leaf: rows of two values gathered one by one, then all the rules. */
+#define CLNORM__LEAF_TURNS 4300u
 
 #define CLNORM__VARIANTS 25
 extern const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS];
@@ -56,7 +60,13 @@ const char *clnorm__step_name(unsigned step);
 /* Reads a list of names separated by commas; NULL or "" asks for nothing. Returns the unknown name's start, or NULL. */
 const char *clnorm__filter_read(const char *names, struct clnorm__filter *filter);
 
-/* Why the variant cannot serve, or NULL if it can. last: channels-last. */
+/*
+ * Leaves (log2) that a block of stage one may have on this device: most_log2, or fewer where the driver ends loops, which may be
+ * below least_log2; UINT_MAX where not even one may.
+ */
+unsigned clnorm__variant_most_log2(const struct clnorm__variant *variant, const struct clnorm__device *device);
+
+/* Why the variant cannot serve, or NULL if it can. last: channels-last. leaves: of a channel; for stage two its partials. */
 const char *clnorm__variant_refusal(const struct clnorm__variant *variant, const struct clnorm__device *device,
                                     int last, uint64_t leaves);
 
