@@ -97,6 +97,64 @@ START_TEST(choice_that_leaves_nothing)
 }
 END_TEST
 
+/* Iterations of loops of a work-item of stage one for a leaf, counted in the kernels: on the least favourable data, and no less. */
+static uint64_t leaf_iterations(const struct clnorm__variant *v, int last)
+{
+    if (v->work_group > 1)
+        return last ? 64 * 5 / (v->work_group / v->width) : 150 / (v->work_group / 64);
+    return v->kind == CLNORM__ANY ? (last ? 64 * 3 : 1024 + 2 * 64 * 17) : last ? 16 * 64 * 4 : 512 * 3 + 2 * 1024;
+}
+
+/* Where a driver ends loops after 65535 iterations, no work-item of a plan takes as many; or there is no plan, and a reason. */
+START_TEST(loops_are_limited)
+{
+    uint64_t state = 5, planned = 0, refused = 0;
+    for (unsigned k = 0; k < 40000; k++) {
+        struct clnorm__device device = devices[k % DEVICES].device;
+        uint64_t size[3];
+        for (int i = 0; i < 3; i++) {
+            state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            size[i] = 1 + (state >> 33) % ((uint64_t)1 << (state >> 20) % (i == 1 ? 12 : 22));
+        }
+        clnorm_desc desc = describe(size[0], size[1], size[2], (enum clnorm_layout)(k / 7 % 2));
+        int last = clnorm__is_last(&desc);
+        const struct clnorm__ask *ask = &asks[k / 16 % ASKS];
+        struct clnorm__plan plan;
+        device.loop_limit = 65535;
+        device.tuning.is_set[CLNORM__ITEM_ELEMENTS] = k % 3 == 0;
+        device.tuning.value[CLNORM__ITEM_ELEMENTS] = 1 << 20;
+        int status = make(&desc, ask, &device, &plan);
+        if (status == CLNORM_SIZE_OVERFLOW) /* as on any device */
+            continue;
+        if (status != CLNORM_SUCCESS) {
+            ck_assert_int_eq(status, CLNORM_NO_VARIANT);
+            ck_assert_ptr_nonnull(strstr(why, "65535 turns"));
+            refused++;
+            continue;
+        }
+        planned++;
+        uint64_t leaves = plan.shape.leaves;
+        if (plan.fused.variant)
+            ck_assert_uint_lt(plan.cut.rows_per_item * leaves * (last ? 4 * 64 / device.vector : 64), 65535);
+        if (plan.stats.variant) {
+            uint64_t block = (uint64_t)1 << plan.shape.block_log2;
+            block = block < leaves ? block : leaves;
+            ck_assert_uint_lt(block * leaf_iterations(plan.stats.variant, last), 65535);
+            ck_assert_uint_lt(plan.shape.blocks * 3 / plan.finish.variant->work_group, 65535);
+        }
+        if (!plan.apply.variant)
+            continue;
+        if (plan.apply.variant->kind == CLNORM__CPU_LIKE)
+            ck_assert_uint_lt(plan.cut.rows_per_item * (plan.cut.chunk / 16 + 5), 65535);
+        else if (plan.apply.dims == 2)
+            ck_assert_uint_lt(
+                plan.cut.rows / plan.apply.global[1] * (last ? 1 : plan.cut.length / plan.apply.global[0] + 2), 65535);
+    }
+    ck_assert_uint_gt(planned, 10000);
+    ck_assert_uint_gt(refused, 10);
+}
+END_TEST
+
 static const struct clnorm__variant *chosen(const struct clnorm__plan *plan, enum clnorm__step step)
 {
     const struct clnorm__launch *launches[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply};
@@ -156,6 +214,7 @@ int main(void)
     tcase_add_test(tests, arguments_have_no_padding);
     tcase_add_test(tests, arguments_fit);
     tcase_add_test(tests, choice_that_leaves_nothing);
+    tcase_add_test(tests, loops_are_limited);
     tcase_add_test(tests, preferences);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
