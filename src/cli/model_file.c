@@ -63,6 +63,8 @@ static uint64_t hash(uint64_t state, const float *values, uint64_t count)
         uint32_t bits;
 
         memcpy(&bits, &values[i], sizeof(bits));
+        if ((bits & 0x7f800000) == 0)
+            bits = 0;
         for (int byte = 0; byte < 4; byte++)
             state = (state ^ (bits >> 8 * byte & 0xff)) * UINT64_C(0x100000001b3);
     }

@@ -36,7 +36,10 @@ void model_free(struct model *model);
 /* Whether all values are finite, and no variance is negative. */
 int model_is_finite(const struct model *model);
 
-/* FNV-1a, 64 bits, of the bit patterns of all weights and statistics in the order of the file, low byte first. */
+/*
+ * FNV-1a, 64 bits, of the bit patterns of all weights and statistics in the order of the file, low byte first. Zeros of either sign
+ * and subnormal numbers count as +0, as in the digest of `clnorm check`: drivers that flush the ones mix up the others.
+ */
 uint64_t model_digest(const struct model *model);
 
 #endif
