@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _XOPEN_SOURCE 700 /* mkstemp, realpath, fdopen */
+#define _XOPEN_SOURCE 700 /* strdup */
 #include "npy.h"
 #include "npy_header.h"
+#include "whole_file.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -335,48 +336,17 @@ void npy_write_stream(FILE *stream, const struct npy_output *output)
     write_values(stream, output);
 }
 
-/* mkstemp makes files that only their owner reads; an output has the rights any new file gets. */
-static void widen_rights(int descriptor)
+static int write_temporary(const struct npy_output *output, struct whole_file *file, struct npy_error *error)
 {
-    mode_t mask = umask(0);
+    int failed, reason = whole_file_make(output->path, file);
 
-    umask(mask);
-    (void)!fchmod(descriptor, 0666 & ~mask);
-}
-
-/* One output on its way: the file it replaces (behind any link) and the temporary one. */
-struct pending {
-    char *target, *temporary;
-    int is_made;
-};
-
-static int write_temporary(const struct npy_output *output, struct pending *pending, struct npy_error *error)
-{
-    char *real = realpath(output->path, NULL);
-    int descriptor, failed, reason;
-    FILE *file;
-
-    pending->target = real ? real : strdup(output->path);
-    pending->temporary = pending->target ? malloc(strlen(pending->target) + sizeof(".XXXXXX")) : NULL;
-    if (!pending->temporary)
-        return set_error(error, "out of memory");
-    sprintf(pending->temporary, "%s.XXXXXX", pending->target);
-    descriptor = mkstemp(pending->temporary);
-    if (descriptor < 0)
-        return set_error(error, "cannot write '%s': %s", output->path, strerror(errno));
-    pending->is_made = 1;
-    widen_rights(descriptor);
-    file = fdopen(descriptor, "wb");
-    if (!file) {
-        reason = errno;
-        close(descriptor);
+    if (reason)
         return set_error(error, "cannot write '%s': %s", output->path, strerror(reason));
-    }
     errno = 0;
-    npy_write_stream(file, output);
-    failed = ferror(file);
+    npy_write_stream(file->stream, output);
+    failed = ferror(file->stream);
     reason = errno;
-    if (fclose(file) != 0 && !failed) {
+    if (fclose(file->stream) != 0 && !failed) {
         failed = 1;
         reason = errno;
     }
@@ -387,27 +357,23 @@ static int write_temporary(const struct npy_output *output, struct pending *pend
 
 int npy_write_all(const struct npy_output *outputs, size_t count, struct npy_error *error)
 {
-    struct pending *pending = calloc(count ? count : 1, sizeof(*pending));
+    struct whole_file *files = calloc(count ? count : 1, sizeof(*files));
     int result = 0;
 
-    if (!pending)
+    if (!files)
         return set_error(error, "out of memory");
     for (size_t i = 0; i < count && result == 0; i++)
         result = npy_check_output(outputs[i].path, error);
     for (size_t i = 0; i < count && result == 0; i++)
-        result = write_temporary(&outputs[i], &pending[i], error);
+        result = write_temporary(&outputs[i], &files[i], error);
     for (size_t i = 0; i < count && result == 0; i++) {
-        if (rename(pending[i].temporary, pending[i].target) == 0)
-            pending[i].is_made = 0;
-        else
-            result = set_error(error, "cannot give '%s' its name: %s", outputs[i].path, strerror(errno));
+        int reason = whole_file_name(&files[i]);
+
+        if (reason)
+            result = set_error(error, "cannot give '%s' its name: %s", outputs[i].path, strerror(reason));
     }
-    for (size_t i = 0; i < count; i++) {
-        if (pending[i].is_made)
-            unlink(pending[i].temporary);
-        free(pending[i].temporary);
-        free(pending[i].target);
-    }
-    free(pending);
+    for (size_t i = 0; i < count; i++)
+        whole_file_drop(&files[i]);
+    free(files);
     return result;
 }

@@ -156,6 +156,19 @@ int options_parse(struct option_row *rows, int count, char *const *arguments)
     return 0;
 }
 
+int options_files_differ(const char *const *names, const char *const *paths, size_t inputs, size_t count)
+{
+    for (size_t i = inputs; i < count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (!paths[i] || !paths[k] || strcmp(paths[i], paths[k]) != 0)
+                continue;
+            complain("options --%s and --%s both name '%s'; expected a file for each", names[k], names[i], paths[i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* Help stands in a column of its own; newlines in it go on in that column. */
 void options_help(const struct option_row *rows)
 {

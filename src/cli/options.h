@@ -3,6 +3,8 @@
 #ifndef CLNORM_CLI_OPTIONS_H
 #define CLNORM_CLI_OPTIONS_H
 
+#include <stddef.h>
+
 enum option_kind {
     OPTION_FLAG,   /* target is int *: becomes 1 */
     OPTION_TEXT,   /* target is const char ** */
@@ -27,6 +29,12 @@ int options_parse(struct option_row *rows, int count, char *const *arguments);
 
 /* Whether the option was on the command line. */
 int options_given(const struct option_row *rows, const char *name);
+
+/*
+ * Of files that options name, the first `inputs` are read and the others written: whether those differ from each other and from what
+ * is read. A path may be NULL. Returns 0, or -1 after a message.
+ */
+int options_files_differ(const char *const *names, const char *const *paths, size_t inputs, size_t count);
 
 /* Prints one line or more for each option, on standard output. */
 void options_help(const struct option_row *rows);

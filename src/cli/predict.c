@@ -5,6 +5,7 @@
 #include "model_file.h"
 #include "options.h"
 #include "train_kernels.h"
+#include "whole_file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -201,15 +202,7 @@ static int check_outputs_differ(const struct predict_options *o)
     const char *const names[FILES] = {"model", "in", "labels", "out", "probabilities"};
     const char *const paths[FILES] = {o->model, o->in, o->labels, o->out, o->probabilities};
 
-    for (int i = INPUTS; i < FILES; i++) {
-        for (int k = 0; k < i; k++) {
-            if (!paths[i] || !paths[k] || strcmp(paths[i], paths[k]) != 0)
-                continue;
-            complain("options --%s and --%s both name '%s'; expected a file for each", names[k], names[i], paths[i]);
-            return STATUS_USAGE;
-        }
-    }
-    return STATUS_DONE;
+    return options_files_differ(names, paths, INPUTS, FILES) == 0 ? STATUS_DONE : STATUS_USAGE;
 }
 
 static int check_usage(const struct predict_options *o)
@@ -223,21 +216,12 @@ static int check_usage(const struct predict_options *o)
     return STATUS_USAGE;
 }
 
-static int check_output(const char *option, const char *path)
-{
-    struct npy_error error;
-
-    if (!path || npy_check_output(path, &error) == 0)
-        return 0;
-    complain("option --%s: %s", option, error.text);
-    return -1;
-}
-
 static int run(const struct predict_options *o, struct model *model, struct data_set *set)
 {
     struct npy_error error;
 
-    if (check_output("out", o->out) != 0 || check_output("probabilities", o->probabilities) != 0)
+    if (whole_file_check("out", o->out) != STATUS_DONE ||
+        whole_file_check("probabilities", o->probabilities) != STATUS_DONE)
         return STATUS_FAILED;
     if (model_read(o->model, model, &error) != 0) {
         complain("option --model: %s", error.text);

@@ -2,6 +2,7 @@
 #include "tensors.h"
 
 #include "message.h"
+#include "options.h"
 #include "session.h"
 
 #include <stdlib.h>
@@ -96,16 +97,11 @@ void add_output(struct outputs *outputs, const char *option, const char *path)
 
 int check_distinct_outputs(const struct outputs *outputs)
 {
-    for (size_t i = 0; i < outputs->count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (strcmp(outputs->files[i].path, outputs->files[j].path) == 0) {
-                complain("options --%s and --%s both name '%s'; expected a file for each", outputs->options[j],
-                         outputs->options[i], outputs->files[i].path);
-                return -1;
-            }
-        }
-    }
-    return 0;
+    const char *paths[MAX_OUTPUTS];
+
+    for (size_t i = 0; i < outputs->count; i++)
+        paths[i] = outputs->files[i].path;
+    return options_files_differ(outputs->options, paths, 0, outputs->count);
 }
 
 int check_outputs(const struct outputs *outputs)

@@ -102,15 +102,7 @@ static int check_outputs_differ(const struct train_options *o)
     const char *const names[FILES] = {"in", "labels", "out", "csv", "compare"};
     const char *const paths[FILES] = {o->in, o->labels, o->out, o->csv, o->compare};
 
-    for (int i = INPUTS; i < FILES; i++) {
-        for (int k = 0; k < i; k++) {
-            if (!paths[i] || !paths[k] || strcmp(paths[i], paths[k]) != 0)
-                continue;
-            complain("options --%s and --%s both name '%s'; expected a file for each", names[k], names[i], paths[i]);
-            return STATUS_USAGE;
-        }
-    }
-    return STATUS_DONE;
+    return options_files_differ(names, paths, INPUTS, FILES) == 0 ? STATUS_DONE : STATUS_USAGE;
 }
 
 static int check_usage(const struct train_options *o, const struct option_row *rows)

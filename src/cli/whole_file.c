@@ -23,7 +23,55 @@ static void widen_rights(int descriptor)
     mode_t mask = umask(0);
 
     umask(mask);
-    fchmod(descriptor, 0666 & ~mask);
+    (void)!fchmod(descriptor, 0666 & ~mask);
+}
+
+int whole_file_make(const char *path, struct whole_file *file)
+{
+    char *real = realpath(path, NULL); /* a link stays one */
+    int descriptor, reason;
+
+    memset(file, 0, sizeof(*file));
+    file->target = real ? real : strdup(path);
+    file->temporary = file->target ? malloc(strlen(file->target) + sizeof(".XXXXXX")) : NULL;
+    if (!file->temporary) {
+        whole_file_drop(file);
+        return ENOMEM;
+    }
+    sprintf(file->temporary, "%s.XXXXXX", file->target);
+    descriptor = mkstemp(file->temporary);
+    file->stream = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+    if (file->stream) {
+        widen_rights(descriptor);
+        return 0;
+    }
+    reason = errno;
+    if (descriptor >= 0) {
+        close(descriptor);
+        unlink(file->temporary);
+    }
+    free(file->temporary); /* it is not there to be removed */
+    file->temporary = NULL;
+    whole_file_drop(file);
+    return reason;
+}
+
+int whole_file_name(struct whole_file *file)
+{
+    if (rename(file->temporary, file->target) != 0)
+        return errno;
+    free(file->temporary);
+    file->temporary = NULL;
+    return 0;
+}
+
+void whole_file_drop(struct whole_file *file)
+{
+    if (file->temporary)
+        unlink(file->temporary);
+    free(file->temporary);
+    free(file->target);
+    memset(file, 0, sizeof(*file));
 }
 
 int whole_file_check(const char *option, const char *path)
@@ -39,8 +87,7 @@ int whole_file_check(const char *option, const char *path)
 int whole_file_open(const char *path, struct whole_file *file)
 {
     struct npy_error error;
-    char *real;
-    int descriptor;
+    int reason;
 
     memset(file, 0, sizeof(*file));
     file->stream = stdout;
@@ -51,30 +98,8 @@ int whole_file_open(const char *path, struct whole_file *file)
         complain("%s", error.text);
         return STATUS_FAILED;
     }
-    real = realpath(path, NULL); /* a link stays one */
-    file->target = real ? real : strdup(path);
-    file->temporary = file->target ? malloc(strlen(file->target) + sizeof(".XXXXXX")) : NULL;
-    if (!file->temporary) {
-        free(file->target);
-        memset(file, 0, sizeof(*file));
-        return no_output(path, ENOMEM);
-    }
-    sprintf(file->temporary, "%s.XXXXXX", file->target);
-    descriptor = mkstemp(file->temporary);
-    file->stream = descriptor < 0 ? NULL : fdopen(descriptor, "w");
-    if (file->stream) {
-        widen_rights(descriptor);
-        return STATUS_DONE;
-    }
-    no_output(path, errno);
-    if (descriptor >= 0) {
-        close(descriptor);
-        unlink(file->temporary);
-    }
-    free(file->temporary);
-    free(file->target);
-    memset(file, 0, sizeof(*file));
-    return STATUS_FAILED;
+    reason = whole_file_make(path, file);
+    return reason ? no_output(path, reason) : STATUS_DONE;
 }
 
 int whole_file_finish(struct whole_file *file, int is_good)
@@ -90,14 +115,12 @@ int whole_file_finish(struct whole_file *file, int is_good)
         fputc('\0', file->stream);
     if ((fclose(file->stream) != 0 || has_error) && is_good)
         status = no_output(file->target, errno ? errno : EIO);
-    if (!is_good || status != STATUS_DONE)
-        unlink(file->temporary);
-    else if (rename(file->temporary, file->target) != 0) {
-        status = no_output(file->target, errno);
-        unlink(file->temporary);
+    if (is_good && status == STATUS_DONE) {
+        int reason = whole_file_name(file);
+
+        if (reason)
+            status = no_output(file->target, reason);
     }
-    free(file->temporary);
-    free(file->target);
-    memset(file, 0, sizeof(*file));
+    whole_file_drop(file);
     return status;
 }

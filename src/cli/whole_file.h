@@ -10,6 +10,19 @@ struct whole_file {
     char *target, *temporary; /* NULL: standard output */
 };
 
+/* ---- the parts, which print nothing and return 0 or an errno ---- */
+
+/* Makes the temporary file and opens it; path is not NULL. */
+int whole_file_make(const char *path, struct whole_file *file);
+
+/* Gives the file its name; its stream is closed. */
+int whole_file_name(struct whole_file *file);
+
+/* Removes the temporary file, unless it has its name, and frees what the file holds; its stream is closed. */
+void whole_file_drop(struct whole_file *file);
+
+/* ---- the whole way, for the tool's commands ---- */
+
 /* path NULL: standard output. All return 0, or STATUS_FAILED after a message. */
 
 /* Whether the file that an option names can be written: before time is spent on what is to go there. */
