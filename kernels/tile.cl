@@ -4,11 +4,12 @@
 #define WIDE 4u       /* most groups side by side */
 #define WIDE_VECS 16u /* NV * WIDE */
 
-/* The share of group `group` of `wide`, at row i of its leaf, in fetching a tile of 64 rows: NV vectors. */
+/* The share of group `group` of `wide`, a power of two, at row i of its leaf, in fetching a tile of 64 rows: NV vectors. */
 #define FETCH_SHARE(tile, c, i, wide, group)                                                                           \
     {                                                                                                                  \
         uint fetched_ = (group)*CLNORM_LANES + (i);                                                                    \
-        const global float *fetch_ = (tile) + (fetched_ / (wide)) * (c) + (fetched_ % (wide)) * (NV * VEC);            \
+        const global float *fetch_ =                                                                                   \
+            (tile) + (fetched_ >> (31u - clz(wide))) * (c) + (fetched_ & ((wide)-1u)) * (NV * VEC);                    \
         for (uint v_ = 0u; v_ < NV; v_++)                                                                              \
             PREFETCH(fetch_ + v_ * VEC);                                                                               \
         (void)fetch_;                                                                                                  \
