@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end of stage two for the VEC channels of a vector at once: finish.cl and channel.cl in vectors where no channel is special,
+ * The end of stage two for the channels of a vector: finish.cl and channel.cl in vectors where all VEC are there and none is special,
  * and one channel after another otherwise. After channel.cl.
  */
 typedef PASTE(uint, VEC) uvec;
@@ -78,22 +78,25 @@ FUNC coefs_v finish_plain(item_v root, vec invstd, ulong c, const struct clnorm_
     return k;
 }
 
-FUNC coefs_v finish_channels(const item_v *root, ulong c, const struct clnorm_finish *p,
+/* Channels c to c + count - 1, count at most VEC. */
+FUNC coefs_v finish_channels(const item_v *root, ulong c, uint count, const struct clnorm_finish *p,
                              const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
     coefs_v k;
     item_f one; /* these two out here, see fused_cl_item.cl */
     coefs_f of_one;
-    vec invstd = LOAD_V(spread, c);
-    int plain = 1;
-    if (p->flags & CLNORM_IS_FROZEN) {
-        invstd += (vec)(p->epsilon);
-        plain = is_normal_v(invstd);
-        invstd = plain ? rsqrt_v(invstd) : invstd;
+    if (count == VEC) {
+        vec invstd = LOAD_V(spread, c);
+        int plain = 1;
+        if (p->flags & CLNORM_IS_FROZEN) {
+            invstd += (vec)(p->epsilon);
+            plain = is_normal_v(invstd);
+            invstd = plain ? rsqrt_v(invstd) : invstd;
+        }
+        if (plain && all(invstd >= (vec)(CLNORM_LOW_INVSTD)))
+            return finish_plain(*root, invstd, c, p, at, CHANNEL_ARGS);
     }
-    if (plain && all(invstd >= (vec)(CLNORM_LOW_INVSTD)))
-        return finish_plain(*root, invstd, c, p, at, CHANNEL_ARGS);
-    for (uint j = 0u; j < VEC; j++) {
+    for (uint j = 0u; j < count; j++) {
         one = item_of(root, j);
         of_one = finish_channel(one, c + j, p, at, CHANNEL_ARGS);
         coefs_put(&k, j, of_one);
@@ -130,7 +133,8 @@ FUNC coefs_v finish_plain(item_v root, vec variance, vec invstd, ulong c, const 
     return k;
 }
 
-FUNC coefs_v finish_channels(const item_v *root, ulong c, const struct clnorm_finish *p,
+/* Channels c to c + count - 1, count at most VEC. */
+FUNC coefs_v finish_channels(const item_v *root, ulong c, uint count, const struct clnorm_finish *p,
                              const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
     coefs_v k;
@@ -140,9 +144,9 @@ FUNC coefs_v finish_channels(const item_v *root, ulong c, const struct clnorm_fi
     vec variance = pair_multiply_v(root->m2, rm).hi;
     variance = SELECT(variance, (vec)(0.0f), variance < (vec)(0.0f));
     vec t = variance + (vec)(p->epsilon);
-    if (is_normal_v(t) && all(root->down == (vec)(1.0f)))
+    if (count == VEC && is_normal_v(t) && all(root->down == (vec)(1.0f)))
         return finish_plain(*root, variance, rsqrt_v(t), c, p, at, CHANNEL_ARGS);
-    for (uint j = 0u; j < VEC; j++) {
+    for (uint j = 0u; j < count; j++) {
         one = item_of(root, j);
         of_one = finish_channel(one, c + j, p, at, CHANNEL_ARGS);
         coefs_put(&k, j, of_one);

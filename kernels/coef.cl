@@ -20,40 +20,39 @@
 #undef LOAD
 #undef STORE
 
+#if APPLY == APPLY_FORWARD
+#define EACH_COEF(X) X(hi) X(lo) X(factor) X(shift)
+#elif APPLY == APPLY_BATCH
+#define EACH_COEF(X) X(hi) X(lo) X(factor) X(down) X(slope) X(grad_hi) X(grad_lo)
+#else
+#define EACH_COEF(X) X(factor)
+#endif
+#define ONE_COEF(member) +1u
+#define COEFS_WORDS (0u EACH_COEF(ONE_COEF))
+
 /* Element j of every coefficient. */
 FUNC void coefs_put(coefs_v *k, uint j, coefs_f a)
 {
-    ((float *)&k->factor)[j] = a.factor;
-#if APPLY != APPLY_FROZEN
-    ((float *)&k->hi)[j] = a.hi;
-    ((float *)&k->lo)[j] = a.lo;
-#endif
-#if APPLY == APPLY_FORWARD
-    ((float *)&k->shift)[j] = a.shift;
-#elif APPLY == APPLY_BATCH
-    ((float *)&k->down)[j] = a.down;
-    ((float *)&k->slope)[j] = a.slope;
-    ((float *)&k->grad_hi)[j] = a.grad_hi;
-    ((float *)&k->grad_lo)[j] = a.grad_lo;
-#endif
+#define PUT(member) ((float *)&k->member)[j] = a.member;
+    EACH_COEF(PUT)
+#undef PUT
+}
+
+FUNC coefs_f coefs_of(const coefs_v *k, uint j)
+{
+    coefs_f r;
+#define OF(member) r.member = ((const float *)&k->member)[j];
+    EACH_COEF(OF)
+#undef OF
+    return r;
 }
 
 FUNC coefs_v coefs_splat(coefs_f a)
 {
     coefs_v k;
-    k.factor = (vec)(a.factor);
-#if APPLY != APPLY_FROZEN
-    k.hi = (vec)(a.hi);
-    k.lo = (vec)(a.lo);
-#endif
-#if APPLY == APPLY_FORWARD
-    k.shift = (vec)(a.shift);
-#elif APPLY == APPLY_BATCH
-    k.down = (vec)(a.down);
-    k.slope = (vec)(a.slope);
-    k.grad_hi = (vec)(a.grad_hi);
-    k.grad_lo = (vec)(a.grad_lo);
-#endif
+#define SPLAT(member) k.member = (vec)(a.member);
+    EACH_COEF(SPLAT)
+#undef SPLAT
     return k;
 }
 #endif

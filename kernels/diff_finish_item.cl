@@ -25,7 +25,7 @@ diff_finish_item(const global float *partial, global float *coef, struct clnorm_
             tree_push_v(stack_v, NO_TREE, 0u, b, node_v);
         }
         node_v = tree_close_v(stack_v, NO_TREE, 0u, shape.blocks);
-        coefs_store_v(coef, shape.c, c, finish_channels(&node_v, c, &finish, &at, CHANNEL_ARGS));
+        coefs_store_v(coef, shape.c, c, finish_channels(&node_v, c, VEC, &finish, &at, CHANNEL_ARGS));
         return;
     }
     for (; c < end; c++) {

@@ -19,9 +19,6 @@ diff_fused_cl_item(const global float *src, ulong src_offset, const global float
                    struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
 {
     item_v roots[WIDE_VECS];
-    item_f
-        root; /* these two out here: clang 14 leaves Oclgrind an intrinsic that it does not know, if they are in the loop */
-    coefs_f k;
     coefs_v coefs[WIDE_VECS];
     struct centre_v centre[WIDE_VECS];
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
@@ -35,13 +32,9 @@ diff_fused_cl_item(const global float *src, ulong src_offset, const global float
         for (uint j = 0u; j < max(channels, (uint)VEC); j++) /* elements past the last channel repeat it */
             centre_put(&centre[j / VEC], j % VEC, FUSED_CENTRE(c + min(j, channels - 1u)));
         diff_block(src, diff_dst, &shape, 0u, shape.leaves, c, wide, channels, centre, roots);
-        for (uint v = 0u; v < channels / VEC; v++)
-            coefs[v] = finish_channels(&roots[v], c + v * VEC, &finish, &at, CHANNEL_ARGS);
-        for (uint j = 0u; channels < VEC && j < channels; j++) {
-            root = item_of(&roots[0], j);
-            k = finish_channel(root, c + j, &finish, &at, CHANNEL_ARGS);
-            coefs_put(&coefs[0], j, k);
-        }
+        for (uint v = 0u; v * VEC < channels; v++)
+            coefs[v] =
+                finish_channels(&roots[v], c + v * VEC, min(channels - v * VEC, (uint)VEC), &finish, &at, CHANNEL_ARGS);
         apply_columns(src + c, diff_dst + c, diff_src + c, &shape, channels, coefs, stream);
         c += channels;
     }

@@ -26,7 +26,7 @@ finish_item(const global float *partial, global float *coef, struct clnorm_shape
             tree_push_v(stack_v, &tree, 0u, b, node_v);
         }
         node_v = tree_close_v(stack_v, &tree, 0u, shape.blocks);
-        coefs_store_v(coef, shape.c, c, finish_channels(&node_v, c, &finish, &at, CHANNEL_ARGS));
+        coefs_store_v(coef, shape.c, c, finish_channels(&node_v, c, VEC, &finish, &at, CHANNEL_ARGS));
         return;
     }
     for (; c < end; c++) {

@@ -22,9 +22,6 @@ fused_cl_item(const global float *src, ulong src_offset, global float *dst, ulon
 {
     TREE_BEGIN(tree, weights);
     item_v roots[WIDE_VECS];
-    item_f
-        root; /* these two out here: clang 14 leaves Oclgrind an intrinsic that it does not know, if they are in the loop */
-    coefs_f k;
     coefs_v coefs[WIDE_VECS];
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
@@ -34,13 +31,9 @@ fused_cl_item(const global float *src, ulong src_offset, global float *dst, ulon
         uint wide = groups_of(end - c, (uint)cut.chunk / (NV * VEC));
         uint channels = wide ? wide * NV * VEC : (uint)min(end - c, (ulong)VEC);
         reduce_block(src, &shape, &tree, 0u, shape.leaves, c, wide, channels, roots);
-        for (uint v = 0u; v < channels / VEC; v++)
-            coefs[v] = finish_channels(&roots[v], c + v * VEC, &finish, &at, CHANNEL_ARGS);
-        for (uint j = 0u; channels < VEC && j < channels; j++) {
-            root = item_of(&roots[0], j);
-            k = finish_channel(root, c + j, &finish, &at, CHANNEL_ARGS);
-            coefs_put(&coefs[0], j, k);
-        }
+        for (uint v = 0u; v * VEC < channels; v++)
+            coefs[v] =
+                finish_channels(&roots[v], c + v * VEC, min(channels - v * VEC, (uint)VEC), &finish, &at, CHANNEL_ARGS);
         apply_columns(src + c, src + c, dst + c, &shape, channels, coefs, stream);
         c += channels;
     }

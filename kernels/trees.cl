@@ -85,22 +85,26 @@ FUNC item_v partial_load_vec(const global float *partial, const struct clnorm_sh
     return item;
 }
 
+#if BACKWARD
+#define EACH_WORD(X) X(g.hi) X(g.lo) X(gd.hi) X(gd.lo)
+#else
+#define EACH_WORD(X) X(mean.hi) X(mean.lo) X(m2.hi) X(m2.lo) X(down)
+#endif
+
 /* Element j of a vector's node. */
 FUNC item_f item_of(const item_v *item, uint j)
 {
     item_f r;
-#if BACKWARD
-    r.g.hi = ((const float *)&item->g.hi)[j];
-    r.g.lo = ((const float *)&item->g.lo)[j];
-    r.gd.hi = ((const float *)&item->gd.hi)[j];
-    r.gd.lo = ((const float *)&item->gd.lo)[j];
-#else
-    r.mean.hi = ((const float *)&item->mean.hi)[j];
-    r.mean.lo = ((const float *)&item->mean.lo)[j];
-    r.m2.hi = ((const float *)&item->m2.hi)[j];
-    r.m2.lo = ((const float *)&item->m2.lo)[j];
-    r.down = ((const float *)&item->down)[j];
-#endif
+#define OF(member) r.member = ((const float *)&item->member)[j];
+    EACH_WORD(OF)
+#undef OF
     return r;
+}
+
+FUNC void item_put(item_v *item, uint j, item_f a)
+{
+#define PUT(member) ((float *)&item->member)[j] = a.member;
+    EACH_WORD(PUT)
+#undef PUT
 }
 #endif
