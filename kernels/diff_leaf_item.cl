@@ -1,25 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The backward pass's sums over a channels-first leaf, by one work-item. After leaf.cl, lanes.cl, store.cl and diff_leaf.cl. */
-#define SPACE global
 #define IN(name) name##_global
+#define LEAVES const global float *src, const global float *diff_dst
+#define SRC(i) VEC_LOAD(global, src + (i))
+#define SRC_REST(i, rest) lanes_rest(src + (i), rest)
+#define DIFF_DST(i) VEC_LOAD(global, diff_dst + (i))
+#define DIFF_DST_REST(i, rest) lanes_rest(diff_dst + (i), rest)
 #include "diff_lanes.cl"
-#undef SPACE
-#undef IN
-#define SPACE private
-#define IN(name) name##_private
-#include "diff_lanes.cl"
-#undef SPACE
-#undef IN
 
+#define IN(name) name##_walked
+#define LEAVES struct walk *src, struct walk *diff_dst
+#define SRC(i) walk_on(src)
+#define SRC_REST(i, rest) lanes_rest(src->row + src->at, rest)
+#define DIFF_DST(i) walk_on(diff_dst)
+#define DIFF_DST_REST(i, rest) lanes_rest(diff_dst->row + diff_dst->at, rest)
+#include "diff_lanes.cl"
+
+#define IN(name) name##_private
+#define LEAVES const vec *src, const vec *diff_dst
+#define SRC(i) src[(i) / VEC]
+#define SRC_REST(i, rest) SRC(i)
+#define DIFF_DST(i) diff_dst[(i) / VEC]
+#define DIFF_DST_REST(i, rest) DIFF_DST(i)
+#include "diff_lanes.cl"
+
+/* Leaf i of channel c. quiet: whether nobody writes to the channels beside it meanwhile. */
 FUNC sums_f diff_leaf(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape, uint i,
-                      ulong c, struct centre k)
+                      ulong c, struct centre k, int quiet)
 {
-    float x_rows[CLNORM_LEAF], g_rows[CLNORM_LEAF];
+    vec x[CLNORM_LEAF / VEC], g[CLNORM_LEAF / VEC];
+    struct walk x_walk, g_walk;
     uint n = leaf_size(shape, i);
     ulong at = leaf_start(shape, i, c);
     if (shape->rows == 1u)
         return diff_leaf_global(src + at, diff_dst + at, n, k);
-    gather_rows(x_rows, src + at, shape, n);
-    gather_rows(g_rows, diff_dst + at, shape, n);
-    return diff_leaf_private(x_rows, g_rows, n, k);
+    if (shape->s >= VEC && quiet) {
+        walk_begin(&x_walk, src + at, shape);
+        walk_begin(&g_walk, diff_dst + at, shape);
+        return diff_leaf_walked(&x_walk, &g_walk, n, k);
+    }
+    x[(n - 1u) / VEC] = g[(n - 1u) / VEC] = (vec)(0.0f);
+    gather_rows(x, src + at, src + at, shape, n);
+    gather_rows(g, diff_dst + at, diff_dst + at, shape, n);
+    return diff_leaf_private(x, g, n, k);
 }

@@ -34,23 +34,72 @@ FUNC float lanes_sum(vec *a)
 #define LANE_NUMBERS ((int4)(0, 1, 2, 3))
 #endif
 
-/*
- * Brings the rows of a channels-first leaf with s <= 1024 together. Rows of at least VEC values end in a vector that overlaps
- * the one before: the same values twice, and no scalar rest.
- */
-FUNC void gather_rows(float *leaf, const global float *src, const struct clnorm_shape *shape, uint n)
+/* rest < VEC values, 0 behind them. */
+FUNC vec lanes_rest(const global float *p, uint rest)
 {
+    vec r = (vec)(0.0f);
+    for (uint j = 0u; j < rest; j++)
+        ((float *)&r)[j] = p[j];
+    return r;
+}
+
+/*
+ * Where a walk along a channels-first leaf of several rows stands: at element `at` of a row. Rows lie `distance` apart and have at
+ * least VEC elements.
+ */
+struct walk {
+    const global float *row;
+    ulong distance;
+    uint s, at;
+};
+
+FUNC void walk_begin(struct walk *k, const global float *leaf, const struct clnorm_shape *shape)
+{
+    k->row = leaf;
+    k->distance = shape->c * shape->s;
+    k->s = (uint)shape->s;
+    k->at = 0u;
+}
+
+/*
+ * The leaf's next VEC values. Where they lie in two rows, it reads on from the first, which is the next channel's row, and the
+ * second from before its start, which is the row of the channel before: neither leaves the tensor, but no other work-item may be
+ * writing there.
+ */
+FUNC vec walk_on(struct walk *k)
+{
+    const global float *p = k->row + k->at;
+    k->at += VEC;
+    if (k->at <= k->s)
+        return VEC_LOAD(global, p);
+    k->at -= k->s;
+    k->row += k->distance;
+    return SELECT(VEC_LOAD(global, k->row + k->at - VEC), VEC_LOAD(global, p), LANE_NUMBERS < (ivec)(VEC - (int)k->at));
+}
+
+/*
+ * Brings the rows of a leaf together. Most of a row goes in aligned vectors; its ends, where it has VEC elements, in vectors that
+ * overlap those. Meanwhile the rows of a leaf at next are fetched.
+ */
+FUNC void gather_rows(vec *leaf, const global float *src, const global float *next, const struct clnorm_shape *shape,
+                      uint n)
+{
+    float *to = (float *)leaf;
     uint s = shape->rows == 1u ? n : (uint)shape->s; /* a leaf of one row may be a part of it */
     ulong distance = shape->c * shape->s;
-    for (uint at = 0u; at < n; at += s, src += distance) {
+    for (uint at = 0u; at < n; at += s, src += distance, next += distance) {
         if (s < VEC) {
             for (uint i = 0u; i < s; i++)
-                leaf[at + i] = src[i];
+                to[at + i] = src[i];
             continue;
         }
-        for (uint i = 0u; i + VEC <= s; i += VEC)
-            VEC_STORE(private, VEC_LOAD(global, src + i), leaf + at + i);
-        if (s % VEC)
-            VEC_STORE(private, VEC_LOAD(global, src + s - VEC), leaf + at + s - VEC);
+        uint first = (at + VEC - 1u) / VEC, end = (at + s) / VEC;
+        VEC_STORE(private, VEC_LOAD(global, src), to + at);
+        PREFETCH(next);
+        for (uint i = first; i < end; i++) {
+            leaf[i] = VEC_LOAD(global, src + (i * VEC - at));
+            PREFETCH(next + (i * VEC - at));
+        }
+        VEC_STORE(private, VEC_LOAD(global, src + s - VEC), to + at + s - VEC);
     }
 }

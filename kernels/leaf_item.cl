@@ -1,55 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A channels-first leaf, by one work-item: where it lies, or its rows gathered. After leaf.cl, lanes.cl and store.cl. */
-#define SPACE global
 #define IN(name) name##_global
-#define AHEAD const global float *ahead,
+#define LEAF const global float *leaf, const global float *ahead
+#define LOOK(i) VEC_LOAD(global, leaf + (i))
+#define LOOK_REST(i, rest) lanes_rest(leaf + (i), rest)
 #define FETCH_AHEAD(i) PREFETCH(ahead + (i))
 #include "leaf_lanes.cl"
-#undef SPACE
-#undef IN
-#undef AHEAD
-#undef FETCH_AHEAD
-#define SPACE private
+
 #define IN(name) name##_private
-#define AHEAD
+#define LEAF const vec *leaf
+#define LOOK(i) leaf[(i) / VEC]
+#define LOOK_REST(i, rest) LOOK(i)
 #define FETCH_AHEAD(i)
 #include "leaf_lanes.cl"
-#undef SPACE
-#undef IN
-#undef AHEAD
-#undef FETCH_AHEAD
 
-FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint i, ulong c)
+/* Leaf i of channel c; next is a leaf that will be wanted next. */
+FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint i, ulong c,
+                        const global float *next)
 {
-    float rows[CLNORM_LEAF], down = 1.0f;
+    vec leaf[CLNORM_LEAF / VEC];
+    const float *value = (const float *)leaf;
     uint n = leaf_size(shape, i);
-    float rn = leaf_reciprocal(shape, n);
-    const global float *leaf = src + leaf_start(shape, i, c);
-    const global float *next = i + 1u < shape->leaves ? src + leaf_start(shape, i + 1u, c) : leaf;
+    float rn = leaf_reciprocal(shape, n), down = 1.0f;
+    const global float *from = src + leaf_start(shape, i, c);
     node_f node;
     int plain;
     if (shape->rows == 1u) {
-        node = reduce_global(leaf, next, n, rn, down, &plain);
+        node = reduce_global(from, next, n, rn, down, &plain);
         if (plain)
             return node;
     }
-    gather_rows(rows, leaf, shape, n);
+    leaf[(n - 1u) / VEC] = (vec)(0.0f);
+    gather_rows(leaf, from, next, shape, n);
     for (;;) {
-        node = reduce_private(rows, n, rn, down, &plain);
+        node = reduce_private(leaf, n, rn, down, &plain);
         if (plain || down != 1.0f)
             return node;
         float most = 0.0f;
-        int same = fabs(rows[0]) <= FLT_MAX;
+        int same = fabs(value[0]) <= FLT_MAX;
         for (uint j = 0u; j < n; j++) {
-            most = fabs(rows[j]) > most ? fabs(rows[j]) : most;
-            same &= rows[j] == rows[0];
+            most = fabs(value[j]) > most ? fabs(value[j]) : most;
+            same &= value[j] == value[0];
         }
         down = most > CLNORM_BIG ? CLNORM_DOWN : 1.0f;
         if (same)
-            return leaf_constant(rows[0], down);
+            return leaf_constant(value[0], down);
         if (down == 1.0f)
             return node;
-        for (uint j = 0u; j < n; j++)
-            rows[j] *= down;
+        for (uint j = 0u; j < (n + VEC - 1u) / VEC; j++)
+            leaf[j] = mul_v(leaf[j], (vec)(down));
     }
 }

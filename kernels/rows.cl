@@ -1,95 +1,106 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last step on channels-first rows, by one work-item. After coef.cl and store.cl. */
+/* The last step on channels-first rows, by one work-item. After lanes.cl, coef.cl and store.cl. */
 #if APPLY == APPLY_FORWARD
 #define ROW_F(i) apply_f(src[i], 0.0f, k)
 #define ROW_V(i) apply_v(VEC_LOAD(global, src + (i)), (vec)(0.0f), kv)
 #define DIFF_PREFETCH(p)
+#define DIFF_LOAD(p) (vec)(0.0f)
 #else
 #define ROW_F(i) apply_f(src[i], diff_dst[i], k)
 #define ROW_V(i) apply_v(VEC_LOAD(global, src + (i)), VEC_LOAD(global, diff_dst + (i)), kv)
 #define DIFF_PREFETCH(p) PREFETCH(p)
+#define DIFF_LOAD(p) VEC_LOAD(global, p)
 #endif
 
-/* A long row, straight to dst, while what comes next is fetched. Forward, diff_dst is not read. */
+/* A long row; meanwhile what lies `ahead` elements further on is fetched. Forward, diff_dst is not read. */
 FUNC void apply_row(const global float *src, const global float *diff_dst, global float *dst, ulong n, coefs_f k,
-                    ulong stream, const global float *ahead, const global float *diff_ahead)
+                    ulong stream, ulong ahead)
 {
     coefs_v kv = coefs_splat(k);
     ulong i = 0u, head = stream ? until_aligned(dst, n) : 0u;
     for (; i < head; i++)
         dst[i] = ROW_F(i);
-    if (stream)
-        for (; i + VEC <= n; i += VEC) {
-            PREFETCH(ahead + i);
-            DIFF_PREFETCH(diff_ahead + i);
-            STREAM_STORE(ROW_V(i), dst + i);
-        }
-    else
-        for (; i + VEC <= n; i += VEC) {
-            PREFETCH(ahead + i);
-            DIFF_PREFETCH(diff_ahead + i);
-            VEC_STORE(global, ROW_V(i), dst + i);
-        }
+    for (; i + VEC <= n; i += VEC) {
+        PREFETCH(src + ahead + i);
+        DIFF_PREFETCH(diff_dst + ahead + i);
+        vec y = ROW_V(i);
+        if (stream)
+            STREAM_STORE(y, dst + i);
+        else
+            VEC_STORE(global, y, dst + i);
+    }
     for (; i < n; i++)
         dst[i] = ROW_F(i);
 }
 
-/* Asks for n floats. */
-FUNC void fetch_run(const global float *p, uint n)
+/*
+ * Short rows that lie one after another in dst, of neighbouring channels of a sample, are taken as one long run: every element
+ * has its own coefficients, written out once for all samples, RUN_STRIDE floats of each.
+ */
+#define RUN_STRIDE (CLNORM_RUN + VEC) /* a row's last vector may reach beyond the run */
+#define RUN_FLOATS (COEFS_WORDS * RUN_STRIDE)
+
+/* Row j of s elements of a run. */
+FUNC void run_fill(float *run, uint j, uint s, coefs_f k)
 {
-    for (uint i = 0u; i < n; i += VEC)
-        PREFETCH(p + i);
+    for (uint i = j * s; i < (j + 1u) * s; i += VEC) {
+        float *p = run + i;
+#define FILL(member)                                                                                                   \
+    VEC_STORE(private, (vec)(k.member), p);                                                                            \
+    p += RUN_STRIDE;
+        EACH_COEF(FILL)
+#undef FILL
+    }
 }
 
-/* Asks for n floats that will be stored. */
-FUNC void fetch_stores(global float *p, uint n)
+/* The last step on elements i to i + VEC - 1 of a run. */
+FUNC vec run_apply(vec x, vec dy, const float *run, uint i)
 {
-    for (uint i = 0u; i < n; i += VEC)
-        PREFETCH_STORE(p + i);
+    coefs_v k;
+    const float *p = run + i;
+#define FETCH(member)                                                                                                  \
+    k.member = VEC_LOAD(private, p);                                                                                   \
+    p += RUN_STRIDE;
+    EACH_COEF(FETCH)
+#undef FETCH
+    return apply_v(x, dy, k);
 }
 
-/* A short row, straight to dst, which may be what is read: the vector that overlaps the one before is read first. */
-FUNC void apply_short(const global float *src, const global float *diff_dst, global float *dst, uint n, coefs_f k)
+/* The first or the last n < VEC elements of a vector. */
+FUNC void store_some(global float *dst, const float *from, uint n)
 {
-    coefs_v kv = coefs_splat(k);
+    for (uint i = 0u; i < n; i++)
+        dst[i] = from[i];
+}
+
+/*
+ * A run of n elements; dst may be what is read. Those at either end that no aligned vector holds come from vectors which overlap
+ * others, read before anything is stored. Meanwhile what lies `ahead` elements further on is fetched, and the next run of dst.
+ */
+FUNC void apply_run(const global float *src, const global float *diff_dst, global float *dst, uint n, const float *run,
+                    ulong stream, ulong ahead)
+{
+#define RUN_V(i) run_apply(VEC_LOAD(global, src + (i)), DIFF_LOAD(diff_dst + (i)), run, i)
+    vec ends[2];
     if (n < VEC) {
-        for (uint i = 0u; i < n; i++)
-            dst[i] = ROW_F(i);
+        ends[0] = run_apply(lanes_rest(src, n), lanes_rest(diff_dst, n), run, 0u);
+        store_some(dst, (const float *)ends, n);
         return;
     }
-    vec last = ROW_V(n - VEC);
-    for (uint i = 0u; i + VEC <= n; i += VEC)
-        VEC_STORE(global, ROW_V(i), dst + i);
-    if (n % VEC)
-        VEC_STORE(global, last, dst + n - VEC);
-}
-
-/* A short row, into a run of rows that lie one after another in dst. */
-FUNC void apply_run(const global float *src, const global float *diff_dst, float *run, uint n, coefs_f k)
-{
-    coefs_v kv = coefs_splat(k);
-    if (n < VEC) {
-        for (uint i = 0u; i < n; i++)
-            run[i] = ROW_F(i);
-        return;
+    uint head = stream ? until_aligned(dst, n) : 0u, i = head;
+    for (uint e = 0u; e < 2u; e++)
+        ends[e] = RUN_V(e * (n - VEC));
+    for (; i + VEC <= n; i += VEC) {
+        vec y = RUN_V(i);
+        PREFETCH(src + ahead + i);
+        DIFF_PREFETCH(diff_dst + ahead + i);
+        if (stream) {
+            STREAM_STORE(y, dst + i);
+        } else {
+            PREFETCH_STORE(dst + n + i);
+            VEC_STORE(global, y, dst + i);
+        }
     }
-    for (uint i = 0u; i + VEC <= n; i += VEC)
-        VEC_STORE(private, ROW_V(i), run + i);
-    if (n % VEC)
-        VEC_STORE(private, ROW_V(n - VEC), run + n - VEC);
-}
-
-FUNC void store_run(global float *dst, const float *run, uint n, ulong stream)
-{
-    uint i = 0u, head = stream ? until_aligned(dst, n) : 0u;
-    for (; i < head; i++)
-        dst[i] = run[i];
-    if (stream)
-        for (; i + VEC <= n; i += VEC)
-            STREAM_STORE(VEC_LOAD(private, run + i), dst + i);
-    else
-        for (; i + VEC <= n; i += VEC)
-            VEC_STORE(global, VEC_LOAD(private, run + i), dst + i);
-    for (; i < n; i++)
-        dst[i] = run[i];
+    store_some(dst, (const float *)ends, head);
+    store_some(dst + i, (const float *)ends + (2 * VEC - (n - i)), n - i);
 }

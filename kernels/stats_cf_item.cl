@@ -7,8 +7,8 @@
 #include "begin.cl"
 #include "trees.cl"
 #include "leaf.cl"
-#include "lanes.cl"
 #include "store.cl"
+#include "lanes.cl"
 
 #include "leaf_item.cl"
 
@@ -23,8 +23,10 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cf_item(const g
     item_f stack[CLNORM_TREE_LEVELS + 1u];
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
-    for (uint k = 0u; k < count; k++) {
-        tree_push_f(stack, &tree, start, k, reduce_leaf(src + src_offset, &shape, start + k, c));
+    src += src_offset;
+    for (uint i = start; i < start + count; i++) {
+        const global float *next = src + leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c);
+        tree_push_f(stack, &tree, start, i - start, reduce_leaf(src, &shape, i, c, next));
     }
     partial_store(partial + partial_offset, &shape, block, c, tree_close_f(stack, &tree, start, count));
 }

@@ -15,7 +15,7 @@ typedef uint32_t clnorm_u32;
 #define CLNORM_LANES 64u        /* lanes of a channels-first leaf; positions of a channels-last leaf */
 #define CLNORM_LEAF 1024u       /* most values of a channels-first leaf */
 #define CLNORM_TREE_LEVELS 16u  /* levels that one launch may merge */
-#define CLNORM_RUN 4096u        /* most floats of a run of short rows that a fused work-item stores at once */
+#define CLNORM_RUN 2048u        /* most floats of a run of short rows that a fused work-item stores at once */
 #define CLNORM_SHORT 512u       /* rows of fewer floats are short */
 #define CLNORM_RUN_CHANNELS 32u /* most channels of such a run */
 #define CLNORM_TREE_WAYS 5u     /* pairs of weights a level may need, see tree.cl */
@@ -83,7 +83,8 @@ struct clnorm_offsets {
 struct clnorm_cut {
     clnorm_u64 rows, length, channels;
     clnorm_u64 rows_per_item, chunk;
-    clnorm_u64 stream; /* whether results should leave the caches alone */
+    clnorm_u64 stream;  /* whether results should leave the caches alone */
+    clnorm_u64 overlap; /* fused_cf_item: whether a group of channels is stored while the next one is looked at */
 };
 
 /* Coefficients: vector number COEF_x of c floats in the workspace. */

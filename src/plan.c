@@ -317,15 +317,16 @@ static int fits_cache(const struct clnorm__device *device, uint64_t bytes)
 }
 
 /*
- * Channels of fused_cf_item's group: enough to make a run of short rows worth storing, few enough to stay, with what is fetched
- * ahead, in a share of a second-level cache.
+ * Channels of a group of fused_cf_item, or of its backward sibling, which reads two tensors: enough to make a run of short rows
+ * worth storing, few enough to stay, with the groups before and after, in a second-level cache.
  */
-static uint64_t fused_channels(const clnorm_desc *desc, const struct clnorm__device *device)
+static uint64_t fused_channels(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
     uint64_t room = least(CLNORM_RUN / desc->s, CLNORM_RUN_CHANNELS), channels = 1;
+    uint64_t channel = desc->n * desc->s * 4 * tensors;
     if (desc->s >= CLNORM_SHORT)
         return 1;
-    while (channels * 2 <= room && channels * 2 * desc->n * desc->s * 4 <= clnorm__tuned(device, CLNORM__GROUP_BYTES) &&
+    while (channels * 2 <= room && channels * 2 * channel <= clnorm__tuned(device, CLNORM__GROUP_BYTES) &&
            ceil_div(desc->c, channels * 2) >= clnorm__tuned(device, CLNORM__FUSED_GROUPS) * device->compute_units)
         channels *= 2;
     return channels;
@@ -334,14 +335,19 @@ static uint64_t fused_channels(const clnorm_desc *desc, const struct clnorm__dev
 /*
  * Channels that fused_cl_item takes side by side: eight vectors or four, so that memory is read in runs of some length, if that
  * leaves no compute unit idle and the tensors' columns stay well inside the cache, which strided reading wants more room of; else
- * one. tensors: how many are read.
+ * one. Where the tensors are larger than the cache, so that several launches would read them twice from memory, the widest columns
+ * may take more. tensors: how many are read.
  */
 static uint64_t fused_columns(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
-    uint64_t room = unit_share(device, CLNORM__COLUMNS_PERCENT) / tensors;
-    for (uint64_t vectors = floor_power(clnorm__tuned(device, CLNORM__COLUMNS_VECTORS)); vectors >= 4; vectors /= 2) {
+    const uint64_t column = desc->n * desc->s * 4 * tensors;
+    const uint64_t widest = floor_power(clnorm__tuned(device, CLNORM__COLUMNS_VECTORS));
+    const uint64_t room = unit_share(device, CLNORM__COLUMNS_PERCENT);
+    const int beyond = column * desc->c > device->cache_bytes;
+    for (uint64_t vectors = widest; vectors >= 4; vectors /= 2) {
         uint64_t columns = vectors * device->vector;
-        if (desc->c >= columns * device->compute_units && desc->n * desc->s * 4 * tensors * columns <= room)
+        uint64_t most_bytes = beyond && vectors == widest ? 2 * room : room / tensors;
+        if (desc->c >= columns * device->compute_units && column * columns <= most_bytes)
             return columns;
     }
     return device->vector;
@@ -386,7 +392,8 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
     if (!v || (!named && !clnorm__is_preferred(v, filter, last) &&
                v->kind == (device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE)))
         return 0;
-    plan->cut.chunk = last ? fused_columns(desc, (uint64_t)tensors, device) : fused_channels(desc, device);
+    plan->cut.chunk =
+        last ? fused_columns(desc, (uint64_t)tensors, device) : fused_channels(desc, (uint64_t)tensors, device);
     /* Few work-items, so that each can fetch its next channels in good time. */
     uint64_t items = ceil_div(desc->c, plan->cut.chunk);
     plan->cut.rows_per_item =
@@ -395,6 +402,8 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
     if (!fit_turns(device, last, plan))
         return 0;
     plan->cut.stream = desc->n * desc->c * desc->s * 4 > cache_share(device, CLNORM__FUSED_STREAM_PERCENT);
+    plan->cut.overlap =
+        plan->cut.chunk * desc->n * desc->s * 4 * (uint64_t)tensors <= clnorm__tuned(device, CLNORM__GROUP_BYTES);
     plan->fused.variant = v;
     plan->fused.form = CLNORM__FORM(last, 0);
     plan->fused.dims = 1;

@@ -60,7 +60,7 @@ START_TEST(arguments_have_no_padding)
     ck_assert_uint_eq(sizeof(struct clnorm_tree), 4 * 4 + 2 * 4 * CLNORM_TREE_LEVELS * CLNORM_TREE_WAYS);
     ck_assert_uint_eq(sizeof(struct clnorm_finish), 6 * 4);
     ck_assert_uint_eq(sizeof(struct clnorm_offsets), 12 * 8);
-    ck_assert_uint_eq(sizeof(struct clnorm_cut), 6 * 8);
+    ck_assert_uint_eq(sizeof(struct clnorm_cut), 7 * 8);
 }
 END_TEST
 

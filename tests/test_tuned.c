@@ -16,6 +16,8 @@
 static clnorm_device_info devices[FIXTURE_DEVICES];
 static size_t device_count;
 
+#define SHAPES(shapes) (sizeof(shapes) / sizeof((shapes)[0]))
+
 /* ---- bits ---- */
 
 /* Every parameter at its least or most: bits of `most` say which, in a pattern that repeats. */
@@ -56,12 +58,10 @@ static void write_preferences(unsigned turn, char *text, size_t size)
     }
 }
 
-static void check_bits(struct rig *rig, struct parts *parts, const char *tuning)
+/* Every operation on each shape, with the result in the buffer of `alias`, if the operation reads that one, or in its own. */
+static void check_bits(struct rig *rig, struct parts *parts, const char *tuning, const struct case_shape *shapes,
+                       size_t count, enum slot alias)
 {
-    static const struct case_shape shapes[] = {{32, 24, 49, CLNORM_CHANNELS_FIRST},
-                                               {67, 300, 2, CLNORM_CHANNELS_LAST},
-                                               {3, 5, 2049, CLNORM_CHANNELS_FIRST},
-                                               {130, 70, 1, CLNORM_CHANNELS_LAST}};
     clnorm_context_options options = messages_options(&rig->messages);
     clnorm_context *context;
 
@@ -69,13 +69,15 @@ static void check_bits(struct rig *rig, struct parts *parts, const char *tuning)
     messages_clear(&rig->messages);
     ck_assert_int_eq(clnorm_create_context(rig->cl, rig->info.device, &options, &context), CLNORM_SUCCESS);
     ck_assert_msg(!messages_have(&rig->messages, "1 tuning:"), "%s", rig->messages.text);
-    for (size_t i = 0; i < (fixture_is_small() ? 1 : sizeof(shapes) / sizeof(shapes[0])); i++) {
+    for (size_t i = 0; i < (fixture_is_small() ? 1 : count); i++) {
         clnorm_desc desc = case_desc(&shapes[i]);
         struct values inputs = {0};
 
         values_make(&inputs, &desc, i % 2 ? CASE_OFFSET_1E3 : CASE_NORMAL);
         for (int operation = CLNORM_FORWARD_TRAINING; operation <= CLNORM_BACKWARD_FROZEN; operation++) {
-            struct call call = {.operation = (enum clnorm_operation)operation, .desc = desc, .alias = OUT};
+            int reads = alias != DIFF_DST || operation >= CLNORM_BACKWARD_TRAINING;
+            struct call call = {
+                .operation = (enum clnorm_operation)operation, .desc = desc, .alias = reads ? alias : OUT};
             struct finding finding;
             struct values want = {0};
 
@@ -96,18 +98,53 @@ static void check_bits(struct rig *rig, struct parts *parts, const char *tuning)
 
 START_TEST(test_bits)
 {
+    static const struct case_shape shapes[] = {{32, 24, 49, CLNORM_CHANNELS_FIRST},
+                                               {67, 300, 2, CLNORM_CHANNELS_LAST},
+                                               {3, 5, 2049, CLNORM_CHANNELS_FIRST},
+                                               {130, 70, 1, CLNORM_CHANNELS_LAST}};
     static struct rig rig;
     struct parts parts = {0};
     char text[8192];
 
     rig_open(&rig, &devices[_i], 1);
     parts.cl = rig.cl;
-    check_bits(&rig, &parts, "");
+    check_bits(&rig, &parts, "", shapes, SHAPES(shapes), OUT);
     for (unsigned pattern = 0; pattern < (fixture_is_small() ? 2 : 16); pattern++) {
         write_extreme(rig.context, pattern % 2 ? ~pattern : pattern, pattern < 8 ? 4 : 7, text, sizeof(text));
         if (pattern > 1)
             write_preferences(pattern, text, sizeof(text));
-        check_bits(&rig, &parts, text);
+        check_bits(&rig, &parts, text, shapes, SHAPES(shapes), OUT);
+    }
+    parts_free(&parts);
+    rig_close(&rig);
+}
+END_TEST
+
+/*
+ * Channels-first training in one launch takes groups of channels, each stored while the next is looked at or before: rows
+ * shorter than a vector and longer, of the groups' runs and whole, the last group an incomplete one, in place and not.
+ */
+START_TEST(test_groups)
+{
+    static const struct case_shape shapes[] = {
+        {33, 39, 49, CLNORM_CHANNELS_FIRST}, {6, 70, 15, CLNORM_CHANNELS_FIRST}, {9, 23, 196, CLNORM_CHANNELS_FIRST},
+        {130, 35, 3, CLNORM_CHANNELS_FIRST}, {3, 7, 511, CLNORM_CHANNELS_FIRST}, {2, 9, 784, CLNORM_CHANNELS_FIRST},
+        {3, 5, 1537, CLNORM_CHANNELS_FIRST},
+    };
+    static const unsigned bytes[] = {1024, 20000, 1 << 26};
+    static const enum slot aliases[] = {OUT, SRC, DIFF_DST};
+    static struct rig rig;
+    struct parts parts = {0};
+    char text[512];
+
+    rig_open(&rig, &devices[_i], 1);
+    parts.cl = rig.cl;
+    for (unsigned i = 0; i < (fixture_is_small() ? 3 : 18); i++) {
+        snprintf(text, sizeof(text),
+                 "fused.channels-first=fused_cf_item diff_fused.channels-first=diff_fused_cf_item fused_percent=10000 "
+                 "fused_items=1 fused_groups=1 group_bytes=%u fused_stream_percent=%u",
+                 bytes[i % 3], i / 3 % 2 ? 0 : 10000);
+        check_bits(&rig, &parts, text, shapes, SHAPES(shapes), aliases[i / 6]);
     }
     parts_free(&parts);
     rig_close(&rig);
@@ -316,6 +353,7 @@ int main(void)
     device_count = fixture_devices(devices);
     tcase_set_timeout(cases, 0);
     tcase_add_loop_test(cases, test_bits, 0, (int)device_count);
+    tcase_add_loop_test(cases, test_groups, 0, (int)device_count);
     tcase_add_test(cases, test_sources);
     tcase_add_test(cases, test_bad_tunings);
     tcase_add_test(cases, test_store_without_folder);

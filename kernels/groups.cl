@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Groups of neighbouring channels, which the fused kernels of channels-first tensors take one after another. While one is looked at
+ * the one before is stored, a little at a time: memory takes stores that pass the caches more slowly than a core sends them. After
+ * trees.cl, channels.cl and rows.cl.
+ */
+#define GROUP_VECS (CLNORM_RUN_CHANNELS / VEC)
+
+/* A group whose coefficients are known, and how many of its samples are done. */
+struct group {
+    ulong c, n;
+    uint count;
+    coefs_f k; /* of its only channel, where rows are long; else they are in a run */
+};
+
+FUNC void group_finish(struct group *group, float *run, const item_v *roots, ulong c, uint count,
+                       const struct clnorm_shape *shape, const struct clnorm_finish *finish,
+                       const struct clnorm_offsets *at, CHANNEL_BUFFERS)
+{
+    coefs_v kv; /* out here, see finish_channels */
+    group->c = c;
+    group->n = 0u;
+    group->count = count;
+    for (uint j = 0u; j < count; j++) {
+        if (j % VEC == 0u)
+            kv = finish_channels(&roots[j / VEC], c + j, min(count - j, (uint)VEC), finish, at, CHANNEL_ARGS);
+        group->k = coefs_of(&kv, j % VEC);
+        if (shape->s < CLNORM_SHORT)
+            run_fill(run, j, (uint)shape->s, group->k);
+    }
+}
+
+/*
+ * How far from a group's elements those are that will be read next, while the group behind it, of `count` channels, is looked at:
+ * the ones of the group after that, or where groups do not overlap that group's own. more: whether there is a group after that.
+ */
+FUNC ulong group_ahead(const struct group *group, const struct clnorm_shape *shape, const struct clnorm_cut *cut,
+                       uint count, int more)
+{
+    return (group->count + (cut->overlap && more ? count : 0u)) * shape->s;
+}
+
+/*
+ * The last step of samples up to `until`; meanwhile what lies `ahead` elements further on is fetched, and in dst, where caches
+ * take the stores, the group behind. Forward, diff_dst is not read.
+ */
+FUNC void group_apply(const global float *src, const global float *diff_dst, global float *dst,
+                      const struct clnorm_shape *shape, struct group *group, ulong until, const float *run,
+                      ulong stream, ulong ahead)
+{
+    for (; group->n < until; group->n++) {
+        ulong at = (group->n * shape->c + group->c) * shape->s;
+        if (shape->s < CLNORM_SHORT)
+            apply_run(src + at, diff_dst + at, dst + at, group->count * (uint)shape->s, run, stream, ahead);
+        else
+            apply_row(src + at, diff_dst + at, dst + at, shape->s, group->k, stream, ahead);
+    }
+}
+
+/* Asks for the first channels of a work-item, from c on: `count` of them to read, where rows are short. */
+FUNC void group_fetch(const global float *src, const struct clnorm_shape *shape, ulong c, ulong count)
+{
+    for (ulong n = 0u; n < shape->n && shape->s < CLNORM_SHORT; n++)
+        for (ulong i = 0u; i < count * shape->s; i += VEC)
+            PREFETCH(src + (n * shape->c + c) * shape->s + i);
+    (void)src;
+}
