@@ -83,7 +83,7 @@ FUNC coefs_v finish_channels(const item_v *root, ulong c, uint count, const stru
                              const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
     coefs_v k;
-    item_f one; /* these two out here, see fused_cl_item.cl */
+    item_f one; /* outside loops, see README.md */
     coefs_f of_one;
     if (count == VEC) {
         vec invstd = LOAD_V(spread, c);
@@ -138,7 +138,7 @@ FUNC coefs_v finish_channels(const item_v *root, ulong c, uint count, const stru
                              const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
     coefs_v k;
-    item_f one; /* these two out here, see fused_cl_item.cl */
+    item_f one; /* outside loops, see README.md */
     coefs_f of_one;
     pair_v rm = {(vec)(p->rm_hi), (vec)(p->rm_lo)};
     vec variance = pair_multiply_v(root->m2, rm).hi;

@@ -14,7 +14,7 @@ diff_finish_item(const global float *partial, global float *coef, struct clnorm_
                  struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
 {
     item_v stack_v[CLNORM_TREE_LEVELS + 1u], node_v;
-    item_f stack[CLNORM_TREE_LEVELS + 1u], node; /* all out here, see fused_cl_item.cl */
+    item_f stack[CLNORM_TREE_LEVELS + 1u], node; /* outside loops, see README.md */
     coefs_f k;
     ulong c = get_global_id(0) * VEC, end = min(c + VEC, shape.c);
     partial += at.partial;

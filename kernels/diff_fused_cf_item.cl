@@ -19,7 +19,7 @@ diff_fused_cf_item(const global float *src, ulong src_offset, const global float
                    struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
 {
     item_v stack[GROUP_VECS][CLNORM_TREE_LEVELS + 1u], nodes[GROUP_VECS], roots[GROUP_VECS];
-    item_f item; /* out here, see fused_cl_item.cl */
+    item_f item; /* outside loops, see README.md */
     float run[RUN_FLOATS];
     struct centre centres[CLNORM_RUN_CHANNELS];
     struct group before;

@@ -13,7 +13,6 @@
 #include "channels.cl"
 #include "rows.cl"
 #include "groups.cl"
-
 #include "leaf_item.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
@@ -23,7 +22,7 @@ fused_cf_item(const global float *src, ulong src_offset, global float *dst, ulon
 {
     TREE_BEGIN(tree, weights);
     item_v stack[GROUP_VECS][CLNORM_TREE_LEVELS + 1u], nodes[GROUP_VECS], roots[GROUP_VECS];
-    item_f item; /* out here, see fused_cl_item.cl */
+    item_f item; /* outside loops, see README.md */
     float run[RUN_FLOATS];
     struct group before;
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);

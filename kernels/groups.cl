@@ -17,7 +17,7 @@ FUNC void group_finish(struct group *group, float *run, const item_v *roots, ulo
                        const struct clnorm_shape *shape, const struct clnorm_finish *finish,
                        const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
-    coefs_v kv; /* out here, see finish_channels */
+    coefs_v kv; /* outside loops, see README.md */
     group->c = c;
     group->n = 0u;
     group->count = count;
@@ -31,8 +31,8 @@ FUNC void group_finish(struct group *group, float *run, const item_v *roots, ulo
 }
 
 /*
- * How far from a group's elements those are that will be read next, while the group behind it, of `count` channels, is looked at:
- * the ones of the group after that, or where groups do not overlap that group's own. more: whether there is a group after that.
+ * The distance from a group's elements to those that will be read next: the group's behind it; or where that one, of `count`
+ * channels, is looked at meanwhile, the one's behind that, if there is `more`.
  */
 FUNC ulong group_ahead(const struct group *group, const struct clnorm_shape *shape, const struct clnorm_cut *cut,
                        uint count, int more)

@@ -24,7 +24,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cl_item(const g
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
     item_v roots[WIDE_VECS];
-    item_f root; /* out here: clang 14 leaves Oclgrind an intrinsic that it does not know, if it is in the loop */
+    item_f root; /* outside loops, see README.md */
     src += src_offset;
     partial += partial_offset;
     while (c < end) {

@@ -205,6 +205,36 @@ START_TEST(preferences)
 }
 END_TEST
 
+static struct clnorm_cut fused_cut(uint64_t n, uint64_t c, uint64_t s, enum clnorm_layout layout, int backward)
+{
+    clnorm_desc desc = describe(n, c, s, layout);
+    struct clnorm__plan plan;
+    ck_assert_int_eq(make(&desc, &asks[backward ? 2 : 0], &devices[2].device, &plan), CLNORM_SUCCESS);
+    ck_assert_ptr_nonnull(plan.fused.variant);
+    return plan.cut;
+}
+
+/* What is stored late fits near a core, with all the tensors that are read; beyond the cache the widest columns take more of it. */
+START_TEST(fused_groups)
+{
+    static const uint64_t near = 1 << 17;
+    ck_assert_str_eq(devices[2].name, "cpu with a cache");
+    for (int backward = 0; backward < 2; backward++) {
+        struct clnorm_cut cut = fused_cut(32, 1024, 196, CLNORM_CHANNELS_FIRST, backward);
+        ck_assert_uint_eq(cut.chunk, backward ? 2 : 4);
+        ck_assert_uint_le(cut.chunk * 32 * 196 * 4 * (uint64_t)(1 + backward), near);
+        ck_assert_uint_eq(cut.overlap, 1);
+        cut = fused_cut(32, 64, 784, CLNORM_CHANNELS_FIRST, backward);
+        ck_assert_uint_eq(cut.chunk, 1);
+        ck_assert_uint_eq(cut.overlap, !backward);
+        ck_assert_uint_eq(fused_cut(32, 64, 3136, CLNORM_CHANNELS_FIRST, backward).overlap, 0);
+    }
+    ck_assert_uint_eq(fused_cut(128, 512, 196, CLNORM_CHANNELS_LAST, 0).chunk, 4 * 8);
+    ck_assert_uint_eq(fused_cut(128, 1024, 196, CLNORM_CHANNELS_LAST, 0).chunk, 8 * 8);
+    ck_assert_uint_eq(fused_cut(64, 1024, 196, CLNORM_CHANNELS_LAST, 1).chunk, 8 * 8);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plan_limits");
@@ -216,6 +246,7 @@ int main(void)
     tcase_add_test(tests, choice_that_leaves_nothing);
     tcase_add_test(tests, loops_are_limited);
     tcase_add_test(tests, preferences);
+    tcase_add_test(tests, fused_groups);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
