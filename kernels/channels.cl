@@ -3,6 +3,11 @@
  * The end of stage two for the channels of a vector: finish.cl and channel.cl in vectors where all VEC are there and none is special,
  * and one channel after another otherwise. After channel.cl.
  */
+#ifdef SCALAR_FINISH /* llvmpipe, which takes very long to compile the other way */
+#define FINISH_VEC 0u
+#else
+#define FINISH_VEC VEC
+#endif
 typedef PASTE(uint, VEC) uvec;
 typedef PASTE(ulong, VEC) ulvec;
 #define CONVERT(type, x) PASTE(PASTE(convert_, type), VEC)(x)
@@ -85,7 +90,7 @@ FUNC coefs_v finish_channels(const item_v *root, ulong c, uint count, const stru
     coefs_v k;
     item_f one; /* outside loops, see README.md */
     coefs_f of_one;
-    if (count == VEC) {
+    if (count == FINISH_VEC) {
         vec invstd = LOAD_V(spread, c);
         int plain = 1;
         if (p->flags & CLNORM_IS_FROZEN) {
@@ -144,7 +149,7 @@ FUNC coefs_v finish_channels(const item_v *root, ulong c, uint count, const stru
     vec variance = pair_multiply_v(root->m2, rm).hi;
     variance = SELECT(variance, (vec)(0.0f), variance < (vec)(0.0f));
     vec t = variance + (vec)(p->epsilon);
-    if (count == VEC && is_normal_v(t) && all(root->down == (vec)(1.0f)))
+    if (count == FINISH_VEC && is_normal_v(t) && all(root->down == (vec)(1.0f)))
         return finish_plain(*root, variance, rsqrt_v(t), c, p, at, CHANNEL_ARGS);
     for (uint j = 0u; j < count; j++) {
         one = item_of(root, j);

@@ -13,7 +13,7 @@ coefficients_item(global float *coef, ulong channels, struct clnorm_finish finis
 {
     ulong c = get_global_id(0) * VEC, end = min(c + VEC, channels);
     coef += at.coef;
-    if (end - c == VEC) {
+    if (end - c == FINISH_VEC) {
         vec t = VEC_LOAD(global, variance + at.variance + c) + (vec)(finish.epsilon);
         if (is_normal_v(t)) {
             vec invstd = rsqrt_v(t), zero = (vec)(0.0f);

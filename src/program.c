@@ -134,8 +134,8 @@ static void build_options(const clnorm_context *context, const struct clnorm__va
     if (v->step == CLNORM__APPLY)
         length += snprintf(options + length, size - (size_t)length, " -DAPPLY=%u", form % 3u);
     if (v->kind == CLNORM__CPU_LIKE && v->work_group == 1)
-        length += snprintf(options + length, size - (size_t)length, " -DVEC=%u -DHINTS=%d", context->device.vector,
-                           context->device.hints);
+        length += snprintf(options + length, size - (size_t)length, " -DVEC=%u -DHINTS=%d%s", context->device.vector,
+                           context->device.hints, context->device.loop_limit ? " -DSCALAR_FINISH" : "");
     if (v->work_group > 1)
         snprintf(options + length, size - (size_t)length, " -DWORK_GROUP=%u -DWIDTH=%u", v->work_group, v->width);
 }
