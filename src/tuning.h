@@ -21,7 +21,7 @@
     X(FUSED_STREAM_PERCENT, fused_stream_percent, 0, 10000, 25, 25,                                                    \
       "share of the cache beyond which a fused variant stores past the caches")                                        \
     X(GROUP_BYTES, group_bytes, 1024, 1 << 26, 1 << 17, 1 << 17,                                                       \
-      "bytes of tensors in a group of channels of a fused variant, at most, where rows are short")                     \
+      "bytes of tensors in a group of channels that a fused variant stores while it reads the next")                   \
     X(COLUMNS_PERCENT, columns_percent, 0, 10000, 25, 25,                                                              \
       "share of a compute unit's part of the cache that a fused variant's columns may fill, channels-last")            \
     X(COLUMNS_VECTORS, columns_vectors, 4, 16, 8, 8,                                                                   \
