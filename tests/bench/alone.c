@@ -5,14 +5,14 @@
 #include <stdlib.h>
 
 static bool time_one(const struct peer *peer, const struct bench_shape *shape, const struct bench_data *data,
-                     enum peer_op op, struct bench_pair pair, unsigned runs)
+                     enum peer_op op, struct bench_pair pair, const struct bench_options *options)
 {
     struct peer_problem problem = bench_problem(shape, data, op, pair.theirs, pair.ours);
     struct bench_runner runner = {.peer = peer};
     int status = peer->setup(&problem, &runner.state);
     if (status != PEER_OK)
         return status == PEER_UNSUPPORTED;
-    bool good = bench_race(&runner, 1, runs) > 0;
+    bool good = bench_race(&runner, 1, options) > 0;
     uint64_t s = shape->d * shape->h * shape->w;
     /* A copy has two tensors whatever it is compared with. */
     enum peer_op bytes = peer->read ? op : PEER_TRAIN;
@@ -42,7 +42,7 @@ static bool time_all(const struct bench_options *options, const struct peer *pee
         for (int op = 0; op < PEER_OP_COUNT; op++)
             for (size_t pair = 0; pair < options->pair_count; pair++)
                 if (options->ops[op] && !is_repeated(options, pair) &&
-                    !time_one(peer, &options->shapes[i], data, (enum peer_op)op, options->pairs[pair], options->runs))
+                    !time_one(peer, &options->shapes[i], data, (enum peer_op)op, options->pairs[pair], options))
                     return false;
     return true;
 }

@@ -76,6 +76,7 @@ static void usage(const char *program)
            "                     (default: nchw,nhwc,nchw:blocked,nhwc:blocked)\n"
            "  --peer NAME        bench_alone: which one (default: oneDNN)\n"
            "  --runs R           rounds (default: 11 to 101, about half a second)\n"
+           "  --calls K          calls one behind the other before each wait, as in a network (default: 1)\n"
            "  --threads T        threads for everybody (default: the processors this process may use)\n"
            "  --device D         OpenCL device, as in CLNORM_DEVICE\n"
            "  --csv              CSV instead of a table\n"
@@ -303,12 +304,19 @@ struct arguments {
 static bool parse(int argc, char **argv, struct arguments *arguments, struct bench_options *options)
 {
     static const struct option table[] = {
-        {"shapes", required_argument, NULL, 'f'}, {"set", required_argument, NULL, 's'},
-        {"shape", required_argument, NULL, 'n'},  {"op", required_argument, NULL, 'o'},
-        {"layout", required_argument, NULL, 'l'}, {"peer", required_argument, NULL, 'p'},
-        {"runs", required_argument, NULL, 'r'},   {"threads", required_argument, NULL, 't'},
-        {"device", required_argument, NULL, 'd'}, {"csv", no_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},         {0},
+        {"shapes", required_argument, NULL, 'f'},
+        {"set", required_argument, NULL, 's'},
+        {"shape", required_argument, NULL, 'n'},
+        {"op", required_argument, NULL, 'o'},
+        {"layout", required_argument, NULL, 'l'},
+        {"peer", required_argument, NULL, 'p'},
+        {"runs", required_argument, NULL, 'r'},
+        {"calls", required_argument, NULL, 'k'},
+        {"threads", required_argument, NULL, 't'},
+        {"device", required_argument, NULL, 'd'},
+        {"csv", no_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     for (int option; (option = getopt_long(argc, argv, "h", table, NULL)) != -1;) {
         struct bench_shape shape = {.set = "command-line"};
@@ -337,6 +345,11 @@ static bool parse(int argc, char **argv, struct arguments *arguments, struct ben
         case 'r':
             options->runs = (unsigned)strtoul(optarg, NULL, 10);
             break;
+        case 'k':
+            options->calls = (unsigned)strtoul(optarg, NULL, 10);
+            if (options->calls == 0)
+                return complain("not a number of calls", optarg);
+            break;
         case 't':
             arguments->threads = optarg;
             break;
@@ -364,6 +377,7 @@ bool bench_read_options(int argc, char **argv, struct bench_options *options)
         .layouts = "nchw,nhwc,nchw:blocked,nhwc:blocked",
     };
     memset(options, 0, sizeof *options);
+    options->calls = 1;
     if (!parse(argc, argv, &arguments, options))
         return false;
     if (arguments.threads && strtoul(arguments.threads, NULL, 10) == 0)
@@ -485,11 +499,16 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static bool run_timed(struct bench_runner *runner, double *seconds)
+/* So many calls, one behind the other; seconds are one's. */
+static bool run_timed(struct bench_runner *runner, unsigned calls, double *seconds)
 {
     double start = now();
-    int status = runner->peer->run(runner->state);
-    *seconds = now() - start;
+    int status = PEER_OK;
+    for (unsigned i = 0; i < calls && status == PEER_OK; i++)
+        status = runner->peer->run(runner->state);
+    if (status == PEER_OK && runner->peer->wait)
+        status = runner->peer->wait(runner->state);
+    *seconds = (now() - start) / calls;
     if (status != PEER_OK)
         fprintf(stderr, "%s: a run failed\n", runner->peer->name);
     return status == PEER_OK;
@@ -513,28 +532,28 @@ static void spoil_caches(void)
  * A turn of one among several: waits until the threads of the one before sleep, wakes its own and its processors with
  * some milliseconds of runs that do not count, and times the next.
  */
-static bool take_turn(struct bench_runner *runner, bool alone, double *seconds)
+static bool take_turn(struct bench_runner *runner, unsigned calls, bool alone, double *seconds)
 {
     static const struct timespec pause = {.tv_nsec = 10000000};
     if (alone)
-        return run_timed(runner, seconds);
+        return run_timed(runner, calls, seconds);
     nanosleep(&pause, NULL);
     spoil_caches();
     bool good = true;
     double start = now();
     do
-        good = run_timed(runner, seconds);
+        good = run_timed(runner, calls, seconds);
     while (good && now() - start < 3e-3);
-    return good && run_timed(runner, seconds);
+    return good && run_timed(runner, calls, seconds);
 }
 
-static bool take_turns(struct bench_runner *runners, size_t count, double *times, size_t stride)
+static bool take_turns(struct bench_runner *runners, size_t count, unsigned calls, double *times, size_t stride)
 {
     bool good = true;
     for (size_t i = 0; i < count && good; i++) {
         if (runners[i].peer->turn)
             runners[i].peer->turn(true);
-        good = take_turn(&runners[i], count == 1, &times[i * stride]);
+        good = take_turn(&runners[i], calls, count == 1, &times[i * stride]);
         if (runners[i].peer->turn)
             runners[i].peer->turn(false);
     }
@@ -542,25 +561,25 @@ static bool take_turns(struct bench_runner *runners, size_t count, double *times
 }
 
 /* The first runs compile, fault pages in and raise clocks: some rounds that fill a tenth of a second. */
-static bool warm_up(struct bench_runner *runners, size_t count, double *times)
+static bool warm_up(struct bench_runner *runners, size_t count, unsigned calls, double *times)
 {
     double start = now();
     for (unsigned round = 0; round < 2 || (round < 50 && now() - start < 0.1); round++)
-        if (!take_turns(runners, count, times, 1))
+        if (!take_turns(runners, count, calls, times, 1))
             return false;
     return true;
 }
 
-unsigned bench_race(struct bench_runner *runners, size_t count, unsigned rounds)
+unsigned bench_race(struct bench_runner *runners, size_t count, const struct bench_options *options)
 {
     enum { FEWEST = 11, MOST = 101 };
     const double enough = 0.6; /* seconds */
-    unsigned most = rounds ? rounds : MOST, done = 0;
+    unsigned rounds = options->runs, calls = options->calls, most = rounds ? rounds : MOST, done = 0;
     double *times = malloc(count * most * sizeof *times);
-    bool good = times && warm_up(runners, count, times);
+    bool good = times && warm_up(runners, count, calls, times);
     double start = now();
     while (good && done < most && (rounds || done < FEWEST || now() - start < enough)) {
-        good = take_turns(runners, count, times + done, most);
+        good = take_turns(runners, count, calls, times + done, most);
         done++;
     }
     for (size_t i = 0; i < count && good; i++) {

@@ -28,6 +28,7 @@ struct bench_options {
     size_t pair_count;
     const struct peer *peer; /* bench_alone: the one to time */
     unsigned runs;           /* rounds; 0: as many as the time of a round makes sensible */
+    unsigned calls;          /* one behind the other before each wait, at least 1 */
     bool csv;
 };
 
@@ -75,9 +76,9 @@ struct bench_runner {
 
 /*
  * Lets the runners run in turn, A B A B ..., so that whatever happens to the machine happens to all, and sets median
- * and minimum of each. Returns the number of rounds, 0 after a failure.
+ * and minimum of each: of a call, in a run of options->calls. Returns the number of rounds, 0 after a failure.
  */
-unsigned bench_race(struct bench_runner *runners, size_t count, unsigned rounds);
+unsigned bench_race(struct bench_runner *runners, size_t count, const struct bench_options *options);
 
 /* GB/s of the operation on n elements, counting each tensor once: two of them, for backward three. */
 double bench_gbps(enum peer_op op, uint64_t count, double seconds);

@@ -50,7 +50,7 @@ struct line {
     enum peer_op op;
     struct bench_pair pair;
     const struct peer *peer; /* NULL: CLNorm alone */
-    unsigned rounds;
+    unsigned rounds, calls;
     double ours, theirs, copy, stream, two_pass; /* GB/s by the medians; 0 without a peer */
     double our_best, their_best;                 /* GB/s by the minima: what a quiet machine would show */
     double difference;
@@ -59,7 +59,8 @@ struct line {
 static void print_head(bool csv)
 {
     if (csv)
-        printf("set,n,c,d,h,w,op,layout,peer,version,peer_layout,rounds,clnorm_gbps,peer_gbps,ratio,clnorm_best_gbps,"
+        printf("set,n,c,d,h,w,op,layout,peer,version,peer_layout,rounds,calls,clnorm_gbps,peer_gbps,ratio,clnorm_best_"
+               "gbps,"
                "peer_best_gbps,copy_gbps,stream_gbps,two_pass_gbps,"
                "percent_of_stream,difference\n");
     else
@@ -86,11 +87,12 @@ static void print_line(const struct line *line, bool csv)
     double ratio = line->peer ? line->ours / line->theirs : 0, percent = 100 * line->ours / line->stream;
     bool unsteady = line->our_best > 1.4 * line->ours || line->their_best > 1.4 * line->theirs;
     if (csv) {
-        printf("%s,%llu,%llu,%llu,%llu,%llu,%s,%s,%s,%s,%s,%u,%.3f,%.3f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.3g\n",
+        printf("%s,%llu,%llu,%llu,%llu,%llu,%s,%s,%s,%s,%s,%u,%u,%.3f,%.3f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.3g\n",
                shape->set, (unsigned long long)shape->n, (unsigned long long)shape->c, (unsigned long long)shape->d,
                (unsigned long long)shape->h, (unsigned long long)shape->w, bench_op_name(line->op), own, peer,
-               line->peer ? line->peer->version() : "-", layout, line->rounds, line->ours, line->theirs, ratio,
-               line->our_best, line->their_best, line->copy, line->stream, line->two_pass, percent, line->difference);
+               line->peer ? line->peer->version() : "-", layout, line->rounds, line->calls, line->ours, line->theirs,
+               ratio, line->our_best, line->their_best, line->copy, line->stream, line->two_pass, percent,
+               line->difference);
     } else {
         char spatial[64], name[32];
         print_spatial(shape, spatial, sizeof spatial);
@@ -158,7 +160,7 @@ static unsigned race(struct comparison *all, struct bench_runner *runners, const
     while (ready < count && runners[ready].peer->setup(&problems[ready], &runners[ready].state) == PEER_OK)
         ready++;
     if (ready == count)
-        rounds = bench_race(runners, count, all->options->runs);
+        rounds = bench_race(runners, count, all->options);
     *difference = 0;
     if (rounds && count == 2 && runners[0].peer->read && runners[1].peer->read) {
         uint64_t values = peer_count(&problems[0]);
@@ -225,7 +227,7 @@ static bool measure_line(struct comparison *all, struct line *line)
 static bool measure_pair(struct comparison *all, const struct bench_shape *shape, enum peer_op op,
                          struct bench_pair pair)
 {
-    struct line line = {.shape = shape, .op = op, .pair = pair};
+    struct line line = {.shape = shape, .op = op, .pair = pair, .calls = all->options->calls};
     if (!others[0])
         return pair.ours != pair.theirs || measure_line(all, &line);
     for (size_t i = 0; others[i]; i++) {

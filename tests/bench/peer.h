@@ -33,12 +33,14 @@ struct peer {
     const char *(*version)(void);
     /* Copies what it needs, so that the arrays may go. When it does not return PEER_OK it has said why on stderr. */
     int (*setup)(const struct peer_problem *problem, void **state);
-    /* One whole operation, finished on return. This is what is timed. */
+    /* One whole operation, finished on return or after wait. This is what is timed. */
     int (*run)(void *state);
     /* The result (dst or diff_src) of the last run, in the layout of problem->arrays. NULL: there is none to compare.
      */
     int (*read)(void *state, float *result);
     void (*teardown)(void *state);
+    /* Returns when all runs have finished; timed with them. NULL: run has waited. */
+    int (*wait)(void *state);
     /* Called, untimed, before (begins) and after each turn of this peer. May be NULL. */
     void (*turn)(bool begins);
     /* Frees what setups share; no setup may follow. May be NULL. */

@@ -147,10 +147,14 @@ static int run(void *state)
 {
     struct state *s = state;
     int status = s->op == PEER_TRAIN ? run_training(s) : s->op == PEER_INFER ? run_inference(s) : run_backward(s);
-    cl_int finished = clFinish(queue);
-    if (status || finished)
-        return complain("run", status ? status : finished);
-    return PEER_OK;
+    return status ? complain("run", status) : PEER_OK;
+}
+
+static int wait(void *state)
+{
+    (void)state;
+    cl_int status = clFinish(queue);
+    return status ? complain("wait", status) : PEER_OK;
 }
 
 static void teardown(void *state)
@@ -213,4 +217,4 @@ static void close_device(void)
         clnorm_release_context(&context);
 }
 
-const struct peer peer_clnorm = {"clnorm", clnorm_version, setup, run, read_result, teardown, NULL, close_device};
+const struct peer peer_clnorm = {"clnorm", clnorm_version, setup, run, read_result, teardown, wait, NULL, close_device};

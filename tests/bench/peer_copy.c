@@ -240,6 +240,6 @@ static int run(void *state)
     return PEER_OK;
 }
 
-const struct peer peer_copy = {"copy", version, setup_copy, run, NULL, teardown, NULL, NULL};
-const struct peer peer_stream = {"stream", version, setup_stream, run, NULL, teardown, NULL, NULL};
-const struct peer peer_two_pass = {"two-pass", version, setup_two_pass, run, NULL, teardown, NULL, NULL};
+const struct peer peer_copy = {"copy", version, setup_copy, run, NULL, teardown, NULL, NULL, NULL};
+const struct peer peer_stream = {"stream", version, setup_stream, run, NULL, teardown, NULL, NULL, NULL};
+const struct peer peer_two_pass = {"two-pass", version, setup_two_pass, run, NULL, teardown, NULL, NULL, NULL};

@@ -373,4 +373,4 @@ static void close_engine(void)
     engine = NULL;
 }
 
-const struct peer peer_onednn = {"onednn", version, setup, run, read_result, teardown, turn, close_engine};
+const struct peer peer_onednn = {"onednn", version, setup, run, read_result, teardown, NULL, turn, close_engine};
