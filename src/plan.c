@@ -53,6 +53,16 @@ static uint64_t unit_share(const struct clnorm__device *device, enum clnorm__par
     return share(device->cache_bytes / device->compute_units, clnorm__tuned(device, percent));
 }
 
+/*
+ * Whether results should leave the caches alone: a call's tensors, those it reads and the one it writes, fill more than that
+ * share of the cache.
+ */
+static int streams(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
+                   enum clnorm__parameter percent)
+{
+    return desc->n * desc->c * desc->s * 4 > cache_share(device, percent) / (backward ? 3 : 2);
+}
+
 /* Work-items of a work-group where the kernel leaves them free. */
 static uint64_t free_group(const struct clnorm__device *device)
 {
@@ -226,7 +236,6 @@ static void launch_apply(const struct clnorm__device *device, int last, struct c
     struct clnorm_cut *cut = &plan->cut;
     cut->chunk = cut->length;
     cut->rows_per_item = 1;
-    cut->stream = cut->rows * cut->length * 4 > cache_share(device, CLNORM__STREAM_PERCENT);
     if (l->variant->kind == CLNORM__CPU_LIKE) {
         cut_items(device, last, cut);
         l->dims = 1;
@@ -401,7 +410,7 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
         ceil_div(items, least(items, clnorm__tuned(device, CLNORM__FUSED_ITEMS) * device->compute_units));
     if (!fit_turns(device, last, plan))
         return 0;
-    plan->cut.stream = desc->n * desc->c * desc->s * 4 > cache_share(device, CLNORM__FUSED_STREAM_PERCENT);
+    plan->cut.stream = streams(desc, backward, device, CLNORM__FUSED_STREAM_PERCENT);
     plan->cut.overlap =
         plan->cut.chunk * desc->n * desc->s * 4 * (uint64_t)tensors <= clnorm__tuned(device, CLNORM__GROUP_BYTES);
     plan->fused.variant = v;
@@ -477,6 +486,7 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     plan->cut.rows = last ? desc->n * desc->s : desc->n * desc->c;
     plan->cut.length = last ? desc->c : desc->s;
     plan->cut.channels = desc->c;
+    plan->cut.stream = streams(desc, backward, device, CLNORM__STREAM_PERCENT);
     launch_apply(device, last, plan);
     return CLNORM_SUCCESS;
 }

@@ -18,8 +18,8 @@
       "groups of channels that a fused variant leaves each compute unit, at least")                                    \
     X(FUSED_PERCENT, fused_percent, 0, 10000, 75, 75,                                                                  \
       "share of a compute unit's part of the cache that a channel may fill and training still be one launch")          \
-    X(FUSED_STREAM_PERCENT, fused_stream_percent, 0, 10000, 25, 25,                                                    \
-      "share of the cache beyond which a fused variant stores past the caches")                                        \
+    X(FUSED_STREAM_PERCENT, fused_stream_percent, 0, 10000, 45, 45,                                                    \
+      "share of the cache that a call's tensors may fill before a fused variant stores past the caches")               \
     X(GROUP_BYTES, group_bytes, 1024, 1 << 26, 1 << 17, 1 << 17,                                                       \
       "bytes of tensors in a group of channels that a fused variant stores while it reads the next")                   \
     X(COLUMNS_PERCENT, columns_percent, 0, 10000, 25, 25,                                                              \
@@ -32,8 +32,8 @@
       "elements that a work-item of apply_item takes, at least")                                                       \
     X(ITEM_CHANNELS, item_channels, 16, 1 << 20, 512, 512,                                                             \
       "channels that a work-item of apply_item takes side by side, channels-last; in sixteens")                        \
-    X(STREAM_PERCENT, stream_percent, 0, 10000, 25, 25,                                                                \
-      "share of the cache beyond which apply_item stores past the caches")                                             \
+    X(STREAM_PERCENT, stream_percent, 0, 10000, 80, 80,                                                                \
+      "share of the cache that a call's tensors may fill before apply_item stores past the caches")                    \
     X(APPLY_ITEMS, apply_items, 1, 1024, 256, 256,                                                                     \
       "work-items of a work-group of apply_group, at most; powers of two")                                             \
     X(APPLY_GROUPS, apply_groups, 1, 4096, 64, 64, "work-groups of apply_group for each compute unit, at most")        \

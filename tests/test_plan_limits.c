@@ -235,6 +235,29 @@ START_TEST(fused_groups)
 }
 END_TEST
 
+/* Results pass the caches where the tensors of a call fill too much of them: two forward, three backward. */
+START_TEST(stores_past_the_caches)
+{
+    static const struct {
+        unsigned ask;
+        int fused;
+        unsigned tensors, percent;
+    } cases[] = {{0, 0, 2, 80}, {1, 0, 2, 80}, {2, 0, 3, 80}, {4, 0, 3, 80}, {0, 1, 2, 45}, {2, 1, 3, 45}};
+    const struct clnorm__device *device = &devices[2].device;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const uint64_t row = 64 * 64, most = device->cache_bytes * cases[i].percent / 100 / cases[i].tensors / 4 / row;
+        for (uint64_t more = 0; more < 2; more++) {
+            clnorm_desc desc =
+                describe(most + more, 64, 64, cases[i].fused ? CLNORM_CHANNELS_FIRST : CLNORM_CHANNELS_LAST);
+            struct clnorm__plan plan;
+            ck_assert_int_eq(make(&desc, &asks[cases[i].ask], device, &plan), CLNORM_SUCCESS);
+            ck_assert_int_eq(plan.fused.variant != NULL, cases[i].fused);
+            ck_assert_uint_eq(plan.cut.stream, more);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plan_limits");
@@ -247,6 +270,7 @@ int main(void)
     tcase_add_test(tests, loops_are_limited);
     tcase_add_test(tests, preferences);
     tcase_add_test(tests, fused_groups);
+    tcase_add_test(tests, stores_past_the_caches);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
