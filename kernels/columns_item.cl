@@ -5,6 +5,18 @@
  */
 
 /*
+ * The second look's values. Rows at a distance of some power of two share a few sets of the first-level cache, where the first look
+ * leaves little of them. KEEP_COLUMNS, which pays where columns are read from a cache: it leaves a copy.
+ */
+#if KEEP_COLUMNS
+#define KEPT(i, v) kept[(i)*NV + (v)]
+#define KEEP(i, v) KEPT(i, v) =
+#else
+#define KEPT(i, v) VEC_LOAD(global, leaf + (i)*c + (v)*VEC)
+#define KEEP(i, v)
+#endif
+
+/*
  * The leaf of a group. A tile, 64 rows of `wide` groups side by side, is in a cache while its groups are reduced one after the
  * other; meanwhile group number `group` fetches its share of the tile at ahead, in rows, as memory likes to be read. Returns
  * whether the ordinary rules hold.
@@ -13,6 +25,9 @@ FUNC int reduce_group(const global float *leaf, const global float *ahead, ulong
                       uint group, item_v *nodes)
 {
     vec a[NV], m[NV], s[NV], q[NV];
+#if KEEP_COLUMNS
+    vec kept[NV * CLNORM_LANES];
+#endif
     int plain = 1;
 #pragma unroll
     for (uint v = 0u; v < NV; v++)
@@ -20,7 +35,7 @@ FUNC int reduce_group(const global float *leaf, const global float *ahead, ulong
     for (uint i = 0u; i < n; i++) {
 #pragma unroll
         for (uint v = 0u; v < NV; v++)
-            a[v] += VEC_LOAD(global, leaf + i * c + v * VEC);
+            a[v] += KEEP(i, v) VEC_LOAD(global, leaf + i * c + v * VEC);
     }
 #pragma unroll
     for (uint v = 0u; v < NV; v++)
@@ -29,7 +44,7 @@ FUNC int reduce_group(const global float *leaf, const global float *ahead, ulong
         FETCH_SHARE(ahead, c, i, wide, group);
 #pragma unroll
         for (uint v = 0u; v < NV; v++) {
-            vec d = VEC_LOAD(global, leaf + i * c + v * VEC) - m[v];
+            vec d = KEPT(i, v) - m[v];
             s[v] += d;
             q[v] = fma(d, d, q[v]);
         }
