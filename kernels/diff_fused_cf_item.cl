@@ -20,7 +20,8 @@ diff_fused_cf_item(const global float *src, ulong src_offset, const global float
 {
     item_v stack[GROUP_VECS][CLNORM_TREE_LEVELS + 1u], nodes[GROUP_VECS], roots[GROUP_VECS];
     item_f item; /* outside loops, see README.md */
-    float run[RUN_FLOATS];
+    vec runs[RUN_FLOATS / VEC];
+    float *run = (float *)runs;
     struct centre centres[CLNORM_RUN_CHANNELS];
     struct group before;
     const ulong begin = get_global_id(0) * cut.rows_per_item, end = min(begin + cut.rows_per_item, shape.c);
@@ -55,7 +56,7 @@ diff_fused_cf_item(const global float *src, ulong src_offset, const global float
             return;
         for (uint v = 0u; v < vecs; v++)
             roots[v] = tree_close_v(stack[v], NO_TREE, 0u, shape.leaves);
-        group_finish(&before, run, roots, c, count, &shape, &finish, &at, CHANNEL_ARGS);
+        group_finish(&before, run, diff_src, roots, c, count, &shape, &finish, &at, CHANNEL_ARGS);
         c += count;
     }
 }

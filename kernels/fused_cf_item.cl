@@ -23,7 +23,8 @@ fused_cf_item(const global float *src, ulong src_offset, global float *dst, ulon
     TREE_BEGIN(tree, weights);
     item_v stack[GROUP_VECS][CLNORM_TREE_LEVELS + 1u], nodes[GROUP_VECS], roots[GROUP_VECS];
     item_f item; /* outside loops, see README.md */
-    float run[RUN_FLOATS];
+    vec runs[RUN_FLOATS / VEC];
+    float *run = (float *)runs;
     struct group before;
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
@@ -55,7 +56,7 @@ fused_cf_item(const global float *src, ulong src_offset, global float *dst, ulon
             return;
         for (uint v = 0u; v < vecs; v++)
             roots[v] = tree_close_v(stack[v], &tree, 0u, shape.leaves);
-        group_finish(&before, run, roots, c, count, &shape, &finish, &at, CHANNEL_ARGS);
+        group_finish(&before, run, dst, roots, c, count, &shape, &finish, &at, CHANNEL_ARGS);
         c += count;
     }
 }

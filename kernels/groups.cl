@@ -10,23 +10,26 @@
 struct group {
     ulong c, n;
     uint count;
+    uint
+        shift; /* where its run begins: coefficients are aligned where dst is, in every sample of c * s a multiple of VEC */
     coefs_f k; /* of its only channel, where rows are long; else they are in a run */
 };
 
-FUNC void group_finish(struct group *group, float *run, const item_v *roots, ulong c, uint count,
-                       const struct clnorm_shape *shape, const struct clnorm_finish *finish,
+FUNC void group_finish(struct group *group, float *run, const global float *dst, const item_v *roots, ulong c,
+                       uint count, const struct clnorm_shape *shape, const struct clnorm_finish *finish,
                        const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
     coefs_v kv; /* outside loops, see README.md */
     group->c = c;
     group->n = 0u;
     group->count = count;
+    group->shift = (VEC - until_aligned(dst + c * shape->s, VEC)) % VEC;
     for (uint j = 0u; j < count; j++) {
         if (j % VEC == 0u)
             kv = finish_channels(&roots[j / VEC], c + j, min(count - j, (uint)VEC), finish, at, CHANNEL_ARGS);
         group->k = coefs_of(&kv, j % VEC);
         if (shape->s < CLNORM_SHORT)
-            run_fill(run, j, (uint)shape->s, group->k);
+            run_fill(run + group->shift, j, (uint)shape->s, group->k);
     }
 }
 
@@ -51,7 +54,8 @@ FUNC void group_apply(const global float *src, const global float *diff_dst, glo
     for (; group->n < until; group->n++) {
         ulong at = (group->n * shape->c + group->c) * shape->s;
         if (shape->s < CLNORM_SHORT)
-            apply_run(src + at, diff_dst + at, dst + at, group->count * (uint)shape->s, run, stream, ahead);
+            apply_run(src + at, diff_dst + at, dst + at, group->count * (uint)shape->s, run + group->shift, stream,
+                      ahead);
         else
             apply_row(src + at, diff_dst + at, dst + at, shape->s, group->k, stream, ahead);
     }

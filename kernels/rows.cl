@@ -37,7 +37,8 @@ FUNC void apply_row(const global float *src, const global float *diff_dst, globa
  * Short rows that lie one after another in dst, of neighbouring channels of a sample, are taken as one long run: every element
  * has its own coefficients, written out once for all samples, RUN_STRIDE floats of each.
  */
-#define RUN_STRIDE (CLNORM_RUN + VEC) /* a row's last vector may reach beyond the run */
+#define RUN_STRIDE                                                                                                     \
+    (CLNORM_RUN + 2u * VEC) /* a run may begin within the first vector, and its last one reach beyond its end */
 #define RUN_FLOATS (COEFS_WORDS * RUN_STRIDE)
 
 /* Row j of s elements of a run. */
@@ -87,7 +88,7 @@ FUNC void apply_run(const global float *src, const global float *diff_dst, globa
         store_some(dst, (const float *)ends, n);
         return;
     }
-    uint head = stream ? until_aligned(dst, n) : 0u, i = head;
+    uint head = until_aligned(dst, n), i = head;
     for (uint e = 0u; e < 2u; e++)
         ends[e] = RUN_V(e * (n - VEC));
     for (; i + VEC <= n; i += VEC) {
