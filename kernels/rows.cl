@@ -93,12 +93,11 @@ FUNC void apply_run(const global float *src, const global float *diff_dst, globa
         ends[e] = RUN_V(e * (n - VEC));
     for (; i + VEC <= n; i += VEC) {
         vec y = RUN_V(i);
-        PREFETCH(src + ahead + i);
-        DIFF_PREFETCH(diff_dst + ahead + i);
         if (stream) {
+            PREFETCH(src + ahead + i);
+            DIFF_PREFETCH(diff_dst + ahead + i);
             STREAM_STORE(y, dst + i);
         } else {
-            PREFETCH_STORE(dst + n + i);
             VEC_STORE(global, y, dst + i);
         }
     }

@@ -325,19 +325,29 @@ static int fits_cache(const struct clnorm__device *device, uint64_t bytes)
     return bytes <= unit_share(device, CLNORM__FUSED_PERCENT);
 }
 
+/* Floats side by side for which it is worth while to go to memory. */
+#define RUN_LEAST 128u
+
 /*
  * Channels of a group of fused_cf_item, or of its backward sibling, which reads two tensors: enough to make a run of short rows
- * worth storing, few enough to stay, with the groups before and after, in a second-level cache.
+ * worth storing, few enough to stay, with the groups before and after, in a second-level cache. Rows so short that they make no
+ * run of RUN_LEAST floats, of many samples, may take a part of the last cache.
  */
 static uint64_t fused_channels(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
-    uint64_t room = least(CLNORM_RUN / desc->s, CLNORM_RUN_CHANNELS), channels = 1;
-    uint64_t channel = desc->n * desc->s * 4 * tensors;
+    const uint64_t room = least(CLNORM_RUN / desc->s, CLNORM_RUN_CHANNELS), channel = desc->n * desc->s * 4 * tensors;
+    uint64_t channels = 1;
     if (desc->s >= CLNORM_SHORT)
         return 1;
-    while (channels * 2 <= room && channels * 2 * channel <= clnorm__tuned(device, CLNORM__GROUP_BYTES) &&
-           ceil_div(desc->c, channels * 2) >= clnorm__tuned(device, CLNORM__FUSED_GROUPS) * device->compute_units)
+    while (channels * 2 <= room &&
+           ceil_div(desc->c, channels * 2) >= clnorm__tuned(device, CLNORM__FUSED_GROUPS) * device->compute_units) {
+        uint64_t most_bytes = clnorm__tuned(device, CLNORM__GROUP_BYTES);
+        if (channels * desc->s < RUN_LEAST)
+            most_bytes = most(most_bytes, unit_share(device, CLNORM__COLUMNS_PERCENT));
+        if (channels * 2 * channel > most_bytes)
+            break;
         channels *= 2;
+    }
     return channels;
 }
 

@@ -23,7 +23,8 @@
     X(GROUP_BYTES, group_bytes, 1024, 1 << 26, 1 << 17, 1 << 17,                                                       \
       "bytes of tensors in a group of channels that a fused variant stores while it reads the next")                   \
     X(COLUMNS_PERCENT, columns_percent, 0, 10000, 25, 25,                                                              \
-      "share of a compute unit's part of the cache that a fused variant's columns may fill, channels-last")            \
+      "share of a compute unit's part of the cache that a fused variant's columns may fill, or a group of very short " \
+      "rows")                                                                                                          \
     X(COLUMNS_VECTORS, columns_vectors, 4, 16, 8, 8,                                                                   \
       "vectors of channels that fused_cl_item takes at a time, at most")                                               \
     X(SMALL_BYTES, small_bytes, 0, 1 << 30, 1 << 20, 1 << 20,                                                          \

@@ -229,6 +229,12 @@ START_TEST(fused_groups)
         ck_assert_uint_eq(cut.overlap, !backward);
         ck_assert_uint_eq(fused_cut(32, 64, 3136, CLNORM_CHANNELS_FIRST, backward).overlap, 0);
     }
+    /* Very short rows of many samples: to runs of 128 floats, while they take no more than a quarter of a unit's cache. */
+    ck_assert_uint_eq(fused_cut(1024, 256, 49, CLNORM_CHANNELS_FIRST, 0).chunk, 4);
+    ck_assert_uint_eq(fused_cut(1024, 256, 49, CLNORM_CHANNELS_FIRST, 0).overlap, 0);
+    ck_assert_uint_eq(fused_cut(4096, 256, 9, CLNORM_CHANNELS_FIRST, 0).chunk, 16);
+    ck_assert_uint_eq(fused_cut(4096, 256, 9, CLNORM_CHANNELS_FIRST, 1).chunk, 8);
+    ck_assert_uint_eq(fused_cut(8192, 256, 49, CLNORM_CHANNELS_FIRST, 0).chunk, 2);
     ck_assert_uint_eq(fused_cut(128, 512, 196, CLNORM_CHANNELS_LAST, 0).chunk, 4 * 8);
     ck_assert_uint_eq(fused_cut(128, 1024, 196, CLNORM_CHANNELS_LAST, 0).chunk, 8 * 8);
     ck_assert_uint_eq(fused_cut(64, 1024, 196, CLNORM_CHANNELS_LAST, 1).chunk, 8 * 8);
