@@ -44,8 +44,8 @@ FUNC ulong group_ahead(const struct group *group, const struct clnorm_shape *sha
 }
 
 /*
- * The last step of samples up to `until`; meanwhile what lies `ahead` elements further on is fetched, and in dst, where caches
- * take the stores, the group behind. Forward, diff_dst is not read.
+ * The last step of samples up to `until`; meanwhile what lies `ahead` elements further on is fetched, where it may have to come from
+ * memory. Forward, diff_dst is not read.
  */
 FUNC void group_apply(const global float *src, const global float *diff_dst, global float *dst,
                       const struct clnorm_shape *shape, struct group *group, ulong until, const float *run,

@@ -76,7 +76,8 @@ FUNC void store_some(global float *dst, const float *from, uint n)
 
 /*
  * A run of n elements; dst may be what is read. Those at either end that no aligned vector holds come from vectors which overlap
- * others, read before anything is stored. Meanwhile what lies `ahead` elements further on is fetched, and the next run of dst.
+ * others, read before anything is stored. What lies `ahead` elements further on is fetched meanwhile, where results pass the caches:
+ * else it is in one, and near enough.
  */
 FUNC void apply_run(const global float *src, const global float *diff_dst, global float *dst, uint n, const float *run,
                     ulong stream, ulong ahead)

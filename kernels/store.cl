@@ -10,7 +10,6 @@
 #endif
 #if __has_builtin(__builtin_prefetch)
 #define PREFETCH(address) __builtin_prefetch((const void *)(size_t)(address))
-#define PREFETCH_STORE(address) __builtin_prefetch((const void *)(size_t)(address), 1)
 #endif
 #endif
 #ifndef STREAM_STORE
@@ -18,7 +17,6 @@
 #endif
 #ifndef PREFETCH
 #define PREFETCH(address)
-#define PREFETCH_STORE(address)
 #endif
 
 #define VEC_BYTES (4u * VEC)

@@ -372,6 +372,27 @@ static uint64_t fused_columns(const clnorm_desc *desc, uint64_t tensors, const s
     return device->vector;
 }
 
+/*
+ * Channels of a work-item that takes `chunk` of them at a time: as many work-items as may be, but few enough that each can fetch its
+ * next channels in good time, and fewer where that lets all compute units finish together, by a tenth of the time or more: the
+ * more there are, the less it matters when a unit starts. Channels-last, four vectors are still a good piece.
+ */
+static uint64_t fused_share(uint64_t c, uint64_t chunk, int last, const struct clnorm__device *device)
+{
+    const uint64_t piece = last ? least(chunk, 4 * (uint64_t)device->vector) : chunk, units = device->compute_units;
+    const uint64_t pieces = ceil_div(c, piece);
+    uint64_t best = pieces, best_time = UINT64_MAX / 16;
+    for (uint64_t turns = least(clnorm__tuned(device, CLNORM__FUSED_ITEMS), pieces); turns > 0; turns--) {
+        uint64_t share = ceil_div(pieces, turns * units), time = ceil_div(ceil_div(pieces, share), units) * share;
+        if (10 * time <= 9 * best_time ||
+            (time == best_time && best * piece % chunk > 0 && share * piece % chunk == 0)) {
+            best = share;
+            best_time = time;
+        }
+    }
+    return best * piece;
+}
+
 /* Whether a fused variant is the better way. */
 static int fused_pays(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
@@ -413,11 +434,7 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
         return 0;
     plan->cut.chunk =
         last ? fused_columns(desc, (uint64_t)tensors, device) : fused_channels(desc, (uint64_t)tensors, device);
-    /* Few work-items, so that each can fetch its next channels in good time. */
-    uint64_t items = ceil_div(desc->c, plan->cut.chunk);
-    plan->cut.rows_per_item =
-        plan->cut.chunk *
-        ceil_div(items, least(items, clnorm__tuned(device, CLNORM__FUSED_ITEMS) * device->compute_units));
+    plan->cut.rows_per_item = fused_share(desc->c, plan->cut.chunk, last, device);
     if (!fit_turns(device, last, plan))
         return 0;
     plan->cut.stream = streams(desc, backward, device, CLNORM__FUSED_STREAM_PERCENT);
