@@ -11,14 +11,21 @@
     (void)src;                                                                                                         \
     (void)diff_dst
 
-/* Element number i of the result. */
+/* Element number i of the result; APPLY_FETCH asks for what it needs, after store.cl. */
 #if APPLY == APPLY_FORWARD
+#define APPLY_FETCH(i) PREFETCH(src + (i))
 #define APPLY_F(i, k) apply_f(src[i], 0.0f, k)
 #define APPLY_V(i, k) apply_v(VEC_LOAD(global, src + (i)), (vec)(0.0f), k)
 #elif APPLY == APPLY_BATCH
+#define APPLY_FETCH(i)                                                                                                 \
+    {                                                                                                                  \
+        PREFETCH(src + (i));                                                                                           \
+        PREFETCH(diff_dst + (i));                                                                                      \
+    }
 #define APPLY_F(i, k) apply_f(src[i], diff_dst[i], k)
 #define APPLY_V(i, k) apply_v(VEC_LOAD(global, src + (i)), VEC_LOAD(global, diff_dst + (i)), k)
 #else
+#define APPLY_FETCH(i) PREFETCH(diff_dst + (i))
 #define APPLY_F(i, k) apply_f(0.0f, diff_dst[i], k)
 #define APPLY_V(i, k) apply_v((vec)(0.0f), VEC_LOAD(global, diff_dst + (i)), k)
 #endif

@@ -10,6 +10,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void apply_item(APPLY_BUFF
     APPLY_OFFSETS;
     ulong chunks = (cut.length + cut.chunk - 1u) / cut.chunk;
     ulong begin = get_global_id(0) % chunks * cut.chunk, end = min(begin + cut.chunk, cut.length);
+    /* No processor foresees that the next row's piece comes after this one's. */
+    const int fetch = CHANNELS_LAST && chunks > 1u;
     ulong row = get_global_id(0) / chunks * cut.rows_per_item, last = min(row + cut.rows_per_item, cut.rows);
     for (; row < last; row++) {
         ulong at = row * cut.length, i = begin;
@@ -25,12 +27,15 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void apply_item(APPLY_BUFF
 #endif
         for (; i < head; i++)
             dst[at + i] = APPLY_F(at + i, COEFS_F);
-        if (cut.stream)
-            for (; i + VEC <= end; i += VEC)
-                STREAM_STORE(APPLY_V(at + i, COEFS_V), dst + at + i);
-        else
-            for (; i + VEC <= end; i += VEC)
-                VEC_STORE(global, APPLY_V(at + i, COEFS_V), dst + at + i);
+        for (; i + VEC <= end; i += VEC) {
+            vec y = APPLY_V(at + i, COEFS_V);
+            if (fetch)
+                APPLY_FETCH(at + cut.length + i);
+            if (cut.stream)
+                STREAM_STORE(y, dst + at + i);
+            else
+                VEC_STORE(global, y, dst + at + i);
+        }
         for (; i < end; i++)
             dst[at + i] = APPLY_F(at + i, COEFS_F);
     }
