@@ -5,8 +5,8 @@
  */
 
 /*
- * The second look's values. Rows at a distance of some power of two share a few sets of the first-level cache, where the first look
- * leaves little of them. KEEP_COLUMNS, which pays where columns are read from a cache: it leaves a copy.
+ * What the second look reads: with KEEP_COLUMNS a copy. It pays where columns come from a cache: rows that lie a multiple of 1 KiB
+ * apart share so few sets of the first-level cache that it keeps none of them. Where they come from memory it costs more.
  */
 #if KEEP_COLUMNS
 #define KEPT(i, v) kept[(i)*NV + (v)]

@@ -10,9 +10,8 @@
 struct group {
     ulong c, n;
     uint count;
-    uint
-        shift; /* where its run begins: coefficients are aligned where dst is, in every sample of c * s a multiple of VEC */
-    coefs_f k; /* of its only channel, where rows are long; else they are in a run */
+    uint shift; /* where its run begins, so that coefficients are aligned where dst is (if c * s % VEC = 0) */
+    coefs_f k;  /* of its only channel, where rows are long; else they are in a run */
 };
 
 FUNC void group_finish(struct group *group, float *run, const global float *dst, const item_v *roots, ulong c,

@@ -37,8 +37,7 @@ FUNC void apply_row(const global float *src, const global float *diff_dst, globa
  * Short rows that lie one after another in dst, of neighbouring channels of a sample, are taken as one long run: every element
  * has its own coefficients, written out once for all samples, RUN_STRIDE floats of each.
  */
-#define RUN_STRIDE                                                                                                     \
-    (CLNORM_RUN + 2u * VEC) /* a run may begin within the first vector, and its last one reach beyond its end */
+#define RUN_STRIDE (CLNORM_RUN + 2u * VEC) /* a run begins in the first vector; its last one reaches beyond it */
 #define RUN_FLOATS (COEFS_WORDS * RUN_STRIDE)
 
 /* Row j of s elements of a run. */

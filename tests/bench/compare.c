@@ -59,8 +59,8 @@ struct line {
 static void print_head(bool csv)
 {
     if (csv)
-        printf("set,n,c,d,h,w,op,layout,peer,version,peer_layout,rounds,calls,clnorm_gbps,peer_gbps,ratio,clnorm_best_"
-               "gbps,"
+        printf("set,n,c,d,h,w,op,layout,peer,version,peer_layout,rounds,calls,clnorm_gbps,peer_gbps,ratio,"
+               "clnorm_best_gbps,"
                "peer_best_gbps,copy_gbps,stream_gbps,two_pass_gbps,"
                "percent_of_stream,difference\n");
     else
