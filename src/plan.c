@@ -373,24 +373,22 @@ static uint64_t fused_columns(const clnorm_desc *desc, uint64_t tensors, const s
 }
 
 /*
- * Channels of a work-item that takes `chunk` of them at a time: as many work-items as may be, but few enough that each can fetch its
+ * Groups of channels, of `groups` in all, for each work-item: as many work-items as may be, but few enough that each can fetch its
  * next channels in good time, and fewer where that lets all compute units finish together, by a tenth of the time or more: the
- * more there are, the less it matters when a unit starts. Channels-last, four vectors are still a good piece.
+ * more there are, the less it matters when a unit starts.
  */
-static uint64_t fused_share(uint64_t c, uint64_t chunk, int last, const struct clnorm__device *device)
+static uint64_t fused_share(uint64_t groups, const struct clnorm__device *device)
 {
-    const uint64_t piece = last ? least(chunk, 4 * (uint64_t)device->vector) : chunk, units = device->compute_units;
-    const uint64_t pieces = ceil_div(c, piece);
-    uint64_t best = pieces, best_time = UINT64_MAX / 16;
-    for (uint64_t turns = least(clnorm__tuned(device, CLNORM__FUSED_ITEMS), pieces); turns > 0; turns--) {
-        uint64_t share = ceil_div(pieces, turns * units), time = ceil_div(ceil_div(pieces, share), units) * share;
-        if (10 * time <= 9 * best_time ||
-            (time == best_time && best * piece % chunk > 0 && share * piece % chunk == 0)) {
+    const uint64_t units = device->compute_units;
+    uint64_t best = groups, best_time = UINT64_MAX / 16;
+    for (uint64_t turns = least(clnorm__tuned(device, CLNORM__FUSED_ITEMS), groups); turns > 0; turns--) {
+        uint64_t share = ceil_div(groups, turns * units), time = ceil_div(ceil_div(groups, share), units) * share;
+        if (10 * time <= 9 * best_time) {
             best = share;
             best_time = time;
         }
     }
-    return best * piece;
+    return best;
 }
 
 /* Whether a fused variant is the better way. */
@@ -434,7 +432,7 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
         return 0;
     plan->cut.chunk =
         last ? fused_columns(desc, (uint64_t)tensors, device) : fused_channels(desc, (uint64_t)tensors, device);
-    plan->cut.rows_per_item = fused_share(desc->c, plan->cut.chunk, last, device);
+    plan->cut.rows_per_item = plan->cut.chunk * fused_share(ceil_div(desc->c, plan->cut.chunk), device);
     if (!fit_turns(device, last, plan))
         return 0;
     plan->cut.stream = streams(desc, backward, device, CLNORM__FUSED_STREAM_PERCENT);

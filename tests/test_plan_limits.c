@@ -241,17 +241,17 @@ START_TEST(fused_groups)
 }
 END_TEST
 
-/* The unit that has most to do has at most a ninth more than its share of what can be given, 32 channels here, or one group. */
+/* The unit that has most to do has at most a ninth more than its share of the groups. */
 START_TEST(fused_work_is_even)
 {
     const uint64_t units = devices[2].device.compute_units;
     for (uint64_t c = 512; c <= 4096; c += 64) {
         for (int last = 0; last < 2; last++) {
             struct clnorm_cut cut = fused_cut(64, c, 49, last ? CLNORM_CHANNELS_LAST : CLNORM_CHANNELS_FIRST, 0);
-            uint64_t piece = last ? 32 : cut.chunk, pieces = (c + piece - 1) / piece;
-            uint64_t items = (c + cut.rows_per_item - 1) / cut.rows_per_item, even = (pieces + units - 1) / units;
-            uint64_t most = (items + units - 1) / units * cut.rows_per_item / piece;
-            ck_assert_uint_ge(cut.chunk, piece);
+            uint64_t groups = (c + cut.chunk - 1) / cut.chunk;
+            uint64_t items = (c + cut.rows_per_item - 1) / cut.rows_per_item, even = (groups + units - 1) / units;
+            uint64_t most = (items + units - 1) / units * cut.rows_per_item / cut.chunk;
+            ck_assert_uint_ge(cut.chunk, 8);
             ck_assert_msg(9 * most <= 10 * even, "c %llu last %d: %llu of %llu", (unsigned long long)c, last,
                           (unsigned long long)most, (unsigned long long)even);
         }
