@@ -9,52 +9,28 @@
  * apart share so few sets of the first-level cache that it keeps none of them. Where they come from memory it costs more.
  */
 #if KEEP_COLUMNS
-#define KEPT(i, v) kept[(i)*NV + (v)]
+#define KEPT(i, v) kept[(i)*VECS + (v)]
 #define KEEP(i, v) KEPT(i, v) =
 #else
 #define KEPT(i, v) VEC_LOAD(global, leaf + (i)*c + (v)*VEC)
 #define KEEP(i, v)
 #endif
 
+#define VECS NV
+#define REDUCE reduce_group
+#include "columns_leaf.cl"
+
 /*
- * The leaf of a group. A tile, 64 rows of `wide` groups side by side, is in a cache while its groups are reduced one after the
- * other; meanwhile group number `group` fetches its share of the tile at ahead, in rows, as memory likes to be read. Returns
- * whether the ordinary rules hold.
+ * Two groups at a time take fewer steps through rows that lie far apart. Their sums want the 32 registers of AVX-512; and copies of
+ * them want the first-level cache for themselves, as rows that use few of its sets leave it.
  */
-FUNC int reduce_group(const global float *leaf, const global float *ahead, ulong c, uint n, float rn, uint wide,
-                      uint group, item_v *nodes)
-{
-    vec a[NV], m[NV], s[NV], q[NV];
-#if KEEP_COLUMNS
-    vec kept[NV * CLNORM_LANES];
+#define PAIRS (VEC == 16)
+#define PAIRED(wide, c) (PAIRS && (wide) >= 2u && (!KEEP_COLUMNS || (c) % 256u == 0u))
+#if PAIRS
+#define VECS (2u * NV)
+#define REDUCE reduce_pair
+#include "columns_leaf.cl"
 #endif
-    int plain = 1;
-#pragma unroll
-    for (uint v = 0u; v < NV; v++)
-        a[v] = s[v] = q[v] = (vec)(0.0f);
-    for (uint i = 0u; i < n; i++) {
-#pragma unroll
-        for (uint v = 0u; v < NV; v++)
-            a[v] += KEEP(i, v) VEC_LOAD(global, leaf + i * c + v * VEC);
-    }
-#pragma unroll
-    for (uint v = 0u; v < NV; v++)
-        m[v] = mul_v(a[v], (vec)(rn));
-    for (uint i = 0u; i < n; i++) {
-        FETCH_SHARE(ahead, c, i, wide, group);
-#pragma unroll
-        for (uint v = 0u; v < NV; v++) {
-            vec d = KEPT(i, v) - m[v];
-            s[v] += d;
-            q[v] = fma(d, d, q[v]);
-        }
-    }
-    for (uint v = 0u; v < NV; v++) {
-        plain &= all(LEAF_PLAIN(m[v], q[v]));
-        nodes[v] = leaf_node_v(m[v], s[v], q[v], (vec)(rn), (vec)(1.0f));
-    }
-    return plain;
-}
 
 /* The leaf of a gathered vector of channels, by all the rules. */
 FUNC item_v reduce_tile(vec *tile, uint n, float rn)
@@ -90,25 +66,34 @@ FUNC item_v reduce_tile(vec *tile, uint n, float rn)
 FUNC void reduce_block(const global float *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
                        ulong c, uint wide, uint channels, item_v *roots)
 {
-    item_v stack[WIDE_VECS][CLNORM_TREE_LEVELS + 1u], nodes[NV];
+    item_v stack[WIDE_VECS][CLNORM_TREE_LEVELS + 1u], nodes[2u * NV];
     vec tile[CLNORM_LANES];
-    uint groups = max(wide, 1u), vecs = wide ? NV : 1u;
+    const uint vecs = PAIRED(wide, shape->c) ? 2u * NV
+                      : wide                 ? NV
+                                             : 1u,
+               all_vecs = wide ? wide * NV : 1u, parts = all_vecs / vecs;
     for (uint k = 0u; k < count; k++) {
         uint n = leaf_size(shape, start + k);
         float rn = leaf_reciprocal(shape, n);
         const global float *leaf = src + leaf_start(shape, start + k, c);
         const global float *ahead = start + k + 1u < shape->leaves ? leaf + CLNORM_LANES * shape->c : leaf;
-        for (uint group = 0u; group < groups; group++, leaf += NV * VEC) {
-            int plain = wide && reduce_group(leaf, ahead, shape->c, n, rn, wide, group, nodes);
+        for (uint part = 0u; part < parts; part++, leaf += vecs * VEC) {
+            int plain = 0;
+            if (vecs == NV)
+                plain = reduce_group(leaf, ahead, shape->c, n, rn, parts, part, nodes);
+#if PAIRS
+            if (vecs > NV)
+                plain = reduce_pair(leaf, ahead, shape->c, n, rn, parts, part, nodes);
+#endif
             for (uint v = 0u; v < vecs; v++) {
                 if (!plain) {
                     gather_tile(tile, leaf + v * VEC, shape->c, n, wide ? VEC : channels);
                     nodes[v] = reduce_tile(tile, n, rn);
                 }
-                tree_push_v(stack[group * NV + v], tree, start, k, nodes[v]);
+                tree_push_v(stack[part * vecs + v], tree, start, k, nodes[v]);
             }
         }
     }
-    for (uint v = 0u; v < groups * vecs; v++)
+    for (uint v = 0u; v < all_vecs; v++)
         roots[v] = tree_close_v(stack[v], tree, start, count);
 }

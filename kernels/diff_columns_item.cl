@@ -30,8 +30,8 @@ FUNC void diff_group(const global float *x, const global float *dy, ulong ahead,
         g[v] = gd[v] = (vec)(0.0f);
     }
     for (uint i = 0u; i < n; i++) {
-        FETCH_SHARE(x_ahead, c, i, wide, group);
-        FETCH_SHARE(dy_ahead, c, i, wide, group);
+        FETCH_SHARE(x_ahead, c, i, wide, group, NV);
+        FETCH_SHARE(dy_ahead, c, i, wide, group, NV);
 #pragma unroll
         for (uint v = 0u; v < NV; v++) {
             vec y = VEC_LOAD(global, dy + i * c + v * VEC);

@@ -4,13 +4,16 @@
 #define WIDE 4u       /* most groups side by side */
 #define WIDE_VECS 16u /* NV * WIDE */
 
-/* The share of group `group` of `wide`, a power of two, at row i of its leaf, in fetching a tile of 64 rows: NV vectors. */
-#define FETCH_SHARE(tile, c, i, wide, group)                                                                           \
+/*
+ * The share of part `part` of `parts`, a power of two, at row i of its leaf, in fetching a tile of 64 rows: as many vectors as the part
+ * has side by side.
+ */
+#define FETCH_SHARE(tile, c, i, parts, part, vecs)                                                                     \
     {                                                                                                                  \
-        uint fetched_ = (group)*CLNORM_LANES + (i);                                                                    \
+        uint fetched_ = (part)*CLNORM_LANES + (i);                                                                     \
         const global float *fetch_ =                                                                                   \
-            (tile) + (fetched_ >> (31u - clz(wide))) * (c) + (fetched_ & ((wide)-1u)) * (NV * VEC);                    \
-        for (uint v_ = 0u; v_ < NV; v_++)                                                                              \
+            (tile) + (fetched_ >> (31u - clz(parts))) * (c) + (fetched_ & ((parts)-1u)) * ((vecs)*VEC);                \
+        for (uint v_ = 0u; v_ < (vecs); v_++)                                                                          \
             PREFETCH(fetch_ + v_ * VEC);                                                                               \
         (void)fetch_;                                                                                                  \
     }
