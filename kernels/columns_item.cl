@@ -20,11 +20,7 @@
 #define REDUCE reduce_group
 #include "columns_leaf.cl"
 
-/*
- * Two groups at a time take fewer steps through rows that lie far apart. Their sums want the 32 registers of AVX-512; and copies of
- * them want the first-level cache for themselves, as rows that use few of its sets leave it.
- */
-#define PAIRS (VEC == 16)
+/* Copies of two groups want the first-level cache for themselves, as rows that use few of its sets leave it. */
 #define PAIRED(wide, c) (PAIRS && (wide) >= 2u && (!KEEP_COLUMNS || (c) % 256u == 0u))
 #if PAIRS
 #define VECS (2u * NV)

@@ -17,34 +17,14 @@ FUNC vec centred(vec x, const struct centre_v *k)
     return mul_v((x - k->hi) - k->lo, k->down);
 }
 
-/* The leaf of a group. */
-FUNC void diff_group(const global float *x, const global float *dy, ulong ahead, ulong c, uint n, uint wide, uint group,
-                     const struct centre_v *centre, item_v *items)
-{
-    struct centre_v k[NV];
-    vec g[NV], gd[NV];
-    const global float *x_ahead = x + ahead - group * NV * VEC, *dy_ahead = dy + ahead - group * NV * VEC;
-#pragma unroll
-    for (uint v = 0u; v < NV; v++) {
-        k[v] = centre[v];
-        g[v] = gd[v] = (vec)(0.0f);
-    }
-    for (uint i = 0u; i < n; i++) {
-        FETCH_SHARE(x_ahead, c, i, wide, group, NV);
-        FETCH_SHARE(dy_ahead, c, i, wide, group, NV);
-#pragma unroll
-        for (uint v = 0u; v < NV; v++) {
-            vec y = VEC_LOAD(global, dy + i * c + v * VEC);
-            g[v] += y;
-            gd[v] = fma(y, centred(VEC_LOAD(global, x + i * c + v * VEC), &k[v]), gd[v]);
-        }
-    }
-    for (uint v = 0u; v < NV; v++) {
-        items[v].g.hi = g[v];
-        items[v].gd.hi = gd[v];
-        items[v].g.lo = items[v].gd.lo = (vec)(0.0f);
-    }
-}
+#define VECS NV
+#define REDUCE diff_group
+#include "diff_columns_leaf.cl"
+#if PAIRS
+#define VECS (2u * NV)
+#define REDUCE diff_pair
+#include "diff_columns_leaf.cl"
+#endif
 
 /* The leaf of gathered channels. */
 FUNC void diff_tile(const global float *x, const global float *dy, ulong c, uint n, uint channels,
@@ -68,21 +48,26 @@ FUNC void diff_block(const global float *src, const global float *diff_dst, cons
                      uint start, uint count, ulong c, uint wide, uint channels, const struct centre_v *centre,
                      item_v *roots)
 {
-    item_v stack[WIDE_VECS][CLNORM_TREE_LEVELS + 1u], items[NV];
-    uint groups = max(wide, 1u), vecs = wide ? NV : 1u;
+    item_v stack[WIDE_VECS][CLNORM_TREE_LEVELS + 1u], items[2u * NV];
+    const uint vecs = PAIRS && wide >= 2u ? 2u * NV : wide ? NV : 1u;
+    const uint all_vecs = wide ? wide * NV : 1u, parts = all_vecs / vecs;
     for (uint b = 0u; b < count; b++) {
         uint n = leaf_size(shape, start + b);
         ulong at = leaf_start(shape, start + b, c);
         ulong ahead = start + b + 1u < shape->leaves ? CLNORM_LANES * shape->c : 0u;
-        for (uint group = 0u; group < groups; group++, at += NV * VEC) {
-            if (wide)
-                diff_group(src + at, diff_dst + at, ahead, shape->c, n, wide, group, centre + group * NV, items);
-            else
+        for (uint part = 0u; part < parts; part++, at += vecs * VEC) {
+            if (!wide)
                 diff_tile(src + at, diff_dst + at, shape->c, n, channels, centre, items);
+#if PAIRS
+            else if (vecs > NV)
+                diff_pair(src + at, diff_dst + at, ahead, shape->c, n, parts, part, centre + part * vecs, items);
+#endif
+            else
+                diff_group(src + at, diff_dst + at, ahead, shape->c, n, parts, part, centre + part * vecs, items);
             for (uint v = 0u; v < vecs; v++)
-                tree_push_v(stack[group * NV + v], NO_TREE, start, b, items[v]);
+                tree_push_v(stack[part * vecs + v], NO_TREE, start, b, items[v]);
         }
     }
-    for (uint v = 0u; v < groups * vecs; v++)
+    for (uint v = 0u; v < all_vecs; v++)
         roots[v] = tree_close_v(stack[v], NO_TREE, start, count);
 }

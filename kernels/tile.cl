@@ -5,6 +5,12 @@
 #define WIDE_VECS 16u /* NV * WIDE */
 
 /*
+ * Whether to reduce two groups at a time, which takes fewer steps through rows that lie far apart: their sums want the 32 registers
+ * of AVX-512.
+ */
+#define PAIRS (VEC == 16)
+
+/*
  * The share of part `part` of `parts`, a power of two, at row i of its leaf, in fetching a tile of 64 rows: as many vectors as the part
  * has side by side.
  */

@@ -20,7 +20,7 @@ static const struct case_shape full_shapes[] = {
     BOTH_LAYOUTS(2, 19, 1023), BOTH_LAYOUTS(17, 1, 1023),  BOTH_LAYOUTS(1, 33, 1024), BOTH_LAYOUTS(2, 3, 1024),
     BOTH_LAYOUTS(17, 1, 1024), BOTH_LAYOUTS(1, 257, 1025), BOTH_LAYOUTS(2, 19, 1025), BOTH_LAYOUTS(17, 3, 1025),
     BOTH_LAYOUTS(1, 1, 3136),  BOTH_LAYOUTS(2, 19, 3136),  BOTH_LAYOUTS(17, 3, 3136), BOTH_LAYOUTS(1, 33, 3136),
-    BOTH_LAYOUTS(2, 1, 40000),
+    BOTH_LAYOUTS(2, 1, 40000), BOTH_LAYOUTS(3, 512, 23),
 };
 
 static const struct case_shape quick_shapes[] = {
