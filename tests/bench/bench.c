@@ -22,7 +22,7 @@ static const char *const layout_names[PEER_LAYOUT_COUNT] = {"nchw", "nhwc", "blo
 
 static const struct peer *const all_peers[] = {
 #ifdef BENCH_CLNORM
-    &peer_clnorm,
+    &peer_clnorm, &peer_kernel, &peer_kernel_stream,
 #endif
 #ifdef BENCH_ONEDNN
     &peer_onednn,

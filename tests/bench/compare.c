@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * CLNorm against its peers in one process: for every shape, operation and pair of layouts they run in turn on the same
- * values, and the results are compared. A line has the GB/s of the medians, the ratio, and what a copy of the same size
- * reached in the same run, with ordinary stores, with stores past the caches, and so after a pass that only reads (2pass); ~ marks a line whose median is far from its minimum, because something else ran on the
- * machine. The last lines have the geometric mean and the worst ratio of each set.
+ * values, and the results are compared. A line has the GB/s of the medians, the ratio, the ratio that an OpenCL kernel in CLNorm's place
+ * reached which only copies (most; for backward it adds two tensors), and what threads of their own reached in copying as much, with
+ * ordinary stores, with stores past the caches, and so after a pass that only reads (2pass), all in the same run; ~ marks a line whose
+ * median is far from its minimum, because something else ran on the machine. The last lines have the geometric means of each set and
+ * its worst ratio.
  */
 #include "bench.h"
 
@@ -29,7 +31,7 @@ struct summary {
     struct bench_pair pair;
     const struct peer *peer;
     unsigned count;
-    double log_sum, worst, percent_log_sum, two_pass_log_sum;
+    double log_sum, worst, most_log_sum, percent_log_sum, two_pass_log_sum;
 };
 
 struct comparison {
@@ -38,8 +40,9 @@ struct comparison {
     float *results[2];
     struct summary *summaries;
     size_t summary_count;
-    const struct bench_shape *copied; /* the shape of the last copies, in GB/s */
-    double copy, stream, two_pass;
+    const struct bench_shape *copied; /* the shape of the last copies, in GB/s, */
+    bool copied_backward;             /* and whether they were backward's */
+    double copy, stream, two_pass, kernel;
     bool different;
 };
 
@@ -51,8 +54,8 @@ struct line {
     struct bench_pair pair;
     const struct peer *peer; /* NULL: CLNorm alone */
     unsigned rounds, calls;
-    double ours, theirs, copy, stream, two_pass; /* GB/s by the medians; 0 without a peer */
-    double our_best, their_best;                 /* GB/s by the minima: what a quiet machine would show */
+    double ours, theirs, copy, stream, two_pass, kernel; /* GB/s by the medians; 0 without a peer */
+    double our_best, their_best;                         /* GB/s by the minima: what a quiet machine would show */
     double difference;
 };
 
@@ -61,11 +64,11 @@ static void print_head(bool csv)
     if (csv)
         printf("set,n,c,d,h,w,op,layout,peer,version,peer_layout,rounds,calls,clnorm_gbps,peer_gbps,ratio,"
                "clnorm_best_gbps,"
-               "peer_best_gbps,copy_gbps,stream_gbps,two_pass_gbps,"
+               "peer_best_gbps,copy_gbps,stream_gbps,two_pass_gbps,kernel_gbps,"
                "percent_of_stream,difference\n");
     else
-        printf("%-13s %6s %5s %-10s %-8s %-6s %-14s %7s %7s %6s %6s %6s %6s %5s\n", "set", "n", "c", "spatial", "op",
-               "layout", "peer", "clnorm", "peer", "ratio", "copy", "stream", "2pass", "%");
+        printf("%-13s %6s %5s %-10s %-8s %-6s %-14s %7s %7s %6s %6s %6s %6s %6s %5s\n", "set", "n", "c", "spatial",
+               "op", "layout", "peer", "clnorm", "peer", "ratio", "most", "copy", "stream", "2pass", "%");
 }
 
 static void print_spatial(const struct bench_shape *shape, char *text, size_t size)
@@ -87,20 +90,21 @@ static void print_line(const struct line *line, bool csv)
     double ratio = line->peer ? line->ours / line->theirs : 0, percent = 100 * line->ours / line->stream;
     bool unsteady = line->our_best > 1.4 * line->ours || line->their_best > 1.4 * line->theirs;
     if (csv) {
-        printf("%s,%llu,%llu,%llu,%llu,%llu,%s,%s,%s,%s,%s,%u,%u,%.3f,%.3f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.3g\n",
-               shape->set, (unsigned long long)shape->n, (unsigned long long)shape->c, (unsigned long long)shape->d,
-               (unsigned long long)shape->h, (unsigned long long)shape->w, bench_op_name(line->op), own, peer,
-               line->peer ? line->peer->version() : "-", layout, line->rounds, line->calls, line->ours, line->theirs,
-               ratio, line->our_best, line->their_best, line->copy, line->stream, line->two_pass, percent,
-               line->difference);
+        printf(
+            "%s,%llu,%llu,%llu,%llu,%llu,%s,%s,%s,%s,%s,%u,%u,%.3f,%.3f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.3g\n",
+            shape->set, (unsigned long long)shape->n, (unsigned long long)shape->c, (unsigned long long)shape->d,
+            (unsigned long long)shape->h, (unsigned long long)shape->w, bench_op_name(line->op), own, peer,
+            line->peer ? line->peer->version() : "-", layout, line->rounds, line->calls, line->ours, line->theirs,
+            ratio, line->our_best, line->their_best, line->copy, line->stream, line->two_pass, line->kernel, percent,
+            line->difference);
     } else {
         char spatial[64], name[32];
         print_spatial(shape, spatial, sizeof spatial);
         snprintf(name, sizeof name, "%s %s", peer, layout);
-        printf("%-13s %6llu %5llu %-10s %-8s %-6s %-14s %7.2f %7.2f %6.2f %6.1f %6.1f %6.1f %5.0f%s\n", shape->set,
-               (unsigned long long)shape->n, (unsigned long long)shape->c, spatial, bench_op_name(line->op), own, name,
-               line->ours, line->theirs, ratio, line->copy, line->stream, line->two_pass, percent,
-               unsteady ? " ~" : "");
+        printf("%-13s %6llu %5llu %-10s %-8s %-6s %-14s %7.2f %7.2f %6.2f %6.2f %6.1f %6.1f %6.1f %5.0f%s\n",
+               shape->set, (unsigned long long)shape->n, (unsigned long long)shape->c, spatial, bench_op_name(line->op),
+               own, name, line->ours, line->theirs, ratio, line->peer ? line->kernel / line->theirs : 0, line->copy,
+               line->stream, line->two_pass, percent, unsteady ? " ~" : "");
     }
     fflush(stdout);
 }
@@ -128,6 +132,7 @@ static bool add_to_summary(struct comparison *all, const struct line *line)
     double ratio = line->peer ? line->ours / line->theirs : 1;
     found->count++;
     found->log_sum += log(ratio);
+    found->most_log_sum += line->peer ? log(line->kernel / line->theirs) : 0;
     found->percent_log_sum += log(100 * line->ours / line->stream);
     found->two_pass_log_sum += log(100 * line->ours / line->two_pass);
     found->worst = ratio < found->worst ? ratio : found->worst;
@@ -138,14 +143,15 @@ static bool add_to_summary(struct comparison *all, const struct line *line)
 static void print_summaries(const struct comparison *all)
 {
     const char *prefix = all->options->csv ? "# " : "";
-    printf("%s\n%sgeometric means: set, op, layouts, shapes, ratio, worst ratio, percent of stream, of 2pass\n", prefix,
+    printf("%s\n%sgeometric means: set, op, layouts, shapes, ratio, worst, most, percent of stream, of 2pass\n", prefix,
            prefix);
     for (size_t i = 0; i < all->summary_count; i++) {
         const struct summary *s = &all->summaries[i];
         const char *peer = s->peer ? s->peer->name : "-", *theirs = s->peer ? bench_layout_name(s->pair.theirs) : "-";
-        printf("%s%-13s %-8s %-5s %s %-8s %4u %7.2f %7.2f %6.0f %6.0f\n", prefix, s->set, bench_op_name(s->op),
+        printf("%s%-13s %-8s %-5s %s %-8s %4u %7.2f %7.2f %7.2f %6.0f %6.0f\n", prefix, s->set, bench_op_name(s->op),
                bench_layout_name(s->pair.ours), peer, theirs, s->count, s->peer ? exp(s->log_sum / s->count) : 0,
-               s->peer ? s->worst : 0, exp(s->percent_log_sum / s->count), exp(s->two_pass_log_sum / s->count));
+               s->peer ? s->worst : 0, s->peer ? exp(s->most_log_sum / s->count) : 0,
+               exp(s->percent_log_sum / s->count), exp(s->two_pass_log_sum / s->count));
     }
 }
 
@@ -178,25 +184,42 @@ static unsigned race(struct comparison *all, struct bench_runner *runners, const
     return rounds;
 }
 
-/* Once for each shape, after its first race. */
+/* The last copies' figures. */
+static void take_copies(const struct comparison *all, struct line *line)
+{
+    line->copy = all->copy;
+    line->stream = all->stream;
+    line->two_pass = all->two_pass;
+    line->kernel = all->kernel;
+}
+
+/* Once for each shape, and once more for backward, after the first race. Copies have two tensors; the kernels, as many as the operation. */
 static bool measure_copies(struct comparison *all, struct line *line)
 {
-    if (all->copied == line->shape) {
-        line->copy = all->copy;
-        line->stream = all->stream;
-        line->two_pass = all->two_pass;
-        return true;
+    enum { COPY, STREAM, TWO_PASS, KERNEL, KERNEL_STREAM, COPIES };
+    static const struct peer *const copies[COPIES] = {&peer_copy, &peer_stream, &peer_two_pass, &peer_kernel,
+                                                      &peer_kernel_stream};
+    struct peer_problem problems[COPIES];
+    struct bench_runner runners[COPIES] = {{NULL, NULL, 0, 0}};
+    double unused, gbps[COPIES];
+    const bool backward = line->op == PEER_BACKWARD;
+    if (all->copied != line->shape || all->copied_backward != backward) {
+        for (int i = 0; i < COPIES; i++) {
+            runners[i].peer = copies[i];
+            problems[i] = bench_problem(line->shape, all->data, line->op, PEER_NCHW, PEER_NCHW);
+        }
+        if (!race(all, runners, problems, COPIES, &unused))
+            return false;
+        for (int i = 0; i < COPIES; i++)
+            gbps[i] = bench_gbps(i < KERNEL ? PEER_TRAIN : line->op, bench_shape_count(line->shape), runners[i].median);
+        all->copied = line->shape;
+        all->copied_backward = backward;
+        all->copy = gbps[COPY];
+        all->stream = gbps[STREAM];
+        all->two_pass = gbps[TWO_PASS];
+        all->kernel = fmax(gbps[KERNEL], gbps[KERNEL_STREAM]);
     }
-    struct peer_problem problem = bench_problem(line->shape, all->data, PEER_TRAIN, PEER_NCHW, PEER_NCHW);
-    struct peer_problem problems[] = {problem, problem, problem};
-    struct bench_runner runners[] = {{.peer = &peer_copy}, {.peer = &peer_stream}, {.peer = &peer_two_pass}};
-    double unused;
-    if (!race(all, runners, problems, 3, &unused))
-        return false;
-    all->copied = line->shape;
-    all->copy = line->copy = bench_gbps(PEER_TRAIN, bench_shape_count(line->shape), runners[0].median);
-    all->stream = line->stream = bench_gbps(PEER_TRAIN, bench_shape_count(line->shape), runners[1].median);
-    all->two_pass = line->two_pass = bench_gbps(PEER_TRAIN, bench_shape_count(line->shape), runners[2].median);
+    take_copies(all, line);
     return true;
 }
 

@@ -52,6 +52,9 @@ extern const struct peer peer_onednn;
 extern const struct peer peer_copy;     /* ordinary stores */
 extern const struct peer peer_two_pass; /* the same as peer_stream, after a pass that only reads */
 extern const struct peer peer_stream;   /* non-temporal stores; ordinary ones where the processor has none we know */
+/* The same in OpenCL, on CLNorm's device, for backward of the sum of two tensors: the least that a launch in its place takes. */
+extern const struct peer peer_kernel;        /* ordinary stores */
+extern const struct peer peer_kernel_stream; /* non-temporal stores, where the device's compiler has them */
 
 static inline uint64_t peer_count(const struct peer_problem *problem)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CLNorm, by its public API, on the device that clnorm_find_device(NULL, ...) finds: see CLNORM_DEVICE. */
-#include "clnorm.h"
+/* CLNorm, by its public API. */
 #include "bench.h"
+#include "opencl.h"
 
 #include <stdlib.h>
 
@@ -13,9 +13,7 @@ struct state {
     cl_mem buffers[BUFFER_COUNT]; /* SPREAD: variance for inference, invstd otherwise */
 };
 
-static clnorm_context *context;
-static cl_context cl;
-static cl_command_queue queue;
+static const struct bench_opencl *cl;
 
 static int complain(const char *what, int status)
 {
@@ -23,42 +21,9 @@ static int complain(const char *what, int status)
     return PEER_FAILED;
 }
 
-static void log_message(void *user, enum clnorm_log_level level, const char *message)
-{
-    (void)user;
-    if (level <= CLNORM_LOG_WARNING)
-        fprintf(stderr, "CLNorm: %s\n", message);
-}
-
-static int open_device(void)
-{
-    if (queue)
-        return CLNORM_SUCCESS;
-    clnorm_device_info device;
-    clnorm_context_options options = {.log = log_message};
-    int status = clnorm_find_device(NULL, &device, NULL);
-    if (!status)
-        status = clnorm_create_context(NULL, device.device, &options, &context);
-    if (!status)
-        status = clnorm_get_cl_context(context, &cl);
-    cl_int cl_status = CL_SUCCESS;
-    if (!status)
-        queue = clCreateCommandQueue(cl, device.device, 0, &cl_status);
-    return status ? status : cl_status;
-}
-
-/* Filled from values, or with zeros, by the device: so that its pages are there before the clock starts. */
 static int make_buffer(struct state *s, int which, const float *values, uint64_t count)
 {
-    cl_int status;
-    size_t bytes = (size_t)count * sizeof(float);
-    s->buffers[which] = clCreateBuffer(cl, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, bytes, NULL, &status);
-    if (status)
-        return status;
-    if (values)
-        return clEnqueueWriteBuffer(queue, s->buffers[which], CL_TRUE, 0, bytes, values, 0, NULL, NULL);
-    const float zero = 0.0f;
-    return clEnqueueFillBuffer(queue, s->buffers[which], &zero, sizeof zero, 0, bytes, 0, NULL, NULL);
+    return bench_opencl_buffer(cl, values, count, &s->buffers[which]);
 }
 
 /* Big enough for whatever the operation runs. */
@@ -67,9 +32,9 @@ static int make_workspace(struct state *s)
     size_t bytes = 0, more = 0;
     static const enum clnorm_operation operations[PEER_OP_COUNT] = {CLNORM_FORWARD_TRAINING, CLNORM_FORWARD_INFERENCE,
                                                                     CLNORM_BACKWARD_TRAINING};
-    int status = clnorm_get_workspace_bytes(context, operations[s->op], &s->desc, &bytes);
+    int status = clnorm_get_workspace_bytes(cl->clnorm, operations[s->op], &s->desc, &bytes);
     if (!status && s->op == PEER_BACKWARD)
-        status = clnorm_get_workspace_bytes(context, CLNORM_FORWARD_TRAINING, &s->desc, &more);
+        status = clnorm_get_workspace_bytes(cl->clnorm, CLNORM_FORWARD_TRAINING, &s->desc, &more);
     bytes = more > bytes ? more : bytes;
     return status ? status : make_buffer(s, WORKSPACE, NULL, bytes / sizeof(float) + 1);
 }
@@ -109,7 +74,7 @@ static int run_training(struct state *s)
         .save_invstd = at(s, SPREAD),
         .workspace = at(s, WORKSPACE),
     };
-    return clnorm_forward_training(context, queue, &s->desc, &args, 0, NULL, NULL);
+    return clnorm_forward_training(cl->clnorm, cl->queue, &s->desc, &args, 0, NULL, NULL);
 }
 
 static int run_inference(struct state *s)
@@ -123,7 +88,7 @@ static int run_inference(struct state *s)
         .variance = at(s, SPREAD),
         .workspace = at(s, WORKSPACE),
     };
-    return clnorm_forward_inference(context, queue, &s->desc, &args, 0, NULL, NULL);
+    return clnorm_forward_inference(cl->clnorm, cl->queue, &s->desc, &args, 0, NULL, NULL);
 }
 
 static int run_backward(struct state *s)
@@ -140,7 +105,7 @@ static int run_backward(struct state *s)
         .diff_shift = at(s, DIFF_SHIFT),
         .workspace = at(s, WORKSPACE),
     };
-    return clnorm_backward_training(context, queue, &s->desc, &args, 0, NULL, NULL);
+    return clnorm_backward_training(cl->clnorm, cl->queue, &s->desc, &args, 0, NULL, NULL);
 }
 
 static int run(void *state)
@@ -153,7 +118,7 @@ static int run(void *state)
 static int wait(void *state)
 {
     (void)state;
-    cl_int status = clFinish(queue);
+    cl_int status = clFinish(cl->queue);
     return status ? complain("wait", status) : PEER_OK;
 }
 
@@ -172,9 +137,9 @@ static int setup(const struct peer_problem *problem, void **state)
         fprintf(stderr, "CLNorm: no blocked layout\n");
         return PEER_UNSUPPORTED;
     }
-    int status = open_device();
-    if (status)
-        return complain("no device", status);
+    cl = bench_opencl();
+    if (!cl)
+        return PEER_FAILED;
     struct state *s = calloc(1, sizeof *s);
     if (!s)
         return complain("setup", CLNORM_OUT_OF_MEMORY);
@@ -187,11 +152,11 @@ static int setup(const struct peer_problem *problem, void **state)
         .type = CLNORM_FLOAT32,
         .epsilon = problem->epsilon,
     };
-    status = make_buffers(s, problem);
+    int status = make_buffers(s, problem);
     if (!status && s->op == PEER_BACKWARD)
         status = run_training(s); /* its statistics are what backward is given */
     if (!status)
-        status = clFinish(queue);
+        status = clFinish(cl->queue);
     if (status) {
         teardown(s);
         return complain("setup", status);
@@ -204,17 +169,9 @@ static int read_result(void *state, float *result)
 {
     struct state *s = state;
     size_t bytes = (size_t)(s->desc.n * s->desc.c * s->desc.s) * sizeof(float);
-    int status = clEnqueueReadBuffer(queue, s->buffers[OUT], CL_TRUE, 0, bytes, result, 0, NULL, NULL);
+    int status = clEnqueueReadBuffer(cl->queue, s->buffers[OUT], CL_TRUE, 0, bytes, result, 0, NULL, NULL);
     return status ? complain("read", status) : PEER_OK;
 }
 
-static void close_device(void)
-{
-    if (queue)
-        clReleaseCommandQueue(queue);
-    queue = NULL;
-    if (context)
-        clnorm_release_context(&context);
-}
-
-const struct peer peer_clnorm = {"clnorm", clnorm_version, setup, run, read_result, teardown, wait, NULL, close_device};
+const struct peer peer_clnorm = {"clnorm", clnorm_version,    setup, run, read_result, teardown, wait,
+                                 NULL,     bench_opencl_close};
