@@ -13,7 +13,7 @@ FUNC int REDUCE(const global float *leaf, const global float *ahead, ulong c, ui
 #if KEEP_COLUMNS
     vec kept[VECS * CLNORM_LANES];
 #endif
-    int plain = 1;
+    ivec plain = (ivec)(-1);
 #pragma unroll
     for (uint v = 0u; v < VECS; v++)
         a[v] = s[v] = q[v] = (vec)(0.0f);
@@ -35,10 +35,10 @@ FUNC int REDUCE(const global float *leaf, const global float *ahead, ulong c, ui
         }
     }
     for (uint v = 0u; v < VECS; v++) {
-        plain &= all(LEAF_PLAIN(m[v], q[v]));
+        plain &= LEAF_PLAIN(m[v], q[v]);
         nodes[v] = leaf_node_v(m[v], s[v], q[v], (vec)(rn), (vec)(1.0f));
     }
-    return plain;
+    return all(plain);
 }
 #undef REDUCE
 #undef VECS

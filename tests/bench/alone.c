@@ -14,8 +14,7 @@ static bool time_one(const struct peer *peer, const struct bench_shape *shape, c
         return status == PEER_UNSUPPORTED;
     bool good = bench_race(&runner, 1, options) > 0;
     uint64_t s = shape->d * shape->h * shape->w;
-    /* A copy has two tensors whatever it is compared with. */
-    enum peer_op bytes = peer->read ? op : PEER_TRAIN;
+    enum peer_op bytes = peer->copies ? PEER_TRAIN : op;
     if (good)
         printf("%s,%s,%s,%s,%s,%llu,%llu,%llu,%.9f,%.9f,%.2f\n", peer->name, peer->version(), bench_op_name(op),
                bench_layout_name(pair.theirs), shape->set, (unsigned long long)shape->n, (unsigned long long)shape->c,

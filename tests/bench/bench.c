@@ -79,6 +79,7 @@ static void usage(const char *program)
            "  --calls K          calls one behind the other before each wait, as in a network (default: 1)\n"
            "  --threads T        threads for everybody (default: the processors this process may use)\n"
            "  --device D         OpenCL device, as in CLNORM_DEVICE\n"
+           "  --bare             bench_compare: also what loops without arithmetic reach, in several ways\n"
            "  --csv              CSV instead of a table\n"
            "For steady numbers: taskset -c 0,1 %s ...\n"
            "Do not set OMP_PROC_BIND, OMP_WAIT_POLICY or GOMP_SPINCOUNT: the program sets what is fair to all.\n",
@@ -235,7 +236,7 @@ static void remember_processors(void)
     setenv("BENCH_CPUS", text, 1);
 }
 
-void bench_bind(bool first_only)
+void bench_bind(int number)
 {
     const char *text = getenv("BENCH_CPUS");
     cpu_set_t set;
@@ -244,8 +245,9 @@ void bench_bind(bool first_only)
         long cpu = strtol(text, &end, 10);
         if (end == text)
             break;
-        CPU_SET((size_t)cpu, &set);
-        if (first_only)
+        if (number <= 0)
+            CPU_SET((size_t)cpu, &set);
+        if (number-- == 0)
             break;
     }
     if (CPU_COUNT(&set))
@@ -254,9 +256,9 @@ void bench_bind(bool first_only)
 
 #else
 
-void bench_bind(bool first_only)
+void bench_bind(int number)
 {
-    (void)first_only;
+    (void)number;
 }
 
 #endif
@@ -273,7 +275,7 @@ static void settle_environment(char **argv, const char *threads)
 {
     char count[16];
     if (getenv("BENCH_CPUS")) {
-        bench_bind(false);
+        bench_bind(-1);
         return;
     }
     snprintf(count, sizeof count, "%u", processors());
@@ -304,19 +306,13 @@ struct arguments {
 static bool parse(int argc, char **argv, struct arguments *arguments, struct bench_options *options)
 {
     static const struct option table[] = {
-        {"shapes", required_argument, NULL, 'f'},
-        {"set", required_argument, NULL, 's'},
-        {"shape", required_argument, NULL, 'n'},
-        {"op", required_argument, NULL, 'o'},
-        {"layout", required_argument, NULL, 'l'},
-        {"peer", required_argument, NULL, 'p'},
-        {"runs", required_argument, NULL, 'r'},
-        {"calls", required_argument, NULL, 'k'},
-        {"threads", required_argument, NULL, 't'},
-        {"device", required_argument, NULL, 'd'},
-        {"csv", no_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"shapes", required_argument, NULL, 'f'},  {"set", required_argument, NULL, 's'},
+        {"shape", required_argument, NULL, 'n'},   {"op", required_argument, NULL, 'o'},
+        {"layout", required_argument, NULL, 'l'},  {"peer", required_argument, NULL, 'p'},
+        {"runs", required_argument, NULL, 'r'},    {"calls", required_argument, NULL, 'k'},
+        {"threads", required_argument, NULL, 't'}, {"device", required_argument, NULL, 'd'},
+        {"bare", no_argument, NULL, 'b'},          {"csv", no_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},          {0},
     };
     for (int option; (option = getopt_long(argc, argv, "h", table, NULL)) != -1;) {
         struct bench_shape shape = {.set = "command-line"};
@@ -355,6 +351,9 @@ static bool parse(int argc, char **argv, struct arguments *arguments, struct ben
             break;
         case 'd':
             setenv("CLNORM_DEVICE", optarg, 1);
+            break;
+        case 'b':
+            options->bare = true;
             break;
         case 'c':
             options->csv = true;

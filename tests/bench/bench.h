@@ -29,6 +29,7 @@ struct bench_options {
     const struct peer *peer; /* bench_alone: the one to time */
     unsigned runs;           /* rounds; 0: as many as the time of a round makes sensible */
     unsigned calls;          /* one behind the other before each wait, at least 1 */
+    bool bare;               /* bench_compare: times bare loops too */
     bool csv;
 };
 
@@ -47,10 +48,10 @@ uint64_t bench_shape_count(const struct bench_shape *shape);
 unsigned bench_threads(void);
 
 /*
- * Binds the calling thread to the first of the processors this process was given, or lets it use all again. For a turn
- * of a runtime that has bound its other threads and counts on the caller's staying on the first.
+ * Binds the calling thread to processor `number` of those this process was given, counted from 0, or with -1 lets it use all again.
+ * For a runtime that has bound its other threads, or threads that spin while they wait for each other.
  */
-void bench_bind(bool first_only);
+void bench_bind(int number);
 
 /* 64-byte aligned, every page written. NULL when memory is short; freed with free. */
 void *bench_alloc(size_t bytes);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * CLNorm against its peers in one process: for every shape, operation and pair of layouts they run in turn on the same
- * values, and the results are compared. A line has the GB/s of the medians, the ratio, the ratio that an OpenCL kernel in CLNorm's place
- * reached which only copies (most; for backward it adds two tensors), and what threads of their own reached in copying as much, with
- * ordinary stores, with stores past the caches, and so after a pass that only reads (2pass), all in the same run; ~ marks a line whose
- * median is far from its minimum, because something else ran on the machine. The last lines have the geometric means of each set and
- * its worst ratio.
+ * values, and the results are compared. A line has the GB/s of the medians, the ratio, and what other things than CLNorm would have made
+ * of the ratio in its place: an OpenCL kernel that only copies (most; for backward it adds two tensors), and with --bare the best of
+ * several ways to do what training must do to memory, by threads of their own and without arithmetic. Then what such threads reach in
+ * copying as much, with ordinary stores, with stores past the caches, and so after a pass that only reads (2pass), all in the same
+ * run; ~ marks a line whose median is far from its minimum, because something else ran on the machine. The last lines have the
+ * geometric means of each set and its worst ratio.
  */
 #include "bench.h"
 
@@ -30,8 +31,8 @@ struct summary {
     enum peer_op op;
     struct bench_pair pair;
     const struct peer *peer;
-    unsigned count;
-    double log_sum, worst, most_log_sum, percent_log_sum, two_pass_log_sum;
+    unsigned count, bares; /* bares: of those, with bare loops */
+    double log_sum, worst, most_log_sum, bare_log_sum, percent_log_sum, two_pass_log_sum;
 };
 
 struct comparison {
@@ -54,8 +55,8 @@ struct line {
     struct bench_pair pair;
     const struct peer *peer; /* NULL: CLNorm alone */
     unsigned rounds, calls;
-    double ours, theirs, copy, stream, two_pass, kernel; /* GB/s by the medians; 0 without a peer */
-    double our_best, their_best;                         /* GB/s by the minima: what a quiet machine would show */
+    double ours, theirs, copy, stream, two_pass, kernel, bare; /* GB/s by the medians; 0: not measured */
+    double our_best, their_best;                               /* GB/s by the minima: what a quiet machine would show */
     double difference;
 };
 
@@ -64,11 +65,11 @@ static void print_head(bool csv)
     if (csv)
         printf("set,n,c,d,h,w,op,layout,peer,version,peer_layout,rounds,calls,clnorm_gbps,peer_gbps,ratio,"
                "clnorm_best_gbps,"
-               "peer_best_gbps,copy_gbps,stream_gbps,two_pass_gbps,kernel_gbps,"
+               "peer_best_gbps,copy_gbps,stream_gbps,two_pass_gbps,kernel_gbps,bare_gbps,"
                "percent_of_stream,difference\n");
     else
-        printf("%-13s %6s %5s %-10s %-8s %-6s %-14s %7s %7s %6s %6s %6s %6s %6s %5s\n", "set", "n", "c", "spatial",
-               "op", "layout", "peer", "clnorm", "peer", "ratio", "most", "copy", "stream", "2pass", "%");
+        printf("%-13s %6s %5s %-10s %-8s %-6s %-14s %7s %7s %6s %6s %6s %6s %6s %6s %5s\n", "set", "n", "c", "spatial",
+               "op", "layout", "peer", "clnorm", "peer", "ratio", "most", "bare", "copy", "stream", "2pass", "%");
 }
 
 static void print_spatial(const struct bench_shape *shape, char *text, size_t size)
@@ -82,6 +83,15 @@ static void print_spatial(const struct bench_shape *shape, char *text, size_t si
         snprintf(text, size, "%llu", (unsigned long long)shape->w);
 }
 
+/* Two digits, or a dash for what was not measured. */
+static void print_ratio(double ratio, char *text, size_t size)
+{
+    if (ratio > 0)
+        snprintf(text, size, "%.2f", ratio);
+    else
+        snprintf(text, size, "-");
+}
+
 static void print_line(const struct line *line, bool csv)
 {
     const struct bench_shape *shape = line->shape;
@@ -90,21 +100,23 @@ static void print_line(const struct line *line, bool csv)
     double ratio = line->peer ? line->ours / line->theirs : 0, percent = 100 * line->ours / line->stream;
     bool unsteady = line->our_best > 1.4 * line->ours || line->their_best > 1.4 * line->theirs;
     if (csv) {
-        printf(
-            "%s,%llu,%llu,%llu,%llu,%llu,%s,%s,%s,%s,%s,%u,%u,%.3f,%.3f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.3g\n",
-            shape->set, (unsigned long long)shape->n, (unsigned long long)shape->c, (unsigned long long)shape->d,
-            (unsigned long long)shape->h, (unsigned long long)shape->w, bench_op_name(line->op), own, peer,
-            line->peer ? line->peer->version() : "-", layout, line->rounds, line->calls, line->ours, line->theirs,
-            ratio, line->our_best, line->their_best, line->copy, line->stream, line->two_pass, line->kernel, percent,
-            line->difference);
+        printf("%s,%llu,%llu,%llu,%llu,%llu,%s,%s,%s,%s,%s,%u,%u,%.3f,%.3f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%."
+               "1f,%.3g\n",
+               shape->set, (unsigned long long)shape->n, (unsigned long long)shape->c, (unsigned long long)shape->d,
+               (unsigned long long)shape->h, (unsigned long long)shape->w, bench_op_name(line->op), own, peer,
+               line->peer ? line->peer->version() : "-", layout, line->rounds, line->calls, line->ours, line->theirs,
+               ratio, line->our_best, line->their_best, line->copy, line->stream, line->two_pass, line->kernel,
+               line->bare, percent, line->difference);
     } else {
-        char spatial[64], name[32];
+        char spatial[64], name[32], most[16], bare[16];
+        print_ratio(line->peer ? line->kernel / line->theirs : 0, most, sizeof most);
+        print_ratio(line->peer ? line->bare / line->theirs : 0, bare, sizeof bare);
         print_spatial(shape, spatial, sizeof spatial);
         snprintf(name, sizeof name, "%s %s", peer, layout);
-        printf("%-13s %6llu %5llu %-10s %-8s %-6s %-14s %7.2f %7.2f %6.2f %6.2f %6.1f %6.1f %6.1f %5.0f%s\n",
+        printf("%-13s %6llu %5llu %-10s %-8s %-6s %-14s %7.2f %7.2f %6.2f %6s %6s %6.1f %6.1f %6.1f %5.0f%s\n",
                shape->set, (unsigned long long)shape->n, (unsigned long long)shape->c, spatial, bench_op_name(line->op),
-               own, name, line->ours, line->theirs, ratio, line->peer ? line->kernel / line->theirs : 0, line->copy,
-               line->stream, line->two_pass, percent, unsteady ? " ~" : "");
+               own, name, line->ours, line->theirs, ratio, most, bare, line->copy, line->stream, line->two_pass,
+               percent, unsteady ? " ~" : "");
     }
     fflush(stdout);
 }
@@ -133,6 +145,8 @@ static bool add_to_summary(struct comparison *all, const struct line *line)
     found->count++;
     found->log_sum += log(ratio);
     found->most_log_sum += line->peer ? log(line->kernel / line->theirs) : 0;
+    found->bares += line->bare > 0;
+    found->bare_log_sum += line->bare > 0 ? log(line->bare / line->theirs) : 0;
     found->percent_log_sum += log(100 * line->ours / line->stream);
     found->two_pass_log_sum += log(100 * line->ours / line->two_pass);
     found->worst = ratio < found->worst ? ratio : found->worst;
@@ -143,15 +157,18 @@ static bool add_to_summary(struct comparison *all, const struct line *line)
 static void print_summaries(const struct comparison *all)
 {
     const char *prefix = all->options->csv ? "# " : "";
-    printf("%s\n%sgeometric means: set, op, layouts, shapes, ratio, worst, most, percent of stream, of 2pass\n", prefix,
-           prefix);
+    printf("%s\n%sgeometric means: set, op, layouts, shapes, ratio, worst, most, bare, percent of stream, of 2pass\n",
+           prefix, prefix);
     for (size_t i = 0; i < all->summary_count; i++) {
         const struct summary *s = &all->summaries[i];
         const char *peer = s->peer ? s->peer->name : "-", *theirs = s->peer ? bench_layout_name(s->pair.theirs) : "-";
-        printf("%s%-13s %-8s %-5s %s %-8s %4u %7.2f %7.2f %7.2f %6.0f %6.0f\n", prefix, s->set, bench_op_name(s->op),
+        char most[16], bare[16];
+        print_ratio(s->peer ? exp(s->most_log_sum / s->count) : 0, most, sizeof most);
+        print_ratio(s->bares == s->count ? exp(s->bare_log_sum / s->count) : 0, bare, sizeof bare);
+        printf("%s%-13s %-8s %-5s %s %-8s %4u %7.2f %7.2f %7s %7s %6.0f %6.0f\n", prefix, s->set, bench_op_name(s->op),
                bench_layout_name(s->pair.ours), peer, theirs, s->count, s->peer ? exp(s->log_sum / s->count) : 0,
-               s->peer ? s->worst : 0, s->peer ? exp(s->most_log_sum / s->count) : 0,
-               exp(s->percent_log_sum / s->count), exp(s->two_pass_log_sum / s->count));
+               s->peer ? s->worst : 0, most, bare, exp(s->percent_log_sum / s->count),
+               exp(s->two_pass_log_sum / s->count));
     }
 }
 
@@ -223,6 +240,30 @@ static bool measure_copies(struct comparison *all, struct line *line)
     return true;
 }
 
+/* The best of the bare peers that know the shape; inference has a copy for that. */
+static bool measure_bare(const struct comparison *all, struct line *line)
+{
+    struct peer_problem problem = bench_problem(line->shape, all->data, line->op, line->pair.ours, line->pair.ours);
+    struct bench_runner runners[PEER_BARE_COUNT] = {{NULL, NULL, 0, 0}};
+    size_t ready = 0;
+    bool good = true;
+    if (!all->options->bare || !line->peer || line->op == PEER_INFER)
+        return true;
+    for (size_t i = 0; i < PEER_BARE_COUNT && good; i++) {
+        int status = peer_bare[i].setup(&problem, &runners[ready].state);
+        runners[ready].peer = &peer_bare[i];
+        ready += status == PEER_OK;
+        good = status != PEER_FAILED;
+    }
+    good = good && bench_race(runners, ready, all->options) > 0;
+    for (size_t i = 0; i < ready; i++) {
+        double gbps = bench_gbps(line->op, bench_shape_count(line->shape), runners[i].median);
+        line->bare = good ? fmax(line->bare, gbps) : 0;
+        runners[i].peer->teardown(runners[i].state);
+    }
+    return good;
+}
+
 static bool measure_line(struct comparison *all, struct line *line)
 {
     uint64_t count = bench_shape_count(line->shape);
@@ -232,7 +273,8 @@ static bool measure_line(struct comparison *all, struct line *line)
     };
     struct bench_runner runners[] = {{.peer = &peer_clnorm}, {.peer = line->peer}};
     line->rounds = race(all, runners, problems, line->peer ? 2 : 1, &line->difference);
-    if (!line->rounds || !measure_copies(all, line))
+    line->bare = 0;
+    if (!line->rounds || !measure_copies(all, line) || !measure_bare(all, line))
         return false;
     line->ours = bench_gbps(line->op, count, runners[0].median);
     line->theirs = line->peer ? bench_gbps(line->op, count, runners[1].median) : 0;

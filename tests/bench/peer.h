@@ -45,6 +45,7 @@ struct peer {
     void (*turn)(bool begins);
     /* Frees what setups share; no setup may follow. May be NULL. */
     void (*close)(void);
+    bool copies; /* moves two tensors, whatever the operation */
 };
 
 extern const struct peer peer_clnorm;
@@ -52,7 +53,10 @@ extern const struct peer peer_onednn;
 extern const struct peer peer_copy;     /* ordinary stores */
 extern const struct peer peer_two_pass; /* the same as peer_stream, after a pass that only reads */
 extern const struct peer peer_stream;   /* non-temporal stores; ordinary ones where the processor has none we know */
-/* The same in OpenCL, on CLNorm's device, for backward of the sum of two tensors: the least that a launch in its place takes. */
+/* What the operation must do to memory in its layout, in several ways, without its arithmetic. */
+enum { PEER_BARE_COUNT = 8 };
+extern const struct peer peer_bare[PEER_BARE_COUNT];
+/* A copy in OpenCL, on CLNorm's device, for backward of the sum of two tensors: the least that a launch in its place takes. */
 extern const struct peer peer_kernel;        /* ordinary stores */
 extern const struct peer peer_kernel_stream; /* non-temporal stores, where the device's compiler has them */
 

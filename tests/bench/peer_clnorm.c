@@ -173,5 +173,5 @@ static int read_result(void *state, float *result)
     return status ? complain("read", status) : PEER_OK;
 }
 
-const struct peer peer_clnorm = {"clnorm", clnorm_version,    setup, run, read_result, teardown, wait,
-                                 NULL,     bench_opencl_close};
+const struct peer peer_clnorm = {"clnorm", clnorm_version,     setup, run, read_result, teardown, wait,
+                                 NULL,     bench_opencl_close, false};

@@ -166,7 +166,7 @@ static void close_program(void)
     bench_opencl_close();
 }
 
-const struct peer peer_kernel = {"kernel", clnorm_version, setup_ordinary, run,          NULL,
-                                 teardown, wait,           NULL,           close_program};
+const struct peer peer_kernel = {"kernel", clnorm_version, setup_ordinary, run,           NULL,
+                                 teardown, wait,           NULL,           close_program, false};
 const struct peer peer_kernel_stream = {
-    "kernel-stream", clnorm_version, setup_streaming, run, NULL, teardown, wait, NULL, close_program};
+    "kernel-stream", clnorm_version, setup_streaming, run, NULL, teardown, wait, NULL, close_program, false};

@@ -357,7 +357,7 @@ static int read_result(void *state, float *result)
 static void turn(bool begins)
 {
 #if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
-    bench_bind(begins);
+    bench_bind(begins ? 0 : -1);
 #else
     (void)begins;
 #endif
@@ -373,4 +373,4 @@ static void close_engine(void)
     engine = NULL;
 }
 
-const struct peer peer_onednn = {"onednn", version, setup, run, read_result, teardown, NULL, turn, close_engine};
+const struct peer peer_onednn = {"onednn", version, setup, run, read_result, teardown, NULL, turn, close_engine, false};
