@@ -64,10 +64,8 @@ FUNC void reduce_block(const global float *src, const struct clnorm_shape *shape
 {
     item_v stack[WIDE_VECS][CLNORM_TREE_LEVELS + 1u], nodes[2u * NV];
     vec tile[CLNORM_LANES];
-    const uint vecs = PAIRED(wide, shape->c) ? 2u * NV
-                      : wide                 ? NV
-                                             : 1u,
-               all_vecs = wide ? wide * NV : 1u, parts = all_vecs / vecs;
+    const uint vecs = PAIRED(wide, shape->c) ? 2u * NV : wide ? NV : 1u;
+    const uint all_vecs = wide ? wide * NV : 1u, parts = all_vecs / vecs;
     for (uint k = 0u; k < count; k++) {
         uint n = leaf_size(shape, start + k);
         float rn = leaf_reciprocal(shape, n);

@@ -35,15 +35,20 @@ struct summary {
     double log_sum, worst, most_log_sum, bare_log_sum, percent_log_sum, two_pass_log_sum;
 };
 
+/* What copies reach, in GB/s. */
+struct copies {
+    double copy, stream, two_pass, kernel;
+};
+
 struct comparison {
     const struct bench_options *options;
     const struct bench_data *data;
     float *results[2];
     struct summary *summaries;
     size_t summary_count;
-    const struct bench_shape *copied; /* the shape of the last copies, in GB/s, */
+    const struct bench_shape *copied; /* the shape of the last copies, */
     bool copied_backward;             /* and whether they were backward's */
-    double copy, stream, two_pass, kernel;
+    struct copies copies;
     bool different;
 };
 
@@ -55,8 +60,9 @@ struct line {
     struct bench_pair pair;
     const struct peer *peer; /* NULL: CLNorm alone */
     unsigned rounds, calls;
-    double ours, theirs, copy, stream, two_pass, kernel, bare; /* GB/s by the medians; 0: not measured */
-    double our_best, their_best;                               /* GB/s by the minima: what a quiet machine would show */
+    double ours, theirs, bare; /* GB/s by the medians; 0: not measured */
+    struct copies copies;
+    double our_best, their_best; /* GB/s by the minima: what a quiet machine would show */
     double difference;
 };
 
@@ -97,7 +103,7 @@ static void print_line(const struct line *line, bool csv)
     const struct bench_shape *shape = line->shape;
     const char *peer = line->peer ? line->peer->name : "-", *own = bench_layout_name(line->pair.ours);
     const char *layout = line->peer ? bench_layout_name(line->pair.theirs) : "-";
-    double ratio = line->peer ? line->ours / line->theirs : 0, percent = 100 * line->ours / line->stream;
+    double ratio = line->peer ? line->ours / line->theirs : 0, percent = 100 * line->ours / line->copies.stream;
     bool unsteady = line->our_best > 1.4 * line->ours || line->their_best > 1.4 * line->theirs;
     if (csv) {
         printf("%s,%llu,%llu,%llu,%llu,%llu,%s,%s,%s,%s,%s,%u,%u,%.3f,%.3f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%."
@@ -105,18 +111,18 @@ static void print_line(const struct line *line, bool csv)
                shape->set, (unsigned long long)shape->n, (unsigned long long)shape->c, (unsigned long long)shape->d,
                (unsigned long long)shape->h, (unsigned long long)shape->w, bench_op_name(line->op), own, peer,
                line->peer ? line->peer->version() : "-", layout, line->rounds, line->calls, line->ours, line->theirs,
-               ratio, line->our_best, line->their_best, line->copy, line->stream, line->two_pass, line->kernel,
-               line->bare, percent, line->difference);
+               ratio, line->our_best, line->their_best, line->copies.copy, line->copies.stream, line->copies.two_pass,
+               line->copies.kernel, line->bare, percent, line->difference);
     } else {
         char spatial[64], name[32], most[16], bare[16];
-        print_ratio(line->peer ? line->kernel / line->theirs : 0, most, sizeof most);
+        print_ratio(line->peer ? line->copies.kernel / line->theirs : 0, most, sizeof most);
         print_ratio(line->peer ? line->bare / line->theirs : 0, bare, sizeof bare);
         print_spatial(shape, spatial, sizeof spatial);
         snprintf(name, sizeof name, "%s %s", peer, layout);
         printf("%-13s %6llu %5llu %-10s %-8s %-6s %-14s %7.2f %7.2f %6.2f %6s %6s %6.1f %6.1f %6.1f %5.0f%s\n",
                shape->set, (unsigned long long)shape->n, (unsigned long long)shape->c, spatial, bench_op_name(line->op),
-               own, name, line->ours, line->theirs, ratio, most, bare, line->copy, line->stream, line->two_pass,
-               percent, unsteady ? " ~" : "");
+               own, name, line->ours, line->theirs, ratio, most, bare, line->copies.copy, line->copies.stream,
+               line->copies.two_pass, percent, unsteady ? " ~" : "");
     }
     fflush(stdout);
 }
@@ -144,11 +150,11 @@ static bool add_to_summary(struct comparison *all, const struct line *line)
     double ratio = line->peer ? line->ours / line->theirs : 1;
     found->count++;
     found->log_sum += log(ratio);
-    found->most_log_sum += line->peer ? log(line->kernel / line->theirs) : 0;
+    found->most_log_sum += line->peer ? log(line->copies.kernel / line->theirs) : 0;
     found->bares += line->bare > 0;
     found->bare_log_sum += line->bare > 0 ? log(line->bare / line->theirs) : 0;
-    found->percent_log_sum += log(100 * line->ours / line->stream);
-    found->two_pass_log_sum += log(100 * line->ours / line->two_pass);
+    found->percent_log_sum += log(100 * line->ours / line->copies.stream);
+    found->two_pass_log_sum += log(100 * line->ours / line->copies.two_pass);
     found->worst = ratio < found->worst ? ratio : found->worst;
     return true;
 }
@@ -201,15 +207,6 @@ static unsigned race(struct comparison *all, struct bench_runner *runners, const
     return rounds;
 }
 
-/* The last copies' figures. */
-static void take_copies(const struct comparison *all, struct line *line)
-{
-    line->copy = all->copy;
-    line->stream = all->stream;
-    line->two_pass = all->two_pass;
-    line->kernel = all->kernel;
-}
-
 /* Once for each shape, and once more for backward, after the first race. Copies have two tensors; the kernels, as many as the operation. */
 static bool measure_copies(struct comparison *all, struct line *line)
 {
@@ -231,12 +228,10 @@ static bool measure_copies(struct comparison *all, struct line *line)
             gbps[i] = bench_gbps(i < KERNEL ? PEER_TRAIN : line->op, bench_shape_count(line->shape), runners[i].median);
         all->copied = line->shape;
         all->copied_backward = backward;
-        all->copy = gbps[COPY];
-        all->stream = gbps[STREAM];
-        all->two_pass = gbps[TWO_PASS];
-        all->kernel = fmax(gbps[KERNEL], gbps[KERNEL_STREAM]);
+        all->copies =
+            (struct copies){gbps[COPY], gbps[STREAM], gbps[TWO_PASS], fmax(gbps[KERNEL], gbps[KERNEL_STREAM])};
     }
-    take_copies(all, line);
+    line->copies = all->copies;
     return true;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What stands in CLNorm's place and only copies: an OpenCL kernel on the same device, launched and waited for in the same way, that
- * reads each tensor once and writes one, with ordinary stores or with stores past the caches. Nothing that normalizes through this
- * runtime can be expected to be faster.
+ * reads each tensor once and writes one, with ordinary stores or with stores past the caches: about the most that anything which
+ * normalizes through this runtime can reach.
  */
 #include "bench.h"
 #include "opencl.h"
@@ -19,14 +19,14 @@ static const char source[] =
     "#endif\n"
     "#endif\n"
     "#define ORDINARY(value, place) *(place) = (value)\n"
-    "#define PASS(name, STORE, VALUE)                                                                          \\\n"
-    "    __attribute__((reqd_work_group_size(LOCAL, 1, 1)))                                                    \\\n"
-    "    kernel void name(const global VECTOR *a, const global VECTOR *b, global VECTOR *out, ulong n, ulong chunk) "
-    "\\\n"
-    "    {                                                                                                     \\\n"
-    "        ulong begin = get_group_id(0) * (LOCAL * chunk), end = min(n, begin + LOCAL * chunk);             \\\n"
-    "        for (ulong i = begin + get_local_id(0); i < end; i += LOCAL)                                      \\\n"
-    "            STORE(VALUE, out + i);                                                                        \\\n"
+    "#define PASS(name, STORE, VALUE)                                                                      \\\n"
+    "    __attribute__((reqd_work_group_size(LOCAL, 1, 1)))                                                \\\n"
+    "    kernel void name(const global VECTOR *a, const global VECTOR *b, global VECTOR *out, ulong vectors, \\\n"
+    "                     ulong chunk)                                                                     \\\n"
+    "    {                                                                                                 \\\n"
+    "        ulong begin = get_group_id(0) * (LOCAL * chunk), end = min(vectors, begin + LOCAL * chunk);   \\\n"
+    "        for (ulong i = begin + get_local_id(0); i < end; i += LOCAL)                                  \\\n"
+    "            STORE(VALUE, out + i);                                                                    \\\n"
     "    }\n"
     "PASS(copy, ORDINARY, a[i])\n"
     "PASS(stream, STREAM, a[i])\n"
