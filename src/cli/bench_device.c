@@ -2,6 +2,7 @@
 #include "bench_device.h"
 
 #include "message.h"
+#include "stream_store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +12,7 @@
  * A work-item of a copy moves `chunk` vectors, at the distance of a work-group, so that neighbours touch neighbours; in
  * groups of one that is one piece of memory. Sums of four uniform numbers are near enough to normal ones: no subnormals.
  */
-static const char source[] =
-    "#define STREAM(value, place) *(place) = (value)\n"
-    "#if defined(__has_builtin)\n"
-    "#if __has_builtin(__builtin_nontemporal_store)\n"
-    "#undef STREAM\n"
-    "#define STREAM(value, place) __builtin_nontemporal_store(value, place)\n"
-    "#endif\n"
-    "#endif\n"
-    "#define ORDINARY(value, place) *(place) = (value)\n"
+static const char source[] = STREAM_STORE_SOURCE
     "#define COPY(name, STORE)                                                                              \\\n"
     "    __attribute__((reqd_work_group_size(LOCAL, 1, 1)))                                                 \\\n"
     "    kernel void name(const global float *src, global float *dst, ulong count, ulong chunk)             \\\n"

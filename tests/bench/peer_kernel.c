@@ -6,19 +6,12 @@
  */
 #include "bench.h"
 #include "opencl.h"
+#include "stream_store.h"
 
 #include <stdlib.h>
 
 /* A work-item takes `chunk` vectors, at the distance of a work-group, so that neighbours touch neighbours. */
-static const char source[] =
-    "#define STREAM(value, place) *(place) = (value)\n"
-    "#if defined(__has_builtin)\n"
-    "#if __has_builtin(__builtin_nontemporal_store)\n"
-    "#undef STREAM\n"
-    "#define STREAM(value, place) __builtin_nontemporal_store(value, place)\n"
-    "#endif\n"
-    "#endif\n"
-    "#define ORDINARY(value, place) *(place) = (value)\n"
+static const char source[] = STREAM_STORE_SOURCE
     "#define PASS(name, STORE, VALUE)                                                                      \\\n"
     "    __attribute__((reqd_work_group_size(LOCAL, 1, 1)))                                                \\\n"
     "    kernel void name(const global VECTOR *a, const global VECTOR *b, global VECTOR *out, ulong vectors, \\\n"
