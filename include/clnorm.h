@@ -72,7 +72,7 @@
 #define CLNORM_VERSION_MINOR 1
 #define CLNORM_VERSION_PATCH 0
 /* Version of the numerical contract: results may differ between two contract versions, and only then. */
-#define CLNORM_CONTRACT_VERSION 1
+#define CLNORM_CONTRACT_VERSION 2
 
 #if defined(__GNUC__) && !defined(_WIN32)
 #define CLNORM_API __attribute__((visibility("default")))

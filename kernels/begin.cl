@@ -7,9 +7,11 @@
 
 #define T float
 #define FN(name) name##_f
+#define ANY(x) (x)
 #include "pair.cl"
 #undef T
 #undef FN
+#undef ANY
 
 #ifdef VEC
 #define PASTE2(a, b) a##b
@@ -30,9 +32,11 @@ typedef vec loose_vec __attribute__((aligned(4), may_alias));
 #endif
 #define T vec
 #define FN(name) name##_v
+#define ANY(x) any(x)
 #include "pair.cl"
 #undef T
 #undef FN
+#undef ANY
 #endif
 
 /* b where the condition holds, else a; for floats and, as OpenCL's select, for vectors. */

@@ -28,7 +28,7 @@ FUNC coefs_f finish_channel(sums_f root, ulong c, const struct clnorm_finish *p,
     k.factor = p->flags & CLNORM_HAS_SCALE ? mul_f(scale[at->scale + c], invstd) : invstd;
     k.hi = p->flags & CLNORM_HAS_MEAN ? mean[at->mean + c] : 0.0f;
     k.lo = p->flags & CLNORM_HAS_SAVE_MEAN_LOW ? mean_low[at->mean_low + c] : 0.0f;
-    k.down = clnorm_diff_down(invstd);
+    k.magnify = clnorm_diff_magnify(invstd);
     k.slope = r.slope;
     k.grad_hi = r.grad_hi;
     k.grad_lo = r.grad_lo;

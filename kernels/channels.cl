@@ -62,7 +62,7 @@ FUNC int is_normal_v(vec t)
 #define STORE_V(value, p, c) VEC_STORE(global, value, (p) + at->p + (c))
 
 #if BACKWARD
-/* clnorm_finish_diff and finish_channel where no channel is of large magnitude. */
+/* clnorm_finish_diff and finish_channel where no channel is of large or small magnitude. */
 FUNC coefs_v finish_plain(item_v root, vec invstd, ulong c, const struct clnorm_finish *p,
                           const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
@@ -75,7 +75,7 @@ FUNC coefs_v finish_plain(item_v root, vec invstd, ulong c, const struct clnorm_
     k.factor = p->flags & CLNORM_HAS_SCALE ? mul_v(LOAD_V(scale, c), invstd) : invstd;
     k.hi = p->flags & CLNORM_HAS_MEAN ? LOAD_V(mean, c) : (vec)(0.0f);
     k.lo = p->flags & CLNORM_HAS_SAVE_MEAN_LOW ? LOAD_V(mean_low, c) : (vec)(0.0f);
-    k.down = (vec)(1.0f);
+    k.magnify = (vec)(1.0f);
     k.slope = -mul_v(mul_v(pair_multiply_v(root.gd, rm).hi, invstd), invstd);
     pair_v grad = pair_multiply_v(root.g, rm);
     k.grad_hi = grad.hi;
@@ -98,7 +98,7 @@ FUNC coefs_v finish_channels(const item_v *root, ulong c, uint count, const stru
             plain = is_normal_v(invstd);
             invstd = plain ? rsqrt_v(invstd) : invstd;
         }
-        if (plain && all(invstd >= (vec)(CLNORM_LOW_INVSTD)))
+        if (plain && all(invstd >= (vec)(CLNORM_LOW_INVSTD) && invstd <= (vec)(CLNORM_HIGH_INVSTD)))
             return finish_plain(*root, invstd, c, p, at, CHANNEL_ARGS);
     }
     for (uint j = 0u; j < count; j++) {
@@ -109,12 +109,17 @@ FUNC coefs_v finish_channels(const item_v *root, ulong c, uint count, const stru
     return k;
 }
 #else
+/* clnorm_running; with momentum 0 there are no running statistics. */
+FUNC vec running_v(vec old, vec batch, float momentum)
+{
+    return momentum == 1.0f ? batch : fma((vec)(momentum), batch, fma((vec)(-momentum), old, old));
+}
+
 /* finish_channel of normal statistics. */
 FUNC coefs_v finish_plain(item_v root, vec variance, vec invstd, ulong c, const struct clnorm_finish *p,
                           const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
     coefs_v k;
-    vec momentum = (vec)(p->momentum);
     if (p->flags & CLNORM_HAS_SAVE_MEAN)
         VEC_STORE(global, root.mean.hi, save_mean + at->mean + c);
     if (p->flags & CLNORM_HAS_SAVE_MEAN_LOW)
@@ -125,11 +130,11 @@ FUNC coefs_v finish_plain(item_v root, vec variance, vec invstd, ulong c, const 
         VEC_STORE(global, variance, save_variance + at->variance + c);
     if (p->flags & CLNORM_HAS_RUNNING_MEAN) {
         vec old = LOAD_V(running_mean, c);
-        STORE_V(fma(momentum, root.mean.hi - old, old), running_mean, c);
+        STORE_V(running_v(old, root.mean.hi, p->momentum), running_mean, c);
     }
     if (p->flags & CLNORM_HAS_RUNNING_VARIANCE) {
         vec old = LOAD_V(running_variance, c);
-        STORE_V(fma(momentum, mul_v(variance, (vec)(p->running_factor)) - old, old), running_variance, c);
+        STORE_V(running_v(old, mul_v(variance, (vec)(p->running_factor)), p->momentum), running_variance, c);
     }
     k.hi = root.mean.hi;
     k.lo = root.mean.lo;
@@ -149,7 +154,8 @@ FUNC coefs_v finish_channels(const item_v *root, ulong c, uint count, const stru
     vec variance = pair_multiply_v(root->m2, rm).hi;
     variance = SELECT(variance, (vec)(0.0f), variance < (vec)(0.0f));
     vec t = variance + (vec)(p->epsilon);
-    if (count == FINISH_VEC && is_normal_v(t) && all(root->down == (vec)(1.0f)))
+    if (count == FINISH_VEC &&
+        all(t >= (vec)(CLNORM_LOW_SPREAD) && t <= (vec)(FLT_MAX) && root->magnify == (vec)(1.0f)))
         return finish_plain(*root, variance, rsqrt_v(t), c, p, at, CHANNEL_ARGS);
     for (uint j = 0u; j < count; j++) {
         one = item_of(root, j);

@@ -23,7 +23,7 @@
 #if APPLY == APPLY_FORWARD
 #define EACH_COEF(X) X(hi) X(lo) X(factor) X(shift)
 #elif APPLY == APPLY_BATCH
-#define EACH_COEF(X) X(hi) X(lo) X(factor) X(down) X(slope) X(grad_hi) X(grad_lo)
+#define EACH_COEF(X) X(hi) X(lo) X(factor) X(magnify) X(slope) X(grad_hi) X(grad_lo)
 #else
 #define EACH_COEF(X) X(factor)
 #endif

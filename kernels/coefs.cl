@@ -17,7 +17,7 @@ typedef struct {
 #if APPLY == APPLY_FORWARD
     T hi, lo, factor, shift;
 #elif APPLY == APPLY_BATCH
-    T hi, lo, factor, down, slope, grad_hi, grad_lo;
+    T hi, lo, factor, magnify, slope, grad_hi, grad_lo;
 #else
     T factor;
 #endif
@@ -34,7 +34,7 @@ FUNC FN(coefs) FN(coefs_load)(const global float *coef, ulong channels, ulong c)
 #if APPLY == APPLY_FORWARD
     k.shift = LOAD(coef + COEF(COEF_SHIFT, channels, c));
 #elif APPLY == APPLY_BATCH
-    k.down = LOAD(coef + COEF(COEF_DOWN, channels, c));
+    k.magnify = LOAD(coef + COEF(COEF_MAGNIFY, channels, c));
     k.slope = LOAD(coef + COEF(COEF_SLOPE, channels, c));
     k.grad_hi = LOAD(coef + COEF(COEF_GRAD_HI, channels, c));
     k.grad_lo = LOAD(coef + COEF(COEF_GRAD_LO, channels, c));
@@ -51,7 +51,7 @@ FUNC void FN(coefs_store)(global float *coef, ulong channels, ulong c, FN(coefs)
 #if APPLY == APPLY_FORWARD
     STORE(k.shift, coef + COEF(COEF_SHIFT, channels, c));
 #else
-    STORE(k.down, coef + COEF(COEF_DOWN, channels, c));
+    STORE(k.magnify, coef + COEF(COEF_MAGNIFY, channels, c));
     STORE(k.slope, coef + COEF(COEF_SLOPE, channels, c));
     STORE(k.grad_hi, coef + COEF(COEF_GRAD_HI, channels, c));
     STORE(k.grad_lo, coef + COEF(COEF_GRAD_LO, channels, c));
@@ -65,7 +65,7 @@ FUNC T FN(apply)(T x, T dy, FN(coefs) k)
 #if APPLY == APPLY_FORWARD
     return fma((x - k.hi) - k.lo, k.factor, k.shift);
 #elif APPLY == APPLY_BATCH
-    T d = FN(mul)((x - k.hi) - k.lo, k.down);
+    T d = FN(mul)((x - k.hi) - k.lo, k.magnify);
     return FN(mul)(fma(d, k.slope, (dy - k.grad_hi) - k.grad_lo), k.factor);
 #else
     return FN(mul)(dy, k.factor);

@@ -1,28 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The backward pass's sums over a leaf of VECS vectors side by side: a template as columns_leaf.cl. */
-FUNC void REDUCE(const global float *x, const global float *dy, ulong ahead, ulong c, uint n, uint parts, uint part,
-                 const struct centre_v *k, item_v *items)
+/* The backward pass's look at a panel: a template as columns_leaf.cl, X(i, v) and DY(i, v) look at the two tensors. */
+FUNC void IN(sums)(PANEL, uint rows, const struct centre_v *k, vec *g, vec *gd)
 {
-    vec g[VECS], gd[VECS];
-    const global float *x_ahead = x + ahead - part * VECS * VEC, *dy_ahead = dy + ahead - part * VECS * VEC;
-#pragma unroll
-    for (uint v = 0u; v < VECS; v++)
-        g[v] = gd[v] = (vec)(0.0f);
-    for (uint i = 0u; i < n; i++) {
-        FETCH_SHARE(x_ahead, c, i, parts, part, VECS);
-        FETCH_SHARE(dy_ahead, c, i, parts, part, VECS);
-#pragma unroll
+    vec g_half[VECS], g_pair[VECS], g_run[VECS], gd_half[VECS], gd_pair[VECS], gd_run[VECS];
+    UNROLL
+    for (uint r = 0u; r < 4u; r++) {
+        UNROLL
+        for (uint v = 0u; v < VECS; v++)
+            g_run[v] = gd_run[v] = (vec)(0.0f);
+        UNROLL
+        for (uint i = 4u * r; i < 4u * r + 4u && i < ROWS; i++) {
+            FETCH_AHEAD(i);
+            UNROLL
+            for (uint v = 0u; v < VECS; v++) {
+                vec y = DY(i, v);
+                g_run[v] += y;
+                gd_run[v] = fma(y, centred(X(i, v), &k[v]), gd_run[v]);
+            }
+        }
+        UNROLL
         for (uint v = 0u; v < VECS; v++) {
-            vec y = VEC_LOAD(global, dy + i * c + v * VEC);
-            g[v] += y;
-            gd[v] = fma(y, centred(VEC_LOAD(global, x + i * c + v * VEC), &k[v]), gd[v]);
+            g_pair[v] = r % 2u ? g_pair[v] + g_run[v] : g_run[v];
+            gd_pair[v] = r % 2u ? gd_pair[v] + gd_run[v] : gd_run[v];
+            g_half[v] = r == 1u ? g_pair[v] : g_half[v];
+            gd_half[v] = r == 1u ? gd_pair[v] : gd_half[v];
         }
     }
+    UNROLL
     for (uint v = 0u; v < VECS; v++) {
-        items[v].g.hi = g[v];
-        items[v].gd.hi = gd[v];
-        items[v].g.lo = items[v].gd.lo = (vec)(0.0f);
+        g[v] = g_half[v] + g_pair[v];
+        gd[v] = gd_half[v] + gd_pair[v];
     }
 }
-#undef REDUCE
+#undef IN
+#undef PANEL
+#undef ROWS
 #undef VECS
+#undef X
+#undef DY
+#undef FETCH_AHEAD
+#undef UNROLL

@@ -18,20 +18,18 @@ diff_fused_cl_item(const global float *src, ulong src_offset, const global float
                    global float *diff_src, ulong diff_src_offset, struct clnorm_shape shape, struct clnorm_cut cut,
                    struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
 {
-    item_v roots[WIDE_VECS];
-    coefs_v coefs[WIDE_VECS];
-    struct centre_v centre[WIDE_VECS];
+    item_v roots[CLNORM_COLUMNS];
+    coefs_v coefs[CLNORM_COLUMNS];
+    struct centre_v centre[CLNORM_COLUMNS];
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
     diff_dst += diff_dst_offset;
     diff_src += diff_src_offset;
     int stream = cut.stream && shape.c % VEC == 0u && until_aligned(diff_src, VEC) == 0u;
     while (c < end) {
-        uint wide = groups_of(end - c, (uint)cut.chunk / (NV * VEC));
-        uint channels = wide ? wide * NV * VEC : (uint)min(end - c, (ulong)VEC);
-        for (uint j = 0u; j < max(channels, (uint)VEC); j++) /* elements past the last channel repeat it */
-            centre_put(&centre[j / VEC], j % VEC, FUSED_CENTRE(c + min(j, channels - 1u)));
-        diff_block(src, diff_dst, &shape, 0u, shape.leaves, c, wide, channels, centre, roots);
+        const uint left = (uint)min(cut.chunk, end - c), channels = left < VEC ? left : left / VEC * VEC;
+        CENTRES(centre, c, channels, FUSED_CENTRE);
+        diff_block(src, diff_dst, &shape, 0u, shape.leaves, c, channels, centre, roots);
         for (uint v = 0u; v * VEC < channels; v++)
             coefs[v] =
                 finish_channels(&roots[v], c + v * VEC, min(channels - v * VEC, (uint)VEC), &finish, &at, CHANNEL_ARGS);

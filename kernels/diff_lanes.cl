@@ -1,45 +1,86 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The backward pass's sums over a leaf of n values, by one work-item. A template like leaf_lanes.cl: LEAVES declares the two
- * tensors' leaves, SRC(i) and DIFF_DST(i) look at values i to i + VEC - 1, SRC_REST(i, rest) and DIFF_DST_REST(i, rest) at the last.
+ * tensors' leaves, SRC(i) and DIFF_DST(i) look at values i to i + VEC - 1, in rising order alone if IN_ORDER; SRC_REST(i, rest) and
+ * DIFF_DST_REST(i, rest) at the last.
  */
 FUNC sums_f IN(diff_leaf)(LEAVES, uint n, struct centre k)
 {
-    vec g[LANE_VECS], gd[LANE_VECS], x_tail[LANE_VECS], dy_tail[LANE_VECS];
-    uint whole = n / CLNORM_LANES * CLNORM_LANES, rest = n % CLNORM_LANES;
-#pragma unroll
-    for (int l = 0; l < LANE_VECS; l++)
-        g[l] = gd[l] = x_tail[l] = dy_tail[l] = (vec)(0.0f);
-    for (uint i = 0u; i < whole; i += CLNORM_LANES) {
-#pragma unroll
-        for (int l = 0; l < LANE_VECS; l++) {
-            vec dy = DIFF_DST(i + l * VEC);
-            vec d = mul_v((SRC(i + l * VEC) - k.hi) - k.lo, (vec)(k.down));
-            g[l] += dy;
-            gd[l] = fma(dy, d, gd[l]);
+    vec g[LANE_VECS], gd[LANE_VECS], g_half[LANE_VECS], gd_half[LANE_VECS], g_run[LANE_VECS], gd_run[LANE_VECS];
+    vec x_tail[LANE_VECS], dy_tail[LANE_VECS];
+    const uint rows = n / CLNORM_LANES, rest = n % CLNORM_LANES;
+    const uint runs = (n + RUN - 1u) / RUN;
+    LANE_LOOP
+    g[l] = gd[l] = g_half[l] = gd_half[l] = x_tail[l] = dy_tail[l] = (vec)(0.0f);
+
+#define ADD(x, dy)                                                                                                     \
+    {                                                                                                                  \
+        vec y_ = dy, d_ = mul_v((x - k.hi) - k.lo, (vec)(k.magnify));                                                  \
+        g_run[l] += y_;                                                                                                \
+        gd_run[l] = fma(y_, d_, gd_run[l]);                                                                            \
+    }
+    for (uint run = 0u; run < runs; run++) {
+        const uint here = min(rows - 4u * run, 4u);
+        LANE_LOOP
+        g_run[l] = gd_run[l] = (vec)(0.0f);
+#if IN_ORDER
+        for (uint r = 0u; r < here; r++) {
+            LANE_LOOP
+            ADD(SRC(run * RUN + r * CLNORM_LANES + l * VEC), DIFF_DST(run * RUN + r * CLNORM_LANES + l * VEC))
+        }
+#else
+        const uint i = run * RUN;
+        if (here == 4u) {
+            LANE_LOOP
+            {
+                ADD(SRC(i + l * VEC), DIFF_DST(i + l * VEC))
+                ADD(SRC(i + 64u + l * VEC), DIFF_DST(i + 64u + l * VEC))
+                ADD(SRC(i + 128u + l * VEC), DIFF_DST(i + 128u + l * VEC))
+                ADD(SRC(i + 192u + l * VEC), DIFF_DST(i + 192u + l * VEC))
+            }
+        } else {
+            LANE_LOOP
+            for (uint r = 0u; r < here; r++)
+                ADD(SRC(i + r * CLNORM_LANES + l * VEC), DIFF_DST(i + r * CLNORM_LANES + l * VEC))
+        }
+#endif
+        if (here < 4u && rest > 0u) {
+            for (uint l = 0u; l < rest / VEC; l++) {
+                x_tail[l] = SRC(n - rest + l * VEC);
+                dy_tail[l] = DIFF_DST(n - rest + l * VEC);
+            }
+            if (rest % VEC) {
+                x_tail[rest / VEC] = SRC_REST(n - rest + rest / VEC * VEC, rest % VEC);
+                dy_tail[rest / VEC] = DIFF_DST_REST(n - rest + rest / VEC * VEC, rest % VEC);
+            }
+            /* Absent gradients are 0, which adds nothing; the mean may be no number. */
+            LANE_LOOP
+            {
+                vec before = gd_run[l];
+                ADD(x_tail[l], dy_tail[l])
+                gd_run[l] = LANE_NUMBERS + l * VEC < (ivec)((int)rest) ? gd_run[l] : before;
+            }
+        }
+        /* Runs 0 and 1, 2 and 3 pair up, then the pairs. */
+        LANE_LOOP
+        {
+            g_half[l] = run & 1u ? g_half[l] + g_run[l] : g_run[l];
+            gd_half[l] = run & 1u ? gd_half[l] + gd_run[l] : gd_run[l];
+        }
+        if (run & 1u || run + 1u == runs) {
+            LANE_LOOP
+            {
+                g[l] += g_half[l];
+                gd[l] += gd_half[l];
+            }
         }
     }
-    if (rest > 0u) {
-        for (uint l = 0u; l < rest / VEC; l++) {
-            x_tail[l] = SRC(whole + l * VEC);
-            dy_tail[l] = DIFF_DST(whole + l * VEC);
-        }
-        if (rest % VEC) {
-            x_tail[rest / VEC] = SRC_REST(whole + rest / VEC * VEC, rest % VEC);
-            dy_tail[rest / VEC] = DIFF_DST_REST(whole + rest / VEC * VEC, rest % VEC);
-        }
-#pragma unroll
-        for (int l = 0; l < LANE_VECS; l++) {
-            ivec here = LANE_NUMBERS + l * VEC < (ivec)((int)rest);
-            vec d = mul_v((x_tail[l] - k.hi) - k.lo, (vec)(k.down));
-            g[l] += dy_tail[l];
-            gd[l] = here ? fma(dy_tail[l], d, gd[l]) : gd[l];
-        }
-    }
+#undef ADD
     float sum = lanes_sum(g);
     return diff_node(sum, lanes_sum(gd));
 }
 #undef IN
+#undef IN_ORDER
 #undef LEAVES
 #undef SRC
 #undef SRC_REST

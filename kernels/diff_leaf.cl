@@ -20,7 +20,7 @@
     diff_centre(mean + at.mean, mean_low + at.mean_low, spread + at.spread, finish.epsilon, finish.flags, c)
 
 struct centre {
-    float hi, lo, down;
+    float hi, lo, magnify;
 };
 
 /* spread: invstd, or with frozen statistics the variance. */
@@ -30,14 +30,14 @@ FUNC struct centre diff_centre(const global float *mean, const global float *mea
     struct centre r;
     r.hi = flags & CLNORM_HAS_MEAN ? mean[c] : 0.0f;
     r.lo = flags & CLNORM_HAS_SAVE_MEAN_LOW ? mean_low[c] : 0.0f;
-    r.down = clnorm_diff_down(flags & CLNORM_IS_FROZEN ? clnorm_rsqrt(spread[c] + epsilon) : spread[c]);
+    r.magnify = clnorm_diff_magnify(flags & CLNORM_IS_FROZEN ? clnorm_rsqrt(spread[c] + epsilon) : spread[c]);
     return r;
 }
 
-/* src less the mean, times down. */
+/* src less the mean, times magnify. */
 FUNC float diff_centred(float x, struct centre k)
 {
-    return mul_f((x - k.hi) - k.lo, k.down);
+    return mul_f((x - k.hi) - k.lo, k.magnify);
 }
 
 FUNC sums_f diff_node(float g, float gd)
@@ -48,16 +48,4 @@ FUNC sums_f diff_node(float g, float gd)
     r.gd.hi = gd;
     r.gd.lo = 0.0f;
     return r;
-}
-
-/* The sums over a channels-last leaf of one channel. */
-FUNC sums_f diff_column(const global float *src, const global float *diff_dst, ulong c, uint n, struct centre k)
-{
-    float g = 0.0f, gd = 0.0f;
-    for (uint i = 0u; i < n; i++) {
-        float dy = diff_dst[i * c];
-        g += dy;
-        gd = fma(dy, diff_centred(src[i * c], k), gd);
-    }
-    return diff_node(g, gd);
 }

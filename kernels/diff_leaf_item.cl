@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The backward pass's sums over a channels-first leaf, by one work-item. After leaf.cl, lanes.cl, store.cl and diff_leaf.cl. */
 #define IN(name) name##_global
+#define IN_ORDER 0
 #define LEAVES const global float *src, const global float *diff_dst
 #define SRC(i) VEC_LOAD(global, src + (i))
 #define SRC_REST(i, rest) lanes_rest(src + (i), rest)
@@ -9,6 +10,7 @@
 #include "diff_lanes.cl"
 
 #define IN(name) name##_walked
+#define IN_ORDER 1
 #define LEAVES struct walk *src, struct walk *diff_dst
 #define SRC(i) walk_on(src)
 #define SRC_REST(i, rest) lanes_rest(src->row + src->at, rest)
@@ -17,11 +19,12 @@
 #include "diff_lanes.cl"
 
 #define IN(name) name##_private
+#define IN_ORDER 0
 #define LEAVES const vec *src, const vec *diff_dst
 #define SRC(i) src[(i) / VEC]
-#define SRC_REST(i, rest) SRC(i)
+#define SRC_REST(i, rest) (LANE_NUMBERS < (ivec)((int)(rest)) ? SRC(i) : (vec)(0.0f))
 #define DIFF_DST(i) diff_dst[(i) / VEC]
-#define DIFF_DST_REST(i, rest) DIFF_DST(i)
+#define DIFF_DST_REST(i, rest) (LANE_NUMBERS < (ivec)((int)(rest)) ? DIFF_DST(i) : (vec)(0.0f))
 #include "diff_lanes.cl"
 
 /* Leaf i of channel c. quiet: whether nobody writes to the channels beside it meanwhile. */

@@ -22,15 +22,14 @@ kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void diff_stats_c
     for (uint b = team; b < count + team; b += TEAMS) { /* every team takes as many turns, for the barriers' sake */
         uint n = b < count ? leaf_size(&shape, start + b) : 0u;
         ulong leaf = leaf_start(&shape, start + b, c);
-        float g = 0.0f, gd = 0.0f;
-        for (uint i = lane; i < n; i += CLNORM_LANES) {
-            ulong at = leaf + leaf_distance(&shape, i);
-            float dy = diff_dst[at];
-            g += dy;
-            gd = fma(dy, diff_centred(src[at], k), gd);
+        float dy[VALUES], d[VALUES]; /* absent ones are 0 and add nothing */
+        for (uint i = 0u; i < VALUES; i++) {
+            ulong at = leaf + leaf_distance(&shape, lane + i * CLNORM_LANES);
+            dy[i] = lane + i * CLNORM_LANES < n ? diff_dst[at] : 0.0f;
+            d[i] = lane + i * CLNORM_LANES < n ? diff_centred(src[at], k) : 0.0f;
         }
-        g = team_sum(scratch, team, lane, g);
-        gd = team_sum(scratch, team, lane, gd);
+        float g = team_sum(scratch, team, lane, lane_sum(dy));
+        float gd = team_sum(scratch, team, lane, lane_products(dy, d));
         if (lane == 0u && b < count)
             nodes[b] = diff_node(g, gd);
     }

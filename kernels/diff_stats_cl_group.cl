@@ -8,6 +8,23 @@
 #include "diff_leaf.cl"
 #include "columns.cl"
 
+/* The sums over a channels-last leaf of one channel. */
+FUNC sums_f diff_column(const global float *src, const global float *diff_dst, ulong c, uint n, struct centre k)
+{
+    struct runs g, gd;
+    for (uint r = 0u; r < CLNORM_LANES / 4u; r++) {
+        float run = 0.0f, products = 0.0f;
+        for (uint i = 4u * r; i < 4u * r + 4u && i < n; i++) {
+            float dy = diff_dst[i * c];
+            run += dy;
+            products = fma(dy, diff_centred(src[i * c], k), products);
+        }
+        runs_add(&g, r, run);
+        runs_add(&gd, r, products);
+    }
+    return diff_node(g.sum, gd.sum);
+}
+
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void diff_stats_cl_group(DIFF_BUFFERS)
 {
     local item_f nodes[WORK_GROUP];

@@ -13,26 +13,20 @@
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cl_item(DIFF_BUFFERS)
 {
     DIFF_OFFSETS;
-    ulong spans = (shape.c + WIDE_VECS * VEC - 1u) / (WIDE_VECS * VEC);
-    ulong c = get_global_id(0) % spans * (WIDE_VECS * VEC), end = min(c + WIDE_VECS * VEC, shape.c);
+    const ulong spans = SPANS(shape.c), c = get_global_id(0) % spans * CLNORM_SPAN(VEC);
+    const uint channels = SPAN_CHANNELS(shape.c, c);
     uint block = (uint)(get_global_id(0) / spans);
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
-    item_v roots[WIDE_VECS];
+    item_v roots[BLOCK_VECS];
     item_f root; /* outside loops, see README.md */
-    struct centre_v centre[WIDE_VECS];
-    while (c < end) {
-        uint wide = groups_of(end - c, WIDE);
-        uint channels = wide ? wide * NV * VEC : (uint)min(end - c, (ulong)VEC);
-        for (uint j = 0u; j < max(channels, (uint)VEC); j++) /* elements past the last channel repeat it */
-            centre_put(&centre[j / VEC], j % VEC, DIFF_CENTRE(c + min(j, channels - 1u)));
-        diff_block(src, diff_dst, &shape, start, count, c, wide, channels, centre, roots);
-        for (uint v = 0u; channels >= VEC && v * VEC < channels; v++)
-            partial_store_vec(partial, &shape, block, c + v * VEC, roots[v]);
-        for (uint j = 0u; channels < VEC && j < channels; j++) {
-            root = item_of(&roots[0], j);
-            partial_store(partial, &shape, block, c + j, root);
-        }
-        c += channels;
+    struct centre_v centre[BLOCK_VECS];
+    CENTRES(centre, c, channels, DIFF_CENTRE);
+    diff_block(src, diff_dst, &shape, start, count, c, channels, centre, roots);
+    for (uint v = 0u; channels >= VEC && v < VECS_OF(channels); v++)
+        partial_store_vec(partial, &shape, block, c + VEC_AT(v, channels), roots[v]);
+    for (uint j = 0u; channels < VEC && j < channels; j++) {
+        root = item_of(&roots[0], j);
+        partial_store(partial, &shape, block, c + j, root);
     }
 }

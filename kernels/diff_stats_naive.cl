@@ -24,17 +24,19 @@ kernel void diff_stats_naive(DIFF_BUFFERS)
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
     for (uint b = 0u; b < count; b++) {
-        float g[LANES], gd[LANES];
+        float g[LANES], gd[LANES], runs[16], product_runs[16];
         ulong leaf = leaf_start(&shape, start + b, c);
         uint n = leaf_size(&shape, start + b);
         for (uint j = 0u; j < LANES; j++) {
-            g[j] = 0.0f;
-            gd[j] = 0.0f;
-            for (uint i = j; i < n; i += LANES) {
+            uint v = 0u; /* values of the lane */
+            for (uint i = j; i < n; i += LANES, v++) {
                 ulong at = leaf + leaf_distance(&shape, i);
-                g[j] += diff_dst[at];
-                gd[j] = fma(diff_dst[at], diff_centred(src[at], k), gd[j]);
+                float dy = diff_dst[at], d = diff_centred(src[at], k);
+                runs[v / 4u] = (v % 4u ? runs[v / 4u] : 0.0f) + dy;
+                product_runs[v / 4u] = fma(dy, d, v % 4u ? product_runs[v / 4u] : 0.0f);
             }
+            g[j] = v ? by_pairs(runs, (v + 3u) / 4u) : 0.0f;
+            gd[j] = v ? by_pairs(product_runs, (v + 3u) / 4u) : 0.0f;
         }
         float sum = by_halves(g);
         tree_push_f(stack, NO_TREE, start, b, diff_node(sum, by_halves(gd)));

@@ -8,7 +8,9 @@
 #define clnorm_float_of(x) as_float(x)
 #endif
 
-#define CLNORM_LOW_INVSTD 0x1p-40f /* below it a channel is of large magnitude to the backward pass */
+#define CLNORM_LOW_INVSTD 0x1p-40f  /* below it a channel is of large magnitude to the backward pass */
+#define CLNORM_HIGH_INVSTD 0x1p+40f /* and above it of small */
+#define CLNORM_LOW_SPREAD 0x1p-60f  /* variance + epsilon, below which variance may be subnormal and still count */
 
 /* c * c * m < 2^73, exactly, for c < 2^26 and m < 2^26: the product has up to 78 bits. */
 FUNC int clnorm_below(clnorm_u64 c, clnorm_u64 m)
@@ -62,6 +64,22 @@ FUNC float clnorm_rsqrt(float t)
     return (float)r * clnorm_float_of((clnorm_u32)(127 - 24 - exponent / 2) << 23);
 }
 
+/* 1 / magnify */
+FUNC float clnorm_unmagnify(float magnify)
+{
+    return magnify < 1.0f ? CLNORM_UP : magnify > 1.0f ? CLNORM_DOWN : 1.0f;
+}
+
+/* The variance of a sum of squares, and at least 0; NaN stays. */
+FUNC float clnorm_variance(pair_f m2, struct clnorm_finish p)
+{
+    pair_f rm;
+    rm.hi = p.rm_hi;
+    rm.lo = p.rm_lo;
+    float variance = pair_multiply_f(m2, rm).hi;
+    return variance < 0.0f ? 0.0f : variance;
+}
+
 /* What the statistics of one channel come to. */
 struct clnorm_stats {
     float mean_hi, mean_lo, variance, invstd;
@@ -70,38 +88,45 @@ struct clnorm_stats {
 FUNC struct clnorm_stats clnorm_finish_stats(node_f node, struct clnorm_finish p)
 {
     struct clnorm_stats r;
-    pair_f rm;
-    rm.hi = p.rm_hi;
-    rm.lo = p.rm_lo;
-    float variance = pair_multiply_f(node.m2, rm).hi;
-    variance = variance < 0.0f ? 0.0f : variance; /* keeps NaN */
-    if (node.down == 1.0f) {
-        r.mean_hi = node.mean.hi;
-        r.mean_lo = node.mean.lo;
-        r.variance = variance;
-        r.invstd = clnorm_rsqrt(variance + p.epsilon);
-        return r;
+    float magnify = node.magnify, variance = clnorm_variance(node.m2, p), back = clnorm_unmagnify(magnify);
+    r.mean_hi = mul_f(node.mean.hi, back);
+    r.mean_lo = mul_f(node.mean.lo, back);
+    r.variance = variance;
+    if (magnify == 1.0f) {
+        if (!(variance + p.epsilon < CLNORM_LOW_SPREAD)) {
+            r.invstd = clnorm_rsqrt(variance + p.epsilon);
+            return r;
+        }
+        /* Deviations as small as those of tiny values: their squares are divided where none is subnormal. */
+        magnify = CLNORM_UP;
+        back = CLNORM_DOWN;
+        node.m2.hi = mul_f(mul_f(node.m2.hi, magnify), magnify);
+        node.m2.lo = mul_f(mul_f(node.m2.lo, magnify), magnify);
+        variance = clnorm_variance(node.m2, p);
     }
-    /* variance is 2^-180 of the true one, which may be beyond binary32 */
-    r.mean_hi = mul_f(node.mean.hi, CLNORM_UP);
-    r.mean_lo = mul_f(node.mean.lo, CLNORM_UP);
-    r.variance = mul_f(mul_f(variance, CLNORM_UP), CLNORM_UP);
-    if (variance < 0x1p-60f)
-        r.invstd = clnorm_rsqrt(r.variance + p.epsilon);
+    /* The variance itself may be beyond binary32 or subnormal where invstd is neither: the root is taken of a normal number. */
+    r.variance = mul_f(mul_f(variance, back), back);
+    float spread = r.variance + p.epsilon, magnified = variance + mul_f(mul_f(p.epsilon, magnify), magnify);
+    if (magnify > 1.0f ? magnified <= FLT_MAX : !(spread <= FLT_MAX))
+        r.invstd = mul_f(clnorm_rsqrt(magnified), magnify);
     else
-        r.invstd = mul_f(clnorm_rsqrt(variance + mul_f(mul_f(p.epsilon, CLNORM_DOWN), CLNORM_DOWN)), CLNORM_DOWN);
+        r.invstd = clnorm_rsqrt(spread);
+    r.invstd = r.invstd > FLT_MAX ? FLT_MAX : r.invstd; /* deviations below 2^-128 */
     return r;
 }
 
+/* Exact at both ends: 0 keeps the old value, 1 takes the batch's, whatever the other one is. */
 FUNC float clnorm_running(float old, float batch, float momentum)
 {
-    return fma(momentum, batch - old, old);
+    if (momentum == 0.0f)
+        return old;
+    return momentum == 1.0f ? batch : fma(momentum, batch, fma(-momentum, old, old));
 }
 
-/* In a channel of large magnitude the backward pass works on (src - mean) * 2^-90 and invstd * 2^90. */
-FUNC float clnorm_diff_down(float invstd)
+/* In a channel of large or small magnitude the backward pass works on (src - mean) * 2^-81 or 2^81, and invstd * 2^81 or 2^-81. */
+FUNC float clnorm_diff_magnify(float invstd)
 {
-    return invstd < CLNORM_LOW_INVSTD ? CLNORM_DOWN : 1.0f;
+    return invstd < CLNORM_LOW_INVSTD ? CLNORM_DOWN : invstd > CLNORM_HIGH_INVSTD ? CLNORM_UP : 1.0f;
 }
 
 /* What the gradients of one channel come to. */
@@ -113,7 +138,7 @@ struct clnorm_diff {
 FUNC struct clnorm_diff clnorm_finish_diff(sums_f sums, float invstd, float rm_hi, float rm_lo)
 {
     struct clnorm_diff r;
-    float up = invstd < CLNORM_LOW_INVSTD ? mul_f(invstd, CLNORM_UP) : invstd;
+    float up = mul_f(invstd, clnorm_unmagnify(clnorm_diff_magnify(invstd)));
     r.diff_scale = pair_scale_f(sums.gd, up).hi;
     r.diff_shift = sums.g.hi;
     pair_f rm;

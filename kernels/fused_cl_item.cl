@@ -22,16 +22,15 @@ fused_cl_item(const global float *src, ulong src_offset, global float *dst, ulon
               CHANNEL_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
-    item_v roots[WIDE_VECS];
-    coefs_v coefs[WIDE_VECS];
+    item_v roots[CLNORM_COLUMNS];
+    coefs_v coefs[CLNORM_COLUMNS];
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
     dst += dst_offset;
     int stream = cut.stream && shape.c % VEC == 0u && until_aligned(dst, VEC) == 0u;
     while (c < end) {
-        uint wide = groups_of(end - c, (uint)cut.chunk / (NV * VEC));
-        uint channels = wide ? wide * NV * VEC : (uint)min(end - c, (ulong)VEC);
-        reduce_block(src, &shape, &tree, 0u, shape.leaves, c, wide, channels, roots);
+        const uint left = (uint)min(cut.chunk, end - c), channels = left < VEC ? left : left / VEC * VEC;
+        reduce_block(src, &shape, &tree, 0u, shape.leaves, c, channels, roots);
         for (uint v = 0u; v * VEC < channels; v++)
             coefs[v] =
                 finish_channels(&roots[v], c + v * VEC, min(channels - v * VEC, (uint)VEC), &finish, &at, CHANNEL_ARGS);

@@ -1,7 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Work-groups of WORK_GROUP work-items as TEAMS teams of 64, and a tree in local memory. After trees.cl. */
 #define TEAMS (WORK_GROUP / 64)
-#define GROUP_LEAVES 64u /* most leaves of a block that a group reduces: block_log2 <= 6 */
+#define VALUES (CLNORM_LEAF / CLNORM_LANES) /* of a lane of a channels-first leaf, at most */
+#define GROUP_LEAVES 64u                    /* most leaves of a block that a group reduces: block_log2 <= 6 */
+
+/* The sum of a lane's 16 values, absent ones 0: runs of four, pairwise. */
+FUNC float lane_sum(const float *v)
+{
+    float r[4];
+    for (uint i = 0u; i < 4u; i++)
+        r[i] = (((0.0f + v[4u * i]) + v[4u * i + 1u]) + v[4u * i + 2u]) + v[4u * i + 3u];
+    return (r[0] + r[1]) + (r[2] + r[3]);
+}
+
+/* The same of products, each added by fma. */
+FUNC float lane_products(const float *v, const float *w)
+{
+    float r[4];
+    for (uint i = 0u; i < 4u; i++) {
+        r[i] = 0.0f;
+        for (uint k = 4u * i; k < 4u * i + 4u; k++)
+            r[i] = fma(v[k], w[k], r[i]);
+    }
+    return (r[0] + r[1]) + (r[2] + r[3]);
+}
 
 /* The sum of a team's lanes, by halves; every work-item of the group calls it and every one gets the sum. */
 FUNC float team_sum(local float *scratch, uint team, uint lane, float value)

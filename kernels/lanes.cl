@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The 64 lanes of a channels-first leaf as LANE_VECS vectors: lane j is element j % VEC of vector j / VEC. */
 #define LANE_VECS (64 / VEC)
+#define RUN 256 /* a run of every lane: four rows of 64 values */
+
+/* Loops over the vectors of the lanes: unrolled where they are few, which keeps their sums in registers. */
+#if VEC >= 8
+#define LANE_LOOP _Pragma("unroll") for (int l = 0; l < LANE_VECS; l++)
+#else
+#define LANE_LOOP for (int l = 0; l < LANE_VECS; l++)
+#endif
 
 /* Sums lanes by halves: lane j takes lane j + 32, then j + 16, 8, 4, 2, 1. */
 FUNC float lanes_sum(vec *a)

@@ -1,42 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A channels-last leaf of one channel (or one vector of them), reduced by one work-item. A template like pair.cl: T, FN and
- * LOAD(pointer), which reads a T; ALL(x), whether x holds in every element.
- */
+/* A channels-last leaf of one channel, by one work-item. After leaf.cl and columns.cl. */
 
-FUNC FN(node) FN(reduce)(const global float *leaf, ulong c, uint n, float rn, T down, T *m_out, T *q_out)
+FUNC node_f reduce_column(const global float *leaf, ulong c, uint n, float rn, float magnify, float *m_out,
+                          float *q_out)
 {
-    T a = (T)(0.0f), s = (T)(0.0f), q = (T)(0.0f);
-    for (uint i = 0u; i < n; i++)
-        a += FN(mul)(LOAD(leaf + i * c), down);
-    T m = FN(mul)(a, (T)(rn));
-    for (uint i = 0u; i < n; i++) {
-        T d = FN(mul)(LOAD(leaf + i * c), down) - m;
-        s += d;
-        q = fma(d, d, q);
+    struct runs a, s, q;
+    for (uint r = 0u; r < CLNORM_LANES / 4u; r++) {
+        float run = 0.0f;
+        for (uint i = 4u * r; i < 4u * r + 4u && i < n; i++)
+            run += mul_f(leaf[i * c], magnify);
+        runs_add(&a, r, run);
+    }
+    float m = mul_f(a.sum, rn);
+    for (uint r = 0u; r < CLNORM_LANES / 4u; r++) {
+        float run = 0.0f, squares = 0.0f;
+        for (uint i = 4u * r; i < 4u * r + 4u && i < n; i++) {
+            float d = mul_f(leaf[i * c], magnify) - m;
+            run += d;
+            squares = fma(d, d, squares);
+        }
+        runs_add(&s, r, run);
+        runs_add(&q, r, squares);
     }
     *m_out = m;
-    *q_out = q;
-    return FN(leaf_node)(m, s, q, (T)(rn), down);
+    *q_out = q.sum;
+    return leaf_node_f(m, s.sum, q.sum, rn, magnify);
 }
 
-FUNC FN(node) FN(leaf)(const global float *leaf, ulong c, uint n, float rn)
+FUNC node_f reduce_leaf(const global float *leaf, ulong c, uint n, float rn)
 {
-    T m, q;
-    FN(node) node = FN(reduce)(leaf, c, n, rn, (T)(1.0f), &m, &q);
-    if (ALL(LEAF_PLAIN(m, q)))
+    float m, q, first = leaf[0], most = 0.0f;
+    node_f node = reduce_column(leaf, c, n, rn, 1.0f, &m, &q);
+    if (LEAF_PLAIN(m, q))
         return node;
-    T first = LOAD(leaf), most = (T)(0.0f);
-    T same = fabs(first) <= (T)(FLT_MAX) ? (T)(1.0f) : (T)(0.0f);
+    int same = fabs(first) <= FLT_MAX;
     for (uint i = 0u; i < n; i++) {
-        T v = LOAD(leaf + i * c);
+        float v = leaf[i * c];
         most = fabs(v) > most ? fabs(v) : most;
-        same = v == first ? same : (T)(0.0f);
+        same &= v == first;
     }
-    T down = most > (T)(CLNORM_BIG) ? (T)(CLNORM_DOWN) : (T)(1.0f);
-    node = FN(reduce)(leaf, c, n, rn, down, &m, &q);
-    node.mean.hi = SELECT(node.mean.hi, FN(mul)(first, down) + (T)(0.0f), same == (T)(1.0f));
-    node.mean.lo = SELECT(node.mean.lo, (T)(0.0f), same == (T)(1.0f));
-    node.m2.hi = SELECT(node.m2.hi, (T)(0.0f), same == (T)(1.0f));
-    return node;
+    float magnify = MAGNIFY_OF(float, most);
+    if (same)
+        return leaf_constant(first, magnify);
+    return reduce_column(leaf, c, n, rn, magnify, &m, &q);
 }

@@ -6,6 +6,7 @@
  * A template, for kernels and for the scalar C model alike: included once for each element type, with
  *   T       the element type: float or a vector of floats
  *   FN(x)   the name of x for that type
+ *   ANY(x)  whether a comparison x of two T holds in any element
  *   FUNC    what a function starts with: nothing in OpenCL C, static in C
  * and fma meaning binary32's correctly rounded one.
  *
@@ -80,25 +81,31 @@ FUNC FN(pair) FN(pair_multiply)(FN(pair) a, FN(pair) b)
 }
 
 /*
- * A node of the statistics' tree. down is 1, or 2^-90 in a node that holds large values: then mean is the mean times 2^-90
- * and m2 the sum of squares times 2^-180, so that nothing overflows.
+ * A node of the statistics' tree. magnify is 1; in a node that holds big values 2^-81, in one of tiny values alone 2^81: then mean is
+ * the mean times magnify and m2 the sum of squares times magnify^2, so that no square overflows or is subnormal.
  */
 typedef struct {
     FN(pair) mean, m2;
-    T down;
+    T magnify;
 } FN(node);
 
 #ifndef CLNORM_DOWN
-#define CLNORM_DOWN 0x1p-90f
-#define CLNORM_UP 0x1p+90f
-#define CLNORM_BIG 0x1p+40f
+#define CLNORM_DOWN 0x1p-81f
+#define CLNORM_UP 0x1p+81f
+#define CLNORM_BIG 0x1p+44f  /* from it on a value is big */
+#define CLNORM_TINY 0x1p-37f /* below it one is tiny */
+/* What a leaf is multiplied by whose largest magnitude is `most`. */
+#define MAGNIFY_OF(T, most)                                                                                            \
+    ((most) >= (T)(CLNORM_BIG)                           ? (T)(CLNORM_DOWN)                                            \
+     : ((most) < (T)(CLNORM_TINY) && (most) > (T)(0.0f)) ? (T)(CLNORM_UP)                                              \
+                                                         : (T)(1.0f))
 #endif
 
 /*
  * A leaf of n values, from its three sums: a of the values, then s of d = v - m and q of d^2 with m = a * rn. The corrected
  * two-pass algorithm (Chan, Golub and LeVeque, 1983), with the mean kept as a pair.
  */
-FUNC FN(node) FN(leaf_node)(T m, T s, T q, T rn, T down)
+FUNC FN(node) FN(leaf_node)(T m, T s, T q, T rn, T magnify)
 {
     FN(node) r;
     T e = FN(mul)(s, rn);
@@ -106,30 +113,35 @@ FUNC FN(node) FN(leaf_node)(T m, T s, T q, T rn, T down)
     r.mean.lo = e - (r.mean.hi - m);
     r.m2.hi = fma(-s, e, q);
     r.m2.lo = (T)(0.0f);
-    r.down = down;
+    r.magnify = magnify;
     return r;
+}
+
+/* A node of another magnification, the same or a smaller one. */
+FUNC FN(node) FN(node_magnify)(FN(node) a, T magnify)
+{
+    T k = a.magnify > magnify ? (T)(CLNORM_DOWN) : (T)(1.0f);
+    T l = FN(mul)(a.magnify, k) > magnify ? (T)(CLNORM_DOWN) : (T)(1.0f);
+    a.mean.hi = FN(mul)(FN(mul)(a.mean.hi, k), l);
+    a.mean.lo = FN(mul)(FN(mul)(a.mean.lo, k), l);
+    a.m2.hi = FN(mul)(FN(mul)(FN(mul)(FN(mul)(a.m2.hi, k), k), l), l);
+    a.m2.lo = FN(mul)(FN(mul)(FN(mul)(FN(mul)(a.m2.lo, k), k), l), l);
+    a.magnify = magnify;
+    return a;
 }
 
 /* Merges node b, on the right, into a (Chan et al.): f = n_b / (n_a + n_b), w = n_a * f. */
 FUNC FN(node) FN(node_merge)(FN(node) a, FN(node) b, float f, float w)
 {
-    T down = b.down < a.down ? b.down : a.down;
-    T ka = a.down == down ? (T)(1.0f) : (T)(CLNORM_DOWN);
-    T kb = b.down == down ? (T)(1.0f) : (T)(CLNORM_DOWN);
-    a.mean.hi = FN(mul)(a.mean.hi, ka);
-    a.mean.lo = FN(mul)(a.mean.lo, ka);
-    b.mean.hi = FN(mul)(b.mean.hi, kb);
-    b.mean.lo = FN(mul)(b.mean.lo, kb);
-    a.m2.hi = FN(mul)(FN(mul)(a.m2.hi, ka), ka);
-    a.m2.lo = FN(mul)(FN(mul)(a.m2.lo, ka), ka);
-    b.m2.hi = FN(mul)(FN(mul)(b.m2.hi, kb), kb);
-    b.m2.lo = FN(mul)(FN(mul)(b.m2.lo, kb), kb);
-
     FN(node) r;
+    r.magnify = b.magnify < a.magnify ? b.magnify : a.magnify;
+    if (ANY(a.magnify != b.magnify)) {
+        a = FN(node_magnify)(a, r.magnify);
+        b = FN(node_magnify)(b, r.magnify);
+    }
     FN(pair) d = FN(pair_sub)(b.mean, a.mean);
     r.mean = FN(pair_add)(a.mean, FN(pair_scale)(d, (T)(f)));
     r.m2 = FN(pair_add)(FN(pair_add)(a.m2, b.m2), FN(pair_scale)(FN(pair_square)(d), (T)(w)));
-    r.down = down;
     return r;
 }
 

@@ -9,8 +9,6 @@
 #include "leaf.cl"
 #include "group.cl"
 
-#define VALUES (CLNORM_LEAF / CLNORM_LANES)
-
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void
 stats_cf_group(const global float *src, ulong src_offset, global float *partial, ulong partial_offset,
                struct clnorm_shape shape, struct clnorm_tree weights)
@@ -29,7 +27,7 @@ stats_cf_group(const global float *src, ulong src_offset, global float *partial,
         uint n = k < count ? leaf_size(&shape, start + k) : 0u;
         float rn = leaf_reciprocal(&shape, n);
         const global float *leaf = src + src_offset + leaf_start(&shape, start + k, c);
-        float v[VALUES], a = 0.0f, most = 0.0f;
+        float v[VALUES], most = 0.0f;
         for (uint i = 0u; i < VALUES; i++)
             v[i] = lane + i * CLNORM_LANES < n ? leaf[leaf_distance(&shape, lane + i * CLNORM_LANES)] : 0.0f;
         float first = n > 0u ? leaf[0] : 0.0f;
@@ -38,23 +36,20 @@ stats_cf_group(const global float *src, ulong src_offset, global float *partial,
             most = fabs(v[i]) > most ? fabs(v[i]) : most;
             differs |= lane + i * CLNORM_LANES < n && !(v[i] == first);
         }
-        int flag = team_or(flags, team, lane, (most > CLNORM_BIG ? 1 : 0) | (differs ? 2 : 0));
-        float down = flag & 1 ? CLNORM_DOWN : 1.0f;
-        for (uint i = 0u; i < VALUES; i++) {
-            v[i] = mul_f(v[i], down);
-            a += v[i];
-        }
-        float m = mul_f(team_sum(scratch, team, lane, a), rn);
-        float s = 0.0f, q = 0.0f;
-        for (uint i = 0u; i < VALUES; i++) {
-            float d = lane + i * CLNORM_LANES < n ? v[i] - m : 0.0f;
-            s += d;
-            q = fma(d, d, q);
-        }
-        s = team_sum(scratch, team, lane, s);
-        q = team_sum(scratch, team, lane, q);
+        /* The largest magnitude decides, as that of any lane does or as all of them do. */
+        int flag = team_or(flags, team, lane,
+                           (most >= CLNORM_BIG ? 1 : 0) | (differs ? 2 : 0) | (most >= CLNORM_TINY ? 4 : 0) |
+                               (most > 0.0f ? 8 : 0));
+        float magnify = flag & 1 ? CLNORM_DOWN : (flag & 12) == 8 ? CLNORM_UP : 1.0f;
+        for (uint i = 0u; i < VALUES; i++)
+            v[i] = mul_f(v[i], magnify);
+        float m = mul_f(team_sum(scratch, team, lane, lane_sum(v)), rn);
+        for (uint i = 0u; i < VALUES; i++)
+            v[i] = lane + i * CLNORM_LANES < n ? v[i] - m : 0.0f;
+        float s = team_sum(scratch, team, lane, lane_sum(v));
+        float q = team_sum(scratch, team, lane, lane_products(v, v));
         if (lane == 0u && k < count)
-            nodes[k] = flag & 2 ? leaf_node_f(m, s, q, rn, down) : leaf_constant(first, down);
+            nodes[k] = flag & 2 ? leaf_node_f(m, s, q, rn, magnify) : leaf_constant(first, magnify);
     }
     item_f root = group_tree(nodes, &tree, start, count);
     if (get_local_id(0) == 0u)

@@ -6,11 +6,6 @@
 #include "trees.cl"
 #include "leaf.cl"
 #include "columns.cl"
-
-#define T float
-#define FN(name) name##_f
-#define LOAD(p) (*(p))
-#define ALL(x) (x)
 #include "leaf_columns.cl"
 
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void
@@ -24,8 +19,8 @@ stats_cl_group(const global float *src, ulong src_offset, global float *partial,
         item_f stack[CLNORM_TREE_LEVELS + 1u];
         for (uint b = 0u; b < k.run; b++) {
             uint n = leaf_size(&shape, k.first + b);
-            item_f item =
-                leaf_f(src + src_offset + leaf_start(&shape, k.first + b, k.c), shape.c, n, leaf_reciprocal(&shape, n));
+            const global float *leaf = src + src_offset + leaf_start(&shape, k.first + b, k.c);
+            item_f item = reduce_leaf(leaf, shape.c, n, leaf_reciprocal(&shape, n));
             tree_push_f(stack, &tree, k.first, b, item);
         }
         nodes[get_local_id(0)] = tree_close_f(stack, &tree, k.first, k.run);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statistics of blocks of channels-last leaves, for CPU-like devices: one work-item a block of up to WIDE_VECS vectors of
- * neighbouring channels; the channels that fill no vector one by one.
+ * Statistics of blocks of channels-last leaves, for CPU-like devices: one work-item a block of a span of neighbouring channels, the last
+ * span with those that fill no vector behind it.
  */
 #define BACKWARD 0
 #define CHANNELS_LAST 1
@@ -19,25 +19,20 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cl_item(const g
                                                                          struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
-    ulong spans = (shape.c + WIDE_VECS * VEC - 1u) / (WIDE_VECS * VEC);
-    ulong c = get_global_id(0) % spans * (WIDE_VECS * VEC), end = min(c + WIDE_VECS * VEC, shape.c);
+    const ulong spans = SPANS(shape.c), c = get_global_id(0) % spans * CLNORM_SPAN(VEC);
+    const uint channels = SPAN_CHANNELS(shape.c, c);
     uint block = (uint)(get_global_id(0) / spans);
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
-    item_v roots[WIDE_VECS];
+    item_v roots[BLOCK_VECS];
     item_f root; /* outside loops, see README.md */
     src += src_offset;
     partial += partial_offset;
-    while (c < end) {
-        uint wide = groups_of(end - c, WIDE);
-        uint channels = wide ? wide * NV * VEC : (uint)min(end - c, (ulong)VEC);
-        reduce_block(src, &shape, &tree, start, count, c, wide, channels, roots);
-        for (uint v = 0u; channels >= VEC && v * VEC < channels; v++)
-            partial_store_vec(partial, &shape, block, c + v * VEC, roots[v]);
-        for (uint j = 0u; channels < VEC && j < channels; j++) {
-            root = item_of(&roots[0], j);
-            partial_store(partial, &shape, block, c + j, root);
-        }
-        c += channels;
+    reduce_block(src, &shape, &tree, start, count, c, channels, roots);
+    for (uint v = 0u; channels >= VEC && v < VECS_OF(channels); v++)
+        partial_store_vec(partial, &shape, block, c + VEC_AT(v, channels), roots[v]);
+    for (uint j = 0u; channels < VEC && j < channels; j++) {
+        root = item_of(&roots[0], j);
+        partial_store(partial, &shape, block, c + j, root);
     }
 }

@@ -13,27 +13,29 @@
 
 #include "halves.cl"
 
-node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint n, float down)
+node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint n, float magnify)
 {
-    float a[LANES], s[LANES], q[LANES];
+    float a[LANES], s[LANES], q[LANES], runs[16], square_runs[16];
     float rn = leaf_reciprocal(shape, n);
     for (uint j = 0u; j < LANES; j++) {
-        a[j] = 0.0f;
-        for (uint i = j; i < n; i += LANES)
-            a[j] += mul_f(src[leaf_distance(shape, i)], down);
+        uint k = 0u; /* values of the lane */
+        for (uint i = j; i < n; i += LANES, k++)
+            runs[k / 4u] = (k % 4u ? runs[k / 4u] : 0.0f) + mul_f(src[leaf_distance(shape, i)], magnify);
+        a[j] = k ? by_pairs(runs, (k + 3u) / 4u) : 0.0f;
     }
     float m = mul_f(by_halves(a), rn);
     for (uint j = 0u; j < LANES; j++) {
-        s[j] = 0.0f;
-        q[j] = 0.0f;
-        for (uint i = j; i < n; i += LANES) {
-            float d = mul_f(src[leaf_distance(shape, i)], down) - m;
-            s[j] += d;
-            q[j] = fma(d, d, q[j]);
+        uint k = 0u;
+        for (uint i = j; i < n; i += LANES, k++) {
+            float d = mul_f(src[leaf_distance(shape, i)], magnify) - m;
+            runs[k / 4u] = (k % 4u ? runs[k / 4u] : 0.0f) + d;
+            square_runs[k / 4u] = fma(d, d, k % 4u ? square_runs[k / 4u] : 0.0f);
         }
+        s[j] = k ? by_pairs(runs, (k + 3u) / 4u) : 0.0f;
+        q[j] = k ? by_pairs(square_runs, (k + 3u) / 4u) : 0.0f;
     }
     float sum = by_halves(s);
-    return leaf_node_f(m, sum, by_halves(q), rn, down);
+    return leaf_node_f(m, sum, by_halves(q), rn, magnify);
 }
 
 kernel void stats_naive(const global float *src, ulong src_offset, global float *partial, ulong partial_offset,
@@ -57,8 +59,8 @@ kernel void stats_naive(const global float *src, ulong src_offset, global float 
             most = fabs(v) > most ? fabs(v) : most;
             same &= v == first;
         }
-        float down = most > CLNORM_BIG ? CLNORM_DOWN : 1.0f;
-        item_f item = same ? leaf_constant(first, down) : reduce_leaf(leaf, &shape, n, down);
+        float magnify = MAGNIFY_OF(float, most);
+        item_f item = same ? leaf_constant(first, magnify) : reduce_leaf(leaf, &shape, n, magnify);
         tree_push_f(stack, &tree, start, k, item);
     }
     partial_store(partial + partial_offset, &shape, block, c, tree_close_f(stack, &tree, start, count));

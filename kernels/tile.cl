@@ -1,43 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a work-item of a CPU-like device takes channels-last columns: see columns_item.cl. After store.cl. */
-#define NV 4u         /* vectors of a group */
-#define WIDE 4u       /* most groups side by side */
-#define WIDE_VECS 16u /* NV * WIDE */
+#define PANEL_ROWS 16u
+#define LINE_VECS (16u / VEC) /* vectors of a line of most caches, which is read once where it is taken whole */
 
 /*
- * Whether to reduce two groups at a time, which takes fewer steps through rows that lie far apart: their sums want the 32 registers
- * of AVX-512.
+ * A leaf's sums are those of its panels, which pair up: waiting waits for its neighbour. panel is the number of the one whose sum is t,
+ * of `panels`.
  */
-#define PAIRS (VEC == 16)
-
-/*
- * The share of part `part` of `parts`, a power of two, at row i of its leaf, in fetching a tile of 64 rows: as many vectors as the part
- * has side by side.
- */
-#define FETCH_SHARE(tile, c, i, parts, part, vecs)                                                                     \
+#define FOLD(sum, waiting, t, panel, panels)                                                                           \
     {                                                                                                                  \
-        uint fetched_ = (part)*CLNORM_LANES + (i);                                                                     \
-        const global float *fetch_ =                                                                                   \
-            (tile) + (fetched_ >> (31u - clz(parts))) * (c) + (fetched_ & ((parts)-1u)) * ((vecs)*VEC);                \
-        for (uint v_ = 0u; v_ < (vecs); v_++)                                                                          \
-            PREFETCH(fetch_ + v_ * VEC);                                                                               \
-        (void)fetch_;                                                                                                  \
+        waiting = (panel) % 2u ? waiting + (t) : (t);                                                                  \
+        if ((panel) % 2u || (panel) + 1u == (panels))                                                                  \
+            sum = (panel) < 2u ? waiting : sum + waiting;                                                              \
     }
 
-/* How many groups to take of `left` channels: a power of two up to most, or 0. */
-FUNC uint groups_of(ulong left, uint most)
-{
-    uint wide = min(most, WIDE);
-    while (wide > 0u && (ulong)wide * (NV * VEC) > left)
-        wide /= 2u;
-    return wide;
-}
+/*
+ * Where vector v of `channels` channels starts: the last one may overlap the one before, unless they are fewer than VEC, in one vector,
+ * gathered.
+ */
+#define VEC_AT(v, channels) ((channels) < VEC ? 0u : min((v)*VEC, (channels)-VEC))
+#define VECS_OF(channels) (((channels) + VEC - 1u) / VEC)
+
+/* Spans of channels, and those of the span from c on: the last one may have up to VEC - 1 more than CLNORM_SPAN. */
+#define SPANS(all) ((all) > VEC ? ((all)-VEC) / CLNORM_SPAN(VEC) + 1u : 1u)
+#define SPAN_CHANNELS(all, c) (uint)((all) - (c) < CLNORM_SPAN(VEC) + VEC ? (all) - (c) : (ulong)CLNORM_SPAN(VEC))
 
 /* n rows of at most VEC channels; absent channels are 0. */
 FUNC void gather_tile(vec *tile, const global float *p, ulong c, uint n, uint channels)
 {
     for (uint i = 0u; i < n; i++, p += c) {
-        if (channels == VEC) {
+        if (channels >= VEC) {
             tile[i] = VEC_LOAD(global, p);
             continue;
         }

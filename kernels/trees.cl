@@ -28,7 +28,7 @@ FUNC void partial_store(global float *partial, const struct clnorm_shape *shape,
     partial[PARTIAL(*shape, 1, b, c)] = item.mean.lo;
     partial[PARTIAL(*shape, 2, b, c)] = item.m2.hi;
     partial[PARTIAL(*shape, 3, b, c)] = item.m2.lo;
-    partial[PARTIAL(*shape, 4, b, c)] = item.down;
+    partial[PARTIAL(*shape, 4, b, c)] = item.magnify;
 #endif
 }
 
@@ -45,7 +45,7 @@ FUNC item_f partial_load(const global float *partial, const struct clnorm_shape 
     item.mean.lo = partial[PARTIAL(*shape, 1, b, c)];
     item.m2.hi = partial[PARTIAL(*shape, 2, b, c)];
     item.m2.lo = partial[PARTIAL(*shape, 3, b, c)];
-    item.down = partial[PARTIAL(*shape, 4, b, c)];
+    item.magnify = partial[PARTIAL(*shape, 4, b, c)];
 #endif
     return item;
 }
@@ -63,7 +63,7 @@ FUNC void partial_store_vec(global float *partial, const struct clnorm_shape *sh
     VEC_STORE(global, item.mean.lo, partial + PARTIAL(*shape, 1, b, c));
     VEC_STORE(global, item.m2.hi, partial + PARTIAL(*shape, 2, b, c));
     VEC_STORE(global, item.m2.lo, partial + PARTIAL(*shape, 3, b, c));
-    VEC_STORE(global, item.down, partial + PARTIAL(*shape, 4, b, c));
+    VEC_STORE(global, item.magnify, partial + PARTIAL(*shape, 4, b, c));
 #endif
 }
 
@@ -80,7 +80,7 @@ FUNC item_v partial_load_vec(const global float *partial, const struct clnorm_sh
     item.mean.lo = VEC_LOAD(global, partial + PARTIAL(*shape, 1, b, c));
     item.m2.hi = VEC_LOAD(global, partial + PARTIAL(*shape, 2, b, c));
     item.m2.lo = VEC_LOAD(global, partial + PARTIAL(*shape, 3, b, c));
-    item.down = VEC_LOAD(global, partial + PARTIAL(*shape, 4, b, c));
+    item.magnify = VEC_LOAD(global, partial + PARTIAL(*shape, 4, b, c));
 #endif
     return item;
 }
@@ -88,7 +88,7 @@ FUNC item_v partial_load_vec(const global float *partial, const struct clnorm_sh
 #if BACKWARD
 #define EACH_WORD(X) X(g.hi) X(g.lo) X(gd.hi) X(gd.lo)
 #else
-#define EACH_WORD(X) X(mean.hi) X(mean.lo) X(m2.hi) X(m2.lo) X(down)
+#define EACH_WORD(X) X(mean.hi) X(mean.lo) X(m2.hi) X(m2.lo) X(magnify)
 #endif
 
 /* Element j of a vector's node. */

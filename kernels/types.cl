@@ -12,15 +12,17 @@ typedef uint64_t clnorm_u64;
 typedef uint32_t clnorm_u32;
 #endif
 
-#define CLNORM_LANES 64u        /* lanes of a channels-first leaf; positions of a channels-last leaf */
-#define CLNORM_LEAF 1024u       /* most values of a channels-first leaf */
+#define CLNORM_LANES 64u  /* lanes of a channels-first leaf; positions of a channels-last leaf */
+#define CLNORM_LEAF 1024u /* most values of a channels-first leaf */
+#define CLNORM_SPAN(vector) ((vector) >= 8u ? 256u : 64u) /* channels side by side that stats_cl_item takes */
+#define CLNORM_COLUMNS 16u      /* vectors of channels that fused_cl_item takes at a time, at most */
 #define CLNORM_TREE_LEVELS 16u  /* levels that one launch may merge */
 #define CLNORM_RUN 2048u        /* most floats of a run of short rows that a fused work-item stores at once */
 #define CLNORM_SHORT 512u       /* rows of fewer floats are short */
 #define CLNORM_RUN_CHANNELS 32u /* most channels of such a run */
 #define CLNORM_TREE_WAYS 5u     /* pairs of weights a level may need, see tree.cl */
 #define CLNORM_COEFFICIENTS 7u  /* vectors of c floats that the last step reads, see the COEF_ numbers */
-#define CLNORM_NODE_WORDS 5u    /* floats of a forward partial: mean hi lo, M2 hi lo, scale */
+#define CLNORM_NODE_WORDS 5u    /* floats of a forward partial: mean hi lo, M2 hi lo, magnify */
 #define CLNORM_SUM_WORDS 4u     /* floats of a backward partial: two pairs */
 
 /*
@@ -92,7 +94,7 @@ struct clnorm_cut {
 #define COEF_MEAN_LO 1u
 #define COEF_FACTOR 2u  /* scale * invstd */
 #define COEF_SHIFT 3u   /* forward */
-#define COEF_DOWN 3u    /* backward: 1, or 2^-90 in a channel of large magnitude */
+#define COEF_MAGNIFY 3u /* backward: 1; 2^-81 in a channel of large magnitude, 2^81 of small */
 #define COEF_SLOPE 4u   /* backward: what (src - mean) is multiplied by */
 #define COEF_GRAD_HI 5u /* backward: mean of diff_dst, a pair */
 #define COEF_GRAD_LO 6u

@@ -236,9 +236,11 @@ int clnorm_forward_training(clnorm_context *context, cl_command_queue queue, con
     call.finish.running_factor = args->running_flags & CLNORM_RUNNING_BIASED ? 1.0f : 0.0f;
     call.finish.flags =
         has(args->scale, CLNORM_HAS_SCALE) | has(args->shift, CLNORM_HAS_SHIFT) |
-        has(args->running_mean, CLNORM_HAS_RUNNING_MEAN) | has(args->running_variance, CLNORM_HAS_RUNNING_VARIANCE) |
         has(args->save_mean, CLNORM_HAS_SAVE_MEAN) | has(args->save_mean_low, CLNORM_HAS_SAVE_MEAN_LOW) |
         has(args->save_invstd, CLNORM_HAS_SAVE_INVSTD) | has(args->save_variance, CLNORM_HAS_SAVE_VARIANCE);
+    if (args->momentum > 0) /* with 0 nothing is written, whatever the batch holds */
+        call.finish.flags |=
+            has(args->running_mean, CLNORM_HAS_RUNNING_MEAN) | has(args->running_variance, CLNORM_HAS_RUNNING_VARIANCE);
     struct clnorm__buffers b = {.src = args->src, .dst = args->dst, .scale = args->scale, .shift = args->shift};
     b.running_mean = args->running_mean;
     b.running_variance = args->running_variance;

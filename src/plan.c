@@ -63,6 +63,20 @@ static int streams(const clnorm_desc *desc, int backward, const struct clnorm__d
     return desc->n * desc->c * desc->s * 4 > cache_share(device, percent) / (backward ? 3 : 2);
 }
 
+/*
+ * Work-items of stage one side by side, for the channels: a span each for kernels of CPU-like devices, channels-last, the last one with
+ * the channels that fill no vector behind it.
+ */
+static uint64_t stats_items(const struct clnorm__variant *v, const struct clnorm__device *device, uint64_t channels,
+                            int last)
+{
+    if (v->kind == CLNORM__CPU_LIKE && last)
+        return channels > device->vector ? (channels - device->vector) / CLNORM_SPAN(device->vector) + 1 : 1;
+    if (v->kind == CLNORM__GPU_LIKE && last)
+        return ceil_div(channels, v->width);
+    return channels;
+}
+
 /* Work-items of a work-group where the kernel leaves them free. */
 static uint64_t free_group(const struct clnorm__device *device)
 {
@@ -159,11 +173,7 @@ static void fill_tree(const struct clnorm_shape *shape, unsigned base, struct cl
 static unsigned choose_block(const struct clnorm__variant *v, const struct clnorm__device *device,
                              const struct clnorm_shape *shape, int last)
 {
-    uint64_t items = shape->c;
-    if (v->kind == CLNORM__CPU_LIKE && last)
-        items = ceil_div(shape->c, 16 * device->vector);
-    if (v->kind == CLNORM__GPU_LIKE && last)
-        items = ceil_div(shape->c, v->width);
+    uint64_t items = stats_items(v, device, shape->c, last);
     uint64_t wanted = ceil_div(device->compute_units * clnorm__tuned(device, CLNORM__STATS_ITEMS), items);
     const unsigned most_log2 = clnorm__variant_most_log2(v, device);
     unsigned height = ceil_log2(shape->leaves), log2 = v->least_log2 < most_log2 ? v->least_log2 : most_log2;
@@ -178,11 +188,7 @@ static void launch_stats(const struct clnorm__device *device, int last, struct c
 {
     const struct clnorm__variant *v = plan->stats.variant;
     struct clnorm__launch *l = &plan->stats;
-    uint64_t items = plan->shape.c;
-    if (v->kind == CLNORM__CPU_LIKE && last)
-        items = ceil_div(plan->shape.c, 16 * device->vector);
-    if (v->kind == CLNORM__GPU_LIKE && last)
-        items = ceil_div(plan->shape.c, v->width);
+    uint64_t items = stats_items(v, device, plan->shape.c, last);
     l->dims = 1;
     l->local[0] = v->work_group ? v->work_group : free_group(device);
     l->global[0] = items * plan->shape.blocks * (v->work_group ? v->work_group : 1);

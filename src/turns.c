@@ -10,7 +10,7 @@
 #define ALLOWANCE 1024u
 
 /* One vector of channels of a channels-last leaf, gathered and by all the rules; and the fewer channels than fill a vector. */
-#define COLUMN_TURNS 400u
+#define COLUMN_TURNS 640u
 #define NARROW_TURNS(vector) (64u * (2u * (vector) + 8u))
 
 /*

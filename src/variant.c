@@ -9,8 +9,8 @@
 /* Bytes of the largest partial in local memory: CLNORM_NODE_WORDS floats. */
 #define NODE_BYTES (CLNORM_NODE_WORDS * 4u)
 
-/* Sixteen vectors of channels, four at a time and then, gathered, each by all the rules; the channels that fill none. */
-#define COLUMNS_TURNS 8300u
+/* Seventeen vectors of channels, a line at a time and then, gathered, each by all the rules; the channels that fill none. */
+#define COLUMNS_TURNS 11000u
 
 #define ROW(name_, source_, entry_, step_, kind_, layouts_, group_, width_, least_, most_, turns_)                     \
     {                                                                                                                  \

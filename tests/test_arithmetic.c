@@ -12,6 +12,7 @@
 #define FUNC static __attribute__((unused))
 #define T float
 #define FN(name) name##_f
+#define ANY(x) (x)
 #include "types.cl"
 #include "pair.cl"
 
@@ -94,22 +95,24 @@ START_TEST(transforms_are_exact)
 }
 END_TEST
 
-/* A merge of two nodes against the statistics of all their values, of ordinary and of large magnitude on either side. */
+/* A merge of two nodes against the statistics of all their values: nodes of every class on either side. */
 START_TEST(merges)
 {
-    for (uint64_t i = 0; i < 4000; i++) {
+    static const float magnify[] = {1.0f, CLNORM_DOWN, CLNORM_UP};
+    static const int scale[] = {0, 81, -81};
+    for (uint64_t i = 0; i < 9000; i++) {
         double n_a = 1 + (double)(i % 1024), n_b = 1 + (double)(i * 7 % 1000), f = n_b / (n_a + n_b);
-        float down_a = i & 1 ? CLNORM_DOWN : 1.0f, down_b = i & 2 ? CLNORM_DOWN : 1.0f;
-        int up_a = i & 1 ? 90 : 0, up_b = i & 2 ? 90 : 0;
-        node_f a = {draw(i, 3), draw(i + 9000, 8), down_a}, b = {draw(i + 18000, 2), draw(i + 27000, 9), down_b};
+        unsigned class_a = i % 3, class_b = i / 3 % 3;
+        int up_a = scale[class_a], up_b = scale[class_b], up = up_a > up_b ? up_a : up_b;
+        node_f a = {draw(i, 3), draw(i + 9000, 8), magnify[class_a]};
+        node_f b = {draw(i + 18000, 2), draw(i + 27000, 9), magnify[class_b]};
         a.m2 = a.m2.hi < 0 ? pair_scale_f(a.m2, -1) : a.m2;
         b.m2 = b.m2.hi < 0 ? pair_scale_f(b.m2, -1) : b.m2;
         node_f r = node_merge_f(a, b, (float)f, (float)(n_a * f));
         long double x = ldexpl(value(a.mean), up_a), y = ldexpl(value(b.mean), up_b), d = y - x;
         long double m_a = ldexpl(value(a.m2), 2 * up_a), m_b = ldexpl(value(b.m2), 2 * up_b);
-        int up = up_a | up_b;
         long double mean = x + d * (float)f, m2 = m_a + m_b + d * d * (float)(n_a * f);
-        ck_assert(r.down == (up ? CLNORM_DOWN : 1.0f));
+        ck_assert(r.magnify == (up > 0 ? CLNORM_DOWN : up < 0 ? CLNORM_UP : 1.0f));
         if (!(fabsl(ldexpl(value(r.mean), up) - mean) <= 0x1p-43L * (fabsl(x) + fabsl(d))) ||
             !(fabsl(ldexpl(value(r.m2), 2 * up) - m2) <= 0x1p-42L * m2))
             ck_abort_msg("merge %d: mean %Lg m2 %Lg, not %Lg %Lg", (int)i, ldexpl(value(r.mean), up),

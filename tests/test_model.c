@@ -2,8 +2,8 @@
 /*
  * The scalar C model against float64: what every kernel then equals bit for bit.
  *
- * The bound for y is 4e-7 * max(1, |scale|) * max(1, |y - shift|): y - shift is what is computed, and the final fma adds the
- * shift with one more rounding, half an ulp of y (6e-8 * |y|). With shift 0 this is 4e-7 * max(1, |scale|) * max(1, |y|).
+ * The bound for y is 4e-7 * max(1, |y|, |scale| * max(1, |xhat|)) where scale * xhat = y - shift, for every batch, size, kind of data
+ * and magnitude: no allowance.
  */
 #include "cases.h"
 #include "model.h"
@@ -83,8 +83,8 @@ static double worst(const struct tensor *t, const float *y, const float *scale, 
     for (size_t i = 0; i < t->count; i++) {
         uint64_t c = channel(&t->desc, i);
         double sh = shift ? shift[c] : 0, sc = scale ? fabs((double)scale[c]) : 1, want = t->want[i];
-        double bound = BOUND * fmax(1, sc) * fmax(1, fabs(want - sh)) + (shift ? HALF_ULP * fabs(want) : 0);
-        double error = fabs(y[i] - want) / bound;
+        double unit = fmax(fmax(1, fabs(want)), fmax(sc, fabs(want - sh)));
+        double error = fabs(y[i] - want) / (BOUND * unit);
         if (!(error <= most)) /* NaN counts */
             most = isnan(error) ? INFINITY : error;
     }
@@ -93,26 +93,21 @@ static double worst(const struct tensor *t, const float *y, const float *scale, 
 
 /* ---- accuracy ---- */
 
-/*
- * In channels-last, one lane adds the 64 squares of a leaf; where few leaves average its roundings out, the variance is off by up
- * to 7 ulp and an output, over 30 seeds, by up to 1.05 times the bound. Everywhere else the bound holds as it stands.
- */
-static double allowance(const clnorm_desc *desc)
-{
-    int last = desc->layout == CLNORM_CHANNELS_LAST || desc->s == 1;
-    return last && desc->n * desc->s < 256 ? 1.1 : 1.0;
-}
+static double accuracy_most; /* over all of a test's tensors */
 
 /* Adds to text, once for a kind and layout, where the bound is missed. */
 static unsigned check_accuracy(struct tensor *t, enum case_data kind, char *text, size_t size)
 {
     unsigned missed = 0;
+    t->desc.epsilon = case_epsilon(kind);
     case_fill(kind, &t->desc, 5, t->src);
     for (int with = 0; with < 4; with++) {
         const float *scale = with & 1 ? t->scale : NULL, *shift = with & 2 ? t->shift : NULL;
         forward(t, scale, shift);
         double error = worst(t, t->dst, scale, shift);
-        if (error <= allowance(&t->desc))
+        if (error > accuracy_most)
+            accuracy_most = error;
+        if (error <= 1)
             continue;
         missed++;
         snprintf(text, size, "%s, n %llu c %llu s %llu %s, scale and shift %d: %.3f times the bound",
@@ -136,13 +131,14 @@ START_TEST(accuracy)
                 missed += check_accuracy(&t, kind, text, sizeof text);
         unmake(&t);
     }
+    printf("largest error of y: %.3f times the bound\n", accuracy_most);
     ck_assert_msg(missed == 0, "%u times, the last one %s", missed, text);
 }
 END_TEST
 
 /*
- * Bounds of the statistics, relative. A leaf's sum of squares adds 64 values one after another at most, whose roundings come to
- * some ulps when all go one way; the tree adds nothing to speak of. The mean, centred twice, is off by 2e-7 deviations.
+ * Bounds of the statistics, relative. A leaf's sum of squares has chains of ten additions at most, whose roundings come to some
+ * ulps when all go one way; the tree adds nothing to speak of. The mean, centred twice, is off by 2e-7 deviations.
  */
 #define VARIANCE_BOUND 8e-7
 #define INVSTD_BOUND (VARIANCE_BOUND / 2 + HALF_ULP)
@@ -157,20 +153,22 @@ START_TEST(accuracy_of_statistics)
         for (int kind = 0; kind < CASE_DATA_COUNT; kind++) {
             if (!case_data_is_finite(kind) || kind == CASE_SUBNORMAL)
                 continue;
+            t.desc.epsilon = case_epsilon(kind);
             case_fill(kind, &desc, 6, t.src);
             forward(&t, NULL, NULL);
             for (uint64_t c = 0; c < desc.c; c++) {
                 double mean = (double)t.mean[c] + t.mean_low[c], variance = t.want_variance[c];
                 double spread = sqrt(variance), want = t.want_mean[c];
-                ck_assert_msg(fabs(mean - want) <= 2e-7 * spread + 0x1p-44 * fabs(want), "%s: mean %.17g, not %.17g",
-                              case_data_name(kind), mean, want);
+                ck_assert_msg(fabs(mean - want) <= 2e-7 * spread + 0x1p-44 * fabs(want) + 0x1p-149,
+                              "%s: mean %.17g, not %.17g", case_data_name(kind), mean, want);
                 if (variance <= FLT_MAX)
-                    ck_assert_msg(fabs(t.variance[c] - variance) <= VARIANCE_BOUND * variance,
+                    ck_assert_msg(fabs(t.variance[c] - variance) <= VARIANCE_BOUND * variance + 0x1p-149,
                                   "%s: variance %.9g, not %.9g", case_data_name(kind), (double)t.variance[c], variance);
                 else
                     ck_assert(isinf(t.variance[c]));
-                double invstd = 1 / sqrt(variance + (double)desc.epsilon);
-                ck_assert(fabs(t.invstd[c] - invstd) <= INVSTD_BOUND * invstd);
+                double sum = variance + (double)t.desc.epsilon, invstd = sum > 0 ? 1 / sqrt(sum) : 0;
+                ck_assert_msg(fabs(t.invstd[c] - invstd) <= INVSTD_BOUND * invstd, "%s: invstd %.9g, not %.9g",
+                              case_data_name(kind), (double)t.invstd[c], invstd);
             }
         }
         unmake(&t);

@@ -117,7 +117,7 @@ static void compare(const struct tensor *t, int frozen, const float *scale, enum
     const clnorm_desc *d = &t->desc;
     double m = (double)(d->n * d->s);
     for (uint64_t c = 0; c < d->c; c++) {
-        double invstd = 1 / sqrt(t->want_variance[c] + (double)d->epsilon), g = 0, gx = 0;
+        double sum = t->want_variance[c] + (double)d->epsilon, invstd = sum > 0 ? 1 / sqrt(sum) : 0, g = 0, gx = 0;
         for (uint64_t n = 0; n < d->n; n++)
             for (uint64_t s = 0; s < d->s; s++) {
                 uint64_t i = case_index(d, n, c, s);
@@ -149,6 +149,7 @@ START_TEST(batch_statistics)
         for (int kind = 0; kind < CASE_DATA_COUNT; kind++) {
             if (!case_data_is_finite(kind) || kind == CASE_SUBNORMAL)
                 continue;
+            t.desc.epsilon = case_epsilon(kind);
             case_fill(kind, &desc, 5, t.src);
             train(&t, NULL);
             compare(&t, 0, NULL, kind);
@@ -162,7 +163,8 @@ END_TEST
 
 START_TEST(frozen_statistics)
 {
-    static const enum case_data kinds[] = {CASE_NORMAL, CASE_OFFSET_1E3, CASE_OFFSET_1E6, CASE_CONSTANT, CASE_BIMODAL};
+    static const enum case_data kinds[] = {CASE_NORMAL, CASE_OFFSET_1E3, CASE_OFFSET_1E6, CASE_CONSTANT, CASE_BIMODAL,
+                                           CASE_FLOOR,  CASE_ONE_HOT,    CASE_STEPS,      CASE_INTEGERS, CASE_RELU};
     size_t count;
     const struct case_shape *shapes = case_shapes(0, &count);
     for (size_t i = 0; i < count; i++) {

@@ -245,6 +245,7 @@ static void run_case(struct run *run, const struct case_shape *shape, enum case_
     clnorm_desc desc = case_desc(shape);
     struct values inputs = {0};
 
+    desc.epsilon = case_epsilon(kind);
     values_make(&inputs, &desc, kind);
     for (unsigned v = 0; v < VARIATIONS; v++) {
         struct call call = make_call(&desc, &variations[v]);
@@ -267,7 +268,7 @@ static void run_case(struct run *run, const struct case_shape *shape, enum case_
 /* Each shape has a few kinds of data, so that every kind meets many shapes. */
 static int wants_kind(const struct run *run, size_t shape, unsigned kind)
 {
-    unsigned step = fixture_is_small() ? 6 : 3;
+    unsigned step = fixture_is_small() ? 11 : 5;
 
     if (kind == CASE_SUBNORMAL && run->rig.info.bits != CLNORM_BITS_SAME)
         return 0;

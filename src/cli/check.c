@@ -44,8 +44,8 @@ static int print_help(const struct option_row *rows)
            "device that promises the same bits, and the verdict. Exit status 1 when there is a difference.\n"
            "\n"
            "Columns: calls made and calls that the variant does not fit; values compared and values that differ;\n"
-           "the worst errors, of the outputs as a part of max(1, |scale|) * max(1, |y|, |y - shift|), which may be\n"
-           "4e-7, and of the gradients as a part of the terms they are summed from, which may be 1e-6.\n"
+           "the worst errors, of the outputs as a part of max(1, |y|, |scale|, |y - shift|), which may be 4e-7, and\n"
+           "of the gradients as a part of the terms they are summed from, which may be 1e-6.\n"
            "\n"
            "options:\n");
     options_help(rows);

@@ -135,10 +135,10 @@ static double at_least(double unit)
     return unit > 1e-30 ? unit : 1e-30;
 }
 
-/* A shift that cancels most of y leaves the error of what it cancelled: that term counts as well as y. */
+/* max(1, |y|, |scale| max(1, |xhat|)): a shift that cancels scale * xhat = y - shift leaves the error of what it cancelled. */
 static double unit_of_dst(double scale, double shift, double dst)
 {
-    return fmax(1.0, fabs(scale)) * fmax(1.0, fmax(fabs(dst), fabs(dst - shift)));
+    return fmax(fmax(1.0, fabs(dst)), fmax(fabs(scale), fabs(dst - shift)));
 }
 
 /* Units of the three gradients that start at result; frozen statistics have one term only in diff_src. */
@@ -234,7 +234,8 @@ static int run_reference(struct check_case *one)
         return -1;
     for (size_t c = 0; c < one->vector_count; c++) {
         one->mean[c] = (float)mean[c];
-        one->variance[c] = variance[c] < 1e38 ? (float)variance[c] : 1e38f;
+        /* Given statistics are normal numbers, on which all devices agree. */
+        one->variance[c] = variance[c] > 1e38 ? 1e38f : variance[c] < (double)FLT_MIN ? 0.0f : (float)variance[c];
         mean[c] = (double)one->mean[c];
         variance[c] = (double)one->variance[c];
     }
@@ -250,6 +251,7 @@ int check_case_make(struct check_case *one, const struct case_shape *shape, enum
     one->shape = *shape;
     one->kind = kind;
     one->desc = case_desc(shape);
+    one->desc.epsilon = case_epsilon(kind);
     one->tensor_count = (size_t)(shape->n * shape->c * shape->s);
     one->vector_count = (size_t)shape->c;
     one->momentum = 0.1f;

@@ -45,8 +45,9 @@ clnorm_desc case_desc(const struct case_shape *shape)
 const char *case_data_name(enum case_data kind)
 {
     static const char *const names[CASE_DATA_COUNT] = {
-        "normal",  "offset-1e3", "offset-1e4", "offset-1e6", "constant", "huge",
-        "bimodal", "outlier",    "mixed",      "subnormal",  "special",
+        "normal",  "offset-1e3", "offset-1e4", "offset-1e6", "constant",  "huge",     "bimodal",
+        "outlier", "mixed",      "floor",      "one-hot",    "steps",     "integers", "sorted",
+        "relu",    "exponents",  "tiny",       "classes",    "subnormal", "special",
     };
 
     return (unsigned)kind < CASE_DATA_COUNT ? names[kind] : "unknown";
@@ -55,6 +56,11 @@ const char *case_data_name(enum case_data kind)
 const char *case_layout_name(enum clnorm_layout layout)
 {
     return layout == CLNORM_CHANNELS_LAST ? "channels-last" : "channels-first";
+}
+
+float case_epsilon(enum case_data kind)
+{
+    return kind == CASE_EXPONENTS || kind == CASE_TINY ? 0.0f : 1e-5f;
 }
 
 int case_data_is_finite(enum case_data kind)
@@ -120,6 +126,50 @@ static double special_value(uint64_t c, uint64_t i, uint64_t m, double ordinary)
     return c % 4 == 1 ? (double)NAN : c % 4 == 2 ? (double)INFINITY : -(double)INFINITY;
 }
 
+/* A number of 24 bits within [-20, 20]. */
+static double level(uint64_t seed, uint64_t index)
+{
+    return (double)((int64_t)(mix(mix(seed) ^ index) >> 39) - ((int64_t)1 << 24)) * (20.0 / 16777216.0);
+}
+
+/* Kinds whose values repeat: sums of equal terms all round the same way. */
+static double repeated_value(enum case_data kind, uint64_t seed, uint64_t c, uint64_t i, uint64_t m, uint64_t index)
+{
+    uint64_t r = mix(mix(seed) ^ index);
+
+    switch (kind) {
+    case CASE_FLOOR:
+        return level(seed + 5, c) + (i == 0 ? 0.01 + fabs(level(seed + 6, c)) : 0);
+    case CASE_ONE_HOT:
+        return i == 0 || r % (c % 31 + 2) == 0 ? 1.0 : 0.0;
+    case CASE_STEPS:
+        return level(seed + 7, 4 * c + 4 * i / m);
+    case CASE_INTEGERS:
+        return (double)((int64_t)(r % 16) - 5) * (155611.0 * 0x1p-22) + 2.5 * (double)(c % 8);
+    case CASE_SORTED:
+        return (double)i * (16767217.0 * 0x1p-34) + level(seed + 8, c);
+    default:
+        return 0;
+    }
+}
+
+/* Kinds of extreme magnitudes. */
+static double extreme_value(enum case_data kind, uint64_t seed, uint64_t c, uint64_t i, uint64_t index)
+{
+    static const int classes[] = {0, 60, -60, 0, -60};
+    uint64_t r = mix(mix(seed) ^ index);
+    double z = normal_double(seed, index);
+
+    switch (kind) {
+    case CASE_EXPONENTS:
+        return ldexp(1.0 + (double)(r % 8) * 0x1p-23, (int)(c * 37 % 223) - 96);
+    case CASE_TINY:
+        return ldexp(z + 0.25 * (double)(c % 8), -60 - (int)(c * 7 % 51));
+    default:
+        return ldexp(z + 0.25 * (double)(c % 8), classes[(i / 64 + c) % 5]);
+    }
+}
+
 /* Value number i of the m of channel c; index is the value's number in the stream. */
 static double case_value(enum case_data kind, uint64_t seed, uint64_t c, uint64_t i, uint64_t m, uint64_t index)
 {
@@ -142,6 +192,18 @@ static double case_value(enum case_data kind, uint64_t seed, uint64_t c, uint64_
         return i == 0 ? 1e6 : z + offset;
     case CASE_MIXED:
         return z * ldexp(1.0, (int)(c * 37 % 101) - 20);
+    case CASE_FLOOR:
+    case CASE_ONE_HOT:
+    case CASE_STEPS:
+    case CASE_INTEGERS:
+    case CASE_SORTED:
+        return repeated_value(kind, seed, c, i, m, index);
+    case CASE_RELU:
+        return fmax(z + 0.5 * (double)(c % 8) - 2, 0.0) * (c % 11 != 10);
+    case CASE_EXPONENTS:
+    case CASE_TINY:
+    case CASE_CLASSES:
+        return extreme_value(kind, seed, c, i, index);
     case CASE_SUBNORMAL:
         return (z + offset / 64) * 0x1p-133;
     case CASE_SPECIAL:

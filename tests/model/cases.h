@@ -32,6 +32,15 @@ enum case_data {
     CASE_BIMODAL,    /* rising: the first half near -20, the second near +20 */
     CASE_OUTLIER,    /* the first value of a channel is 1e6, the others N(0, 1) */
     CASE_MIXED,      /* N(0, 1) times a power of two from 2^-20 to 2^80, one for each channel */
+    CASE_FLOOR,      /* the first value of a channel stands above all others, which are the same */
+    CASE_ONE_HOT,    /* 1 in a few places, else 0 */
+    CASE_STEPS,      /* four values, each for a quarter of the channel */
+    CASE_INTEGERS,   /* whole numbers of a few bits, times a step and on an offset, as quantized tensors hold them */
+    CASE_SORTED,     /* rising by one step */
+    CASE_RELU,       /* N(0, 1) plus an offset, negative values replaced by 0; all of some channels */
+    CASE_EXPONENTS,  /* 2^e (1 + k 2^-23), k = 0 to 7, e from -96 to 126 by channel; epsilon 0 */
+    CASE_TINY,       /* N(0, 1) times 2^-60 to 2^-110: variances are subnormal or 0; epsilon 0 */
+    CASE_CLASSES,    /* N(0, 1) times 2^0, 2^60 or 2^-60, by 64 positions: leaves of all magnitudes side by side */
     CASE_SUBNORMAL,  /* about 1e-40 * N(0, 1): equal bits only where subnormals are kept */
     CASE_SPECIAL,    /* N(0, 1) with one NaN, +Inf or -Inf in most channels: no accuracy to speak of */
     CASE_DATA_COUNT
@@ -39,6 +48,9 @@ enum case_data {
 
 const char *case_data_name(enum case_data kind);
 const char *case_layout_name(enum clnorm_layout layout);
+
+/* What is added to the variance: 1e-5, or 0 where only then the data counts. */
+float case_epsilon(enum case_data kind);
 
 /* Whether results on this kind are comparable with float64. */
 int case_data_is_finite(enum case_data kind);

@@ -11,6 +11,7 @@
 #define FUNC static
 #define T float
 #define FN(name) name##_f
+#define ANY(x) (x)
 #include "types.cl"
 #include "pair.cl"
 
@@ -93,8 +94,23 @@ static uint64_t element(const struct leaves *l, uint64_t leaf, uint64_t i, uint6
     return ((leaf * l->rows + i / d->s) * d->c + c) * d->s + i % d->s;
 }
 
-static float by_halves(float *lane, unsigned lanes)
+/*
+ * The sum of a leaf's n values a[i], or of the products a[i] b[i], each added by fma. Lane j takes the values with i mod lanes = j:
+ * runs of four of them add up in their order, runs combine pairwise, level by level, an odd one passing up; then lanes by halves.
+ */
+static float leaf_sum(const float *a, const float *b, uint64_t n, unsigned lanes)
 {
+    float lane[64] = {0};
+    for (unsigned j = 0; j < lanes; j++) {
+        float runs[16] = {0};
+        uint64_t count = 0;
+        for (uint64_t i = j; i < n; i += lanes, count++)
+            runs[count / 4] = b ? fmaf(a[i], b[i], runs[count / 4]) : runs[count / 4] + a[i];
+        for (uint64_t left = (count + 3) / 4; left > 1; left = (left + 1) / 2)
+            for (uint64_t r = 0; r < left; r += 2)
+                runs[r / 2] = r + 1 < left ? runs[r] + runs[r + 1] : runs[r];
+        lane[j] = runs[0];
+    }
     for (unsigned half = lanes / 2; half > 0; half /= 2)
         for (unsigned j = 0; j < half; j++)
             lane[j] += lane[j + half];
@@ -104,31 +120,27 @@ static float by_halves(float *lane, unsigned lanes)
 static node_f reduce_leaf(const struct leaves *l, const float *src, uint64_t leaf, uint64_t c)
 {
     unsigned lanes = l->last_layout ? 1 : 64;
-    float a[64] = {0}, s[64] = {0}, q[64] = {0};
-    float most = 0, first = src[element(l, leaf, 0, c)];
+    float v[1024], d[1024];
+    float most = 0, first = v[0] = src[element(l, leaf, 0, c)];
     int same = fabsf(first) <= FLT_MAX;
     uint64_t n = leaf_size(l, leaf);
     for (uint64_t i = 0; i < n; i++) {
-        float v = src[element(l, leaf, i, c)];
-        most = fabsf(v) > most ? fabsf(v) : most;
-        same = same && v == first;
+        v[i] = src[element(l, leaf, i, c)];
+        most = fabsf(v[i]) > most ? fabsf(v[i]) : most;
+        same = same && v[i] == first;
     }
-    float down = most > CLNORM_BIG ? CLNORM_DOWN : 1.0f;
+    float magnify = MAGNIFY_OF(float, most);
     float rn = (float)(1.0 / (double)n);
     if (same) {
-        node_f node = {{first * down + 0.0f, 0}, {0, 0}, down};
+        node_f node = {{first * magnify + 0.0f, 0}, {0, 0}, magnify};
         return node;
     }
     for (uint64_t i = 0; i < n; i++)
-        a[i % lanes] += src[element(l, leaf, i, c)] * down;
-    float m = by_halves(a, lanes) * rn;
-    for (uint64_t i = 0; i < n; i++) {
-        float d = src[element(l, leaf, i, c)] * down - m;
-        s[i % lanes] += d;
-        q[i % lanes] = fmaf(d, d, q[i % lanes]);
-    }
-    float sum = by_halves(s, lanes);
-    return leaf_node_f(m, sum, by_halves(q, lanes), rn, down);
+        v[i] *= magnify;
+    float m = leaf_sum(v, NULL, n, lanes) * rn;
+    for (uint64_t i = 0; i < n; i++)
+        d[i] = v[i] - m;
+    return leaf_node_f(m, leaf_sum(d, NULL, n, lanes), leaf_sum(d, d, n, lanes), rn, magnify);
 }
 
 /* ---- trees ---- */
@@ -247,16 +259,15 @@ static int channel_diff(const struct leaves *l, const struct model_backward *arg
 {
     const clnorm_desc *desc = l->desc;
     unsigned lanes = l->last_layout ? 1 : 64;
-    float down = clnorm_diff_down(invstd), rm_hi, rm_lo;
+    float magnify = clnorm_diff_magnify(invstd), dy[1024], d[1024], rm_hi, rm_lo;
     for (uint64_t leaf = 0; leaf < l->count; leaf++) {
-        float g[64] = {0}, gd[64] = {0};
-        for (uint64_t i = 0; i < leaf_size(l, leaf); i++) {
+        uint64_t n = leaf_size(l, leaf);
+        for (uint64_t i = 0; i < n; i++) {
             uint64_t at = element(l, leaf, i, c);
-            float d = args->src ? centre_f(args->src[at], hi, lo) * down : 0.0f;
-            g[i % lanes] += args->diff_dst[at];
-            gd[i % lanes] = fmaf(args->diff_dst[at], d, gd[i % lanes]);
+            dy[i] = args->diff_dst[at];
+            d[i] = args->src ? centre_f(args->src[at], hi, lo) * magnify : 0.0f;
         }
-        sums_f sums = {{by_halves(g, lanes), 0}, {by_halves(gd, lanes), 0}};
+        sums_f sums = {{leaf_sum(dy, NULL, n, lanes), 0}, {leaf_sum(dy, d, n, lanes), 0}};
         nodes[leaf] = sums;
     }
     reciprocal((double)(desc->n * desc->s), &rm_hi, &rm_lo);
@@ -300,8 +311,8 @@ static int backward(const clnorm_desc *desc, const struct model_backward *args, 
             args->diff_src[i] = args->diff_dst[i] * factor;
             continue;
         }
-        float d =
-            centre_f(args->src[i], args->mean[c], args->mean_low ? args->mean_low[c] : 0.0f) * clnorm_diff_down(invstd);
+        float d = centre_f(args->src[i], args->mean[c], args->mean_low ? args->mean_low[c] : 0.0f) *
+                  clnorm_diff_magnify(invstd);
         args->diff_src[i] =
             fmaf(d, diff[c].slope, centre_f(args->diff_dst[i], diff[c].grad_hi, diff[c].grad_lo)) * factor;
     }
