@@ -69,10 +69,16 @@ FUNC item_v reduce_tile(vec *tile, uint n, float rn)
         FOLD(a, waiting, t, k, panels)
     }
     vec m = mul_v(a, (vec)(rn));
-    for (uint k = 0u; k < panels; k++) {
-        tile_squares(tile + k * PANEL_ROWS, min(n - k * PANEL_ROWS, PANEL_ROWS), &m, &t, &t_q);
-        FOLD(s, waiting, t, k, panels)
-        FOLD(q, waiting_q, t_q, k, panels)
+    for (uint look = 0u; look < 2u; look++) {
+        for (uint k = 0u; k < panels; k++) {
+            tile_squares(tile + k * PANEL_ROWS, min(n - k * PANEL_ROWS, PANEL_ROWS), &m, &t, &t_q);
+            FOLD(s, waiting, t, k, panels)
+            FOLD(q, waiting_q, t_q, k, panels)
+        }
+        /* A mean that stays gives the same sums again. */
+        if (look || !any(LEAF_IS_OFF(s, q, (vec)(rn))))
+            break;
+        m = LEAF_IS_OFF(s, q, (vec)(rn)) ? m + mul_v(s, (vec)(rn)) : m;
     }
     item_v node = leaf_node_v(m, s, q, (vec)(rn), magnify);
     same = fabs(first) <= (vec)(FLT_MAX) ? same : (vec)(0.0f);

@@ -10,6 +10,7 @@
 
 #define CLNORM_LOW_INVSTD 0x1p-40f  /* below it a channel is of large magnitude to the backward pass */
 #define CLNORM_HIGH_INVSTD 0x1p+40f /* and above it of small */
+#define CLNORM_LOW_SQUARE 0x1p-100f /* variance of a channel of big values that may be as good as subnormal */
 #define CLNORM_LOW_SPREAD 0x1p-60f  /* variance + epsilon, below which variance may be subnormal and still count */
 
 /* c * c * m < 2^73, exactly, for c < 2^26 and m < 2^26: the product has up to 78 bits. */
@@ -102,6 +103,12 @@ FUNC struct clnorm_stats clnorm_finish_stats(node_f node, struct clnorm_finish p
         back = CLNORM_DOWN;
         node.m2.hi = mul_f(mul_f(node.m2.hi, magnify), magnify);
         node.m2.lo = mul_f(mul_f(node.m2.lo, magnify), magnify);
+        variance = clnorm_variance(node.m2, p);
+    }
+    if (magnify < 1.0f && variance < CLNORM_LOW_SQUARE) {
+        magnify = back = 1.0f; /* deviations far below big values: their squares are divided as they are */
+        node.m2.hi = mul_f(mul_f(node.m2.hi, CLNORM_UP), CLNORM_UP);
+        node.m2.lo = mul_f(mul_f(node.m2.lo, CLNORM_UP), CLNORM_UP);
         variance = clnorm_variance(node.m2, p);
     }
     /* The variance itself may be beyond binary32 or subnormal where invstd is neither: the root is taken of a normal number. */

@@ -55,6 +55,20 @@ FUNC int team_or(local int *flags, uint team, uint lane, int value)
     return all_of_them;
 }
 
+/* Whether the value is not 0 in any work-item of the group. */
+FUNC int group_any(local int *flag, int value)
+{
+    if (get_local_id(0) == 0u)
+        *flag = 0;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (value)
+        atomic_or(flag, 1);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    int any_of_them = *flag;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return any_of_them;
+}
+
 /* Merges nodes[0 .. count - 1], which start at node number start of the tree's base level; the root is valid everywhere. */
 FUNC item_f group_tree(local item_f *nodes, TREE tree, uint start, uint count)
 {

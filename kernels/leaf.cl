@@ -41,14 +41,14 @@ FUNC ulong leaf_distance(const struct clnorm_shape *shape, uint i)
 }
 
 /*
- * A leaf with a value of 2^44 or more, or of values below 2^-37 alone, is reduced after a multiplication by 2^-81 or 2^81, and a leaf
- * whose values are all the same has that value as its mean and no deviation, exactly. Both are rare, and both show in the sums of an
- * ordinary reduction: with |m| < 2^42 and q < 2^84 no value is near 2^44, with q > 2^-61 or |m| > 2^-36 one of them is above 2^-37,
- * and 1024 equal values leave at most q = 2^-30 m^2, by the bounds of summation. So a leaf that LEAF_PLAIN accepts needs no second
- * thought.
+ * A leaf with a value of 2^44 or more, or of values below 2^-37 alone, is reduced after a multiplication by 2^-81 or 2^81; a leaf whose
+ * values are all the same has that value as its mean and no deviation, exactly; and one whose m is far off the mean is looked at again.
+ * All are rare, and all show in the sums of an ordinary reduction: with |m| < 2^42 and q < 2^84 no value is near 2^44; with q > 2^-61 or
+ * |m| > 2^-36 one of them is above 2^-37; and m is at most 13 * 2^-24 of the values' size off, so that in 1024 of them it leaves
+ * 2^-30 m^2 in q. So a leaf that LEAF_PLAIN accepts needs no second thought.
  */
 #define LEAF_PLAIN(m, q)                                                                                               \
-    ((q) < 0x1p+84f && fabs(m) < 0x1p+42f && (q) > 0x1p-28f * ((m) * (m)) && ((q) > 0x1p-61f || fabs(m) > 0x1p-36f))
+    ((q) < 0x1p+84f && fabs(m) < 0x1p+42f && (q) > 0x1p-24f * ((m) * (m)) && ((q) > 0x1p-61f || fabs(m) > 0x1p-36f))
 
 FUNC node_f leaf_constant(float value, float magnify)
 {

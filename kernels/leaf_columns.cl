@@ -1,38 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A channels-last leaf of one channel, by one work-item. After leaf.cl and columns.cl. */
 
-FUNC node_f reduce_column(const global float *leaf, ulong c, uint n, float rn, float magnify, float *m_out,
-                          float *q_out)
+FUNC float column_sum(const global float *leaf, ulong c, uint n, float magnify)
 {
-    struct runs a, s, q;
+    struct runs a;
     for (uint r = 0u; r < CLNORM_LANES / 4u; r++) {
         float run = 0.0f;
         for (uint i = 4u * r; i < 4u * r + 4u && i < n; i++)
             run += mul_f(leaf[i * c], magnify);
         runs_add(&a, r, run);
     }
-    float m = mul_f(a.sum, rn);
+    return a.sum;
+}
+
+/* Of deviations from m: their sum and that of their squares. */
+FUNC void column_squares(const global float *leaf, ulong c, uint n, float magnify, float m, float *sum, float *squares)
+{
+    struct runs s, q;
     for (uint r = 0u; r < CLNORM_LANES / 4u; r++) {
-        float run = 0.0f, squares = 0.0f;
+        float run = 0.0f, square_run = 0.0f;
         for (uint i = 4u * r; i < 4u * r + 4u && i < n; i++) {
             float d = mul_f(leaf[i * c], magnify) - m;
             run += d;
-            squares = fma(d, d, squares);
+            square_run = fma(d, d, square_run);
         }
         runs_add(&s, r, run);
-        runs_add(&q, r, squares);
+        runs_add(&q, r, square_run);
     }
-    *m_out = m;
-    *q_out = q.sum;
-    return leaf_node_f(m, s.sum, q.sum, rn, magnify);
+    *sum = s.sum;
+    *squares = q.sum;
 }
 
 FUNC node_f reduce_leaf(const global float *leaf, ulong c, uint n, float rn)
 {
-    float m, q, first = leaf[0], most = 0.0f;
-    node_f node = reduce_column(leaf, c, n, rn, 1.0f, &m, &q);
+    float s, q, first = leaf[0], most = 0.0f;
+    float m = mul_f(column_sum(leaf, c, n, 1.0f), rn);
+    column_squares(leaf, c, n, 1.0f, m, &s, &q);
     if (LEAF_PLAIN(m, q))
-        return node;
+        return leaf_node_f(m, s, q, rn, 1.0f);
     int same = fabs(first) <= FLT_MAX;
     for (uint i = 0u; i < n; i++) {
         float v = leaf[i * c];
@@ -42,5 +47,12 @@ FUNC node_f reduce_leaf(const global float *leaf, ulong c, uint n, float rn)
     float magnify = MAGNIFY_OF(float, most);
     if (same)
         return leaf_constant(first, magnify);
-    return reduce_column(leaf, c, n, rn, magnify, &m, &q);
+    m = mul_f(column_sum(leaf, c, n, magnify), rn);
+    for (uint look = 0u; look < 2u; look++) {
+        column_squares(leaf, c, n, magnify, m, &s, &q);
+        if (look || !LEAF_IS_OFF(s, q, rn))
+            break;
+        m += mul_f(s, rn);
+    }
+    return leaf_node_f(m, s, q, rn, magnify);
 }

@@ -37,32 +37,52 @@ FUNC int leaf_class(vec *leaf, uint n, float *magnify)
     return same;
 }
 
+/* A gathered leaf, by all the rules. */
+FUNC node_f reduce_gathered(vec *leaf, uint n, float rn)
+{
+    struct parts_private parts;
+    float m = 0.0f, s, q, magnify = 1.0f;
+    int is_checked = 0, is_again = 0;
+    for (;;) {
+        parts_of_private(leaf, n, &parts);
+        m = is_again ? m + mul_f(s, rn) : mul_f(leaf_sum_private(leaf, n, &parts), rn);
+        leaf_squares_private(leaf, n, &parts, m, &s, &q);
+        if (!is_checked) {
+            if (LEAF_PLAIN(m, q))
+                break;
+            if (leaf_class(leaf, n, &magnify))
+                return leaf_constant(((const float *)leaf)[0], magnify);
+            is_checked = 1;
+            for (uint j = 0u; magnify != 1.0f && j < (n + VEC - 1u) / VEC; j++)
+                leaf[j] = mul_v(leaf[j], (vec)(magnify));
+            if (magnify != 1.0f)
+                continue;
+        }
+        if (is_again || !LEAF_IS_OFF(s, q, rn))
+            break;
+        is_again = 1;
+    }
+    return leaf_node_f(m, s, q, rn, magnify);
+}
+
 /* Leaf i of channel c; next is a leaf that will be wanted next. */
 FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint i, ulong c,
                         const global float *next)
 {
     vec leaf[CLNORM_LEAF / VEC];
     uint n = leaf_size(shape, i);
-    float rn = leaf_reciprocal(shape, n), magnify = 1.0f;
+    float rn = leaf_reciprocal(shape, n);
     const global float *from = src + leaf_start(shape, i, c);
-    node_f node;
-    int plain;
     if (shape->rows == 1u) {
-        node = reduce_global(from, next, n, rn, magnify, &plain);
-        if (plain)
-            return node;
+        struct parts_global parts;
+        float s, q;
+        parts_of_global(from, next, n, &parts);
+        float m = mul_f(leaf_sum_global(from, next, n, &parts), rn);
+        leaf_squares_global(from, next, n, &parts, m, &s, &q);
+        if (LEAF_PLAIN(m, q))
+            return leaf_node_f(m, s, q, rn, 1.0f);
     }
     leaf[(n - 1u) / VEC] = (vec)(0.0f);
     gather_rows(leaf, from, next, shape, n);
-    for (;;) {
-        node = reduce_private(leaf, n, rn, magnify, &plain);
-        if (plain || magnify != 1.0f)
-            return node;
-        if (leaf_class(leaf, n, &magnify))
-            return leaf_constant(((const float *)leaf)[0], magnify);
-        if (magnify == 1.0f)
-            return node;
-        for (uint j = 0u; j < (n + VEC - 1u) / VEC; j++)
-            leaf[j] = mul_v(leaf[j], (vec)(magnify));
-    }
+    return reduce_gathered(leaf, n, rn);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A leaf of n floats, reduced in lanes by one work-item, by the ordinary rules. A template: IN(x) is the name of x for it, LEAF
+ * The looks at a leaf of n floats, in lanes, by one work-item. A template: IN(x) is the name of x for it, LEAF
  * declares the leaf, LOOK(i) reads values i to i + VEC - 1, LOOK_REST(i, rest) the last few, 0 behind them. FETCH_AHEAD(i) may fetch
  * what will be wanted next: the second look finds the leaf in a cache and leaves memory free. After lanes.cl, leaf.cl and store.cl.
  */
@@ -44,57 +44,77 @@ FUNC void IN(part_squares)(LEAF, uint i, uint rows, float m, vec tail, vec *s, v
     *q = fma(tail, tail, *q);
 }
 
-FUNC node_f IN(reduce)(LEAF, uint n, float rn, float magnify, int *plain)
-{
-    vec a[LANE_VECS], s[LANE_VECS], q[LANE_VECS], tail[LANE_VECS];
-    /* Pairs of whole runs; then whole rows in two runs at most; then a tail, the next row of the run that is not full. */
-    const uint pairs = n / (2u * RUN) * (2u * RUN), rest = n % CLNORM_LANES, whole = n - rest;
-    const uint rows = (n - pairs) / CLNORM_LANES, first = min(rows, 4u);
-    LANE_LOOP
-    a[l] = s[l] = q[l] = tail[l] = (vec)(0.0f);
-    for (uint l = 0u; l < rest / VEC; l++)
-        tail[l] = LOOK(whole + l * VEC);
-    if (rest % VEC)
-        tail[rest / VEC] = LOOK_REST(whole + rest / VEC * VEC, rest % VEC);
+/* Pairs of whole runs; then whole rows in two runs at most; then a tail, the next row of the run that is not full. */
+struct IN(parts) {
+    uint pairs, rows, first, rest;
+    vec tail[LANE_VECS];
+};
 
-    for (uint i = 0u; i < pairs; i += 2u * RUN) {
+FUNC void IN(parts_of)(LEAF, uint n, struct IN(parts) * k)
+{
+    k->pairs = n / (2u * RUN) * (2u * RUN);
+    k->rest = n % CLNORM_LANES;
+    k->rows = (n - k->pairs) / CLNORM_LANES;
+    k->first = min(k->rows, 4u);
+    LANE_LOOP
+    k->tail[l] = (vec)(0.0f); /* absent values are 0, which adds nothing */
+    for (uint l = 0u; l < k->rest / VEC; l++)
+        k->tail[l] = LOOK(n - k->rest + l * VEC);
+    if (k->rest % VEC)
+        k->tail[k->rest / VEC] = LOOK_REST(n - k->rest + k->rest / VEC * VEC, k->rest % VEC);
+}
+
+/* The sum of the values. */
+FUNC float IN(leaf_sum)(LEAF, uint n, const struct IN(parts) * k)
+{
+    vec a[LANE_VECS], none = (vec)(0.0f);
+    LANE_LOOP
+    a[l] = none;
+    for (uint i = 0u; i < k->pairs; i += 2u * RUN) {
         LANE_LOOP
         a[l] += IN(run_sum)(LEAF_ARGS, i + l * VEC) + IN(run_sum)(LEAF_ARGS, i + RUN + l * VEC);
     }
-    if (pairs < n) {
+    if (k->pairs < n) {
+        const int is_first = k->first < 4u;
         LANE_LOOP
         {
-            vec u = IN(part_sum)(LEAF_ARGS, pairs + l * VEC, first, first < 4u ? tail[l] : (vec)(0.0f));
-            vec w = IN(part_sum)(LEAF_ARGS, pairs + RUN + l * VEC, rows - first, first < 4u ? (vec)(0.0f) : tail[l]);
-            a[l] += u + w;
+            uint i = k->pairs + l * VEC;
+            vec t = IN(part_sum)(LEAF_ARGS, i, k->first, is_first ? k->tail[l] : none);
+            a[l] += t + IN(part_sum)(LEAF_ARGS, i + RUN, k->rows - k->first, is_first ? none : k->tail[l]);
         }
     }
-    float m = mul_f(lanes_sum(a), rn);
+    return lanes_sum(a);
+}
 
-    for (uint i = 0u; i < pairs; i += 2u * RUN) {
+/* Of deviations from m: their sum and that of their squares. */
+FUNC void IN(leaf_squares)(LEAF, uint n, const struct IN(parts) * k, float m, float *sum, float *squares)
+{
+    vec s[LANE_VECS], q[LANE_VECS], s0, q0, s1, q1, none = (vec)(0.0f);
+    LANE_LOOP
+    s[l] = q[l] = none;
+    for (uint i = 0u; i < k->pairs; i += 2u * RUN) {
         LANE_LOOP
         {
-            vec s0, q0, s1, q1;
             IN(run_squares)(LEAF_ARGS, i + l * VEC, m, &s0, &q0);
             IN(run_squares)(LEAF_ARGS, i + RUN + l * VEC, m, &s1, &q1);
             s[l] += s0 + s1;
             q[l] += q0 + q1;
         }
     }
-    if (pairs < n) {
+    if (k->pairs < n) {
+        const int is_first = k->first < 4u;
         LANE_LOOP
         {
-            vec s0, q0, s1, q1;
-            vec d = LANE_NUMBERS + l * VEC < (ivec)((int)rest) ? tail[l] - m : (vec)(0.0f);
-            IN(part_squares)(LEAF_ARGS, pairs + l * VEC, first, m, first < 4u ? d : (vec)(0.0f), &s0, &q0);
-            IN(part_squares)(LEAF_ARGS, pairs + RUN + l * VEC, rows - first, m, first < 4u ? (vec)(0.0f) : d, &s1, &q1);
+            uint i = k->pairs + l * VEC;
+            vec d = LANE_NUMBERS + l * VEC < (ivec)((int)k->rest) ? k->tail[l] - m : none;
+            IN(part_squares)(LEAF_ARGS, i, k->first, m, is_first ? d : none, &s0, &q0);
+            IN(part_squares)(LEAF_ARGS, i + RUN, k->rows - k->first, m, is_first ? none : d, &s1, &q1);
             s[l] += s0 + s1;
             q[l] += q0 + q1;
         }
     }
-    float sum = lanes_sum(s), squares = lanes_sum(q);
-    *plain = LEAF_PLAIN(m, squares);
-    return leaf_node_f(m, sum, squares, rn, magnify);
+    *sum = lanes_sum(s);
+    *squares = lanes_sum(q);
 }
 #undef IN
 #undef LEAF

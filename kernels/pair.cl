@@ -68,12 +68,6 @@ FUNC FN(pair) FN(pair_scale)(FN(pair) a, T b)
     return FN(fast_two_sum)(r.hi, fma(a.lo, b, r.lo));
 }
 
-FUNC FN(pair) FN(pair_square)(FN(pair) a)
-{
-    FN(pair) r = FN(two_product)(a.hi, a.hi);
-    return FN(fast_two_sum)(r.hi, fma(a.hi + a.hi, a.lo, r.lo));
-}
-
 FUNC FN(pair) FN(pair_multiply)(FN(pair) a, FN(pair) b)
 {
     FN(pair) r = FN(two_product)(a.hi, b.hi);
@@ -94,11 +88,9 @@ typedef struct {
 #define CLNORM_UP 0x1p+81f
 #define CLNORM_BIG 0x1p+44f  /* from it on a value is big */
 #define CLNORM_TINY 0x1p-37f /* below it one is tiny */
-/* What a leaf is multiplied by whose largest magnitude is `most`. */
+/* What a leaf is multiplied by whose largest magnitude is `most`: zeros scale exactly, and go with the smallest. */
 #define MAGNIFY_OF(T, most)                                                                                            \
-    ((most) >= (T)(CLNORM_BIG)                           ? (T)(CLNORM_DOWN)                                            \
-     : ((most) < (T)(CLNORM_TINY) && (most) > (T)(0.0f)) ? (T)(CLNORM_UP)                                              \
-                                                         : (T)(1.0f))
+    ((most) >= (T)(CLNORM_BIG) ? (T)(CLNORM_DOWN) : (most) < (T)(CLNORM_TINY) ? (T)(CLNORM_UP) : (T)(1.0f))
 #endif
 
 /*
@@ -116,6 +108,14 @@ FUNC FN(node) FN(leaf_node)(T m, T s, T q, T rn, T magnify)
     r.magnify = magnify;
     return r;
 }
+
+/*
+ * Whether m is so far off the mean, for what the values deviate, that they are looked at once more, from m + s rn: s (s rn) would take
+ * away most of q, and what rounding left of it would count. Values that differ by a few units in their last place are such.
+ */
+#ifndef LEAF_IS_OFF
+#define LEAF_IS_OFF(s, q, rn) (fma(-(s), (s) * (rn), q) < 0.9375f * (q))
+#endif
 
 /* A node of another magnification, the same or a smaller one. */
 FUNC FN(node) FN(node_magnify)(FN(node) a, T magnify)
@@ -141,7 +141,8 @@ FUNC FN(node) FN(node_merge)(FN(node) a, FN(node) b, float f, float w)
     }
     FN(pair) d = FN(pair_sub)(b.mean, a.mean);
     r.mean = FN(pair_add)(a.mean, FN(pair_scale)(d, (T)(f)));
-    r.m2 = FN(pair_add)(FN(pair_add)(a.m2, b.m2), FN(pair_scale)(FN(pair_square)(d), (T)(w)));
+    /* (d w) d, as d^2 may be subnormal where that is not */
+    r.m2 = FN(pair_add)(FN(pair_add)(a.m2, b.m2), FN(pair_multiply)(FN(pair_scale)(d, (T)(w)), d));
     return r;
 }
 

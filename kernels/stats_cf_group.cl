@@ -15,7 +15,7 @@ stats_cf_group(const global float *src, ulong src_offset, global float *partial,
 {
     TREE_BEGIN(tree, weights);
     local float scratch[WORK_GROUP];
-    local int flags[TEAMS];
+    local int flags[TEAMS], any;
     local item_f nodes[GROUP_LEAVES];
     ulong c = get_group_id(0) % shape.c;
     uint block = (uint)(get_group_id(0) / shape.c);
@@ -36,18 +36,24 @@ stats_cf_group(const global float *src, ulong src_offset, global float *partial,
             most = fabs(v[i]) > most ? fabs(v[i]) : most;
             differs |= lane + i * CLNORM_LANES < n && !(v[i] == first);
         }
-        /* The largest magnitude decides, as that of any lane does or as all of them do. */
         int flag = team_or(flags, team, lane,
-                           (most >= CLNORM_BIG ? 1 : 0) | (differs ? 2 : 0) | (most >= CLNORM_TINY ? 4 : 0) |
-                               (most > 0.0f ? 8 : 0));
-        float magnify = flag & 1 ? CLNORM_DOWN : (flag & 12) == 8 ? CLNORM_UP : 1.0f;
+                           (most >= CLNORM_BIG ? 1 : 0) | (differs ? 2 : 0) | (most >= CLNORM_TINY ? 4 : 0));
+        float magnify = flag & 1 ? CLNORM_DOWN : flag & 4 ? 1.0f : CLNORM_UP;
         for (uint i = 0u; i < VALUES; i++)
             v[i] = mul_f(v[i], magnify);
         float m = mul_f(team_sum(scratch, team, lane, lane_sum(v)), rn);
-        for (uint i = 0u; i < VALUES; i++)
-            v[i] = lane + i * CLNORM_LANES < n ? v[i] - m : 0.0f;
-        float s = team_sum(scratch, team, lane, lane_sum(v));
-        float q = team_sum(scratch, team, lane, lane_products(v, v));
+        float s, q, d[VALUES];
+        for (uint look = 0u; look < 2u; look++) {
+            for (uint i = 0u; i < VALUES; i++)
+                d[i] = lane + i * CLNORM_LANES < n ? v[i] - m : 0.0f;
+            s = team_sum(scratch, team, lane, lane_sum(d));
+            q = team_sum(scratch, team, lane, lane_products(d, d));
+            /* All teams look again if one has to, for the barriers' sake: a mean that stays gives the same sums. */
+            const int is_off = look == 0u && LEAF_IS_OFF(s, q, rn);
+            if (!group_any(&any, is_off))
+                break;
+            m = is_off ? m + mul_f(s, rn) : m;
+        }
         if (lane == 0u && k < count)
             nodes[k] = flag & 2 ? leaf_node_f(m, s, q, rn, magnify) : leaf_constant(first, magnify);
     }

@@ -13,19 +13,13 @@
 
 #include "halves.cl"
 
-node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint n, float magnify)
+/* The sum of deviations from m and of their squares. */
+void look(const global float *src, const struct clnorm_shape *shape, uint n, float magnify, float m, float *sum,
+          float *squares)
 {
-    float a[LANES], s[LANES], q[LANES], runs[16], square_runs[16];
-    float rn = leaf_reciprocal(shape, n);
+    float s[LANES], q[LANES], runs[16], square_runs[16];
     for (uint j = 0u; j < LANES; j++) {
         uint k = 0u; /* values of the lane */
-        for (uint i = j; i < n; i += LANES, k++)
-            runs[k / 4u] = (k % 4u ? runs[k / 4u] : 0.0f) + mul_f(src[leaf_distance(shape, i)], magnify);
-        a[j] = k ? by_pairs(runs, (k + 3u) / 4u) : 0.0f;
-    }
-    float m = mul_f(by_halves(a), rn);
-    for (uint j = 0u; j < LANES; j++) {
-        uint k = 0u;
         for (uint i = j; i < n; i += LANES, k++) {
             float d = mul_f(src[leaf_distance(shape, i)], magnify) - m;
             runs[k / 4u] = (k % 4u ? runs[k / 4u] : 0.0f) + d;
@@ -34,8 +28,26 @@ node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, ui
         s[j] = k ? by_pairs(runs, (k + 3u) / 4u) : 0.0f;
         q[j] = k ? by_pairs(square_runs, (k + 3u) / 4u) : 0.0f;
     }
-    float sum = by_halves(s);
-    return leaf_node_f(m, sum, by_halves(q), rn, magnify);
+    *sum = by_halves(s);
+    *squares = by_halves(q);
+}
+
+node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint n, float magnify)
+{
+    float a[LANES], runs[16], s, q, rn = leaf_reciprocal(shape, n);
+    for (uint j = 0u; j < LANES; j++) {
+        uint k = 0u;
+        for (uint i = j; i < n; i += LANES, k++)
+            runs[k / 4u] = (k % 4u ? runs[k / 4u] : 0.0f) + mul_f(src[leaf_distance(shape, i)], magnify);
+        a[j] = k ? by_pairs(runs, (k + 3u) / 4u) : 0.0f;
+    }
+    float m = mul_f(by_halves(a), rn);
+    look(src, shape, n, magnify, m, &s, &q);
+    if (LEAF_IS_OFF(s, q, rn)) {
+        m += mul_f(s, rn);
+        look(src, shape, n, magnify, m, &s, &q);
+    }
+    return leaf_node_f(m, s, q, rn, magnify);
 }
 
 kernel void stats_naive(const global float *src, ulong src_offset, global float *partial, ulong partial_offset,

@@ -138,9 +138,14 @@ static node_f reduce_leaf(const struct leaves *l, const float *src, uint64_t lea
     for (uint64_t i = 0; i < n; i++)
         v[i] *= magnify;
     float m = leaf_sum(v, NULL, n, lanes) * rn;
-    for (uint64_t i = 0; i < n; i++)
-        d[i] = v[i] - m;
-    return leaf_node_f(m, leaf_sum(d, NULL, n, lanes), leaf_sum(d, d, n, lanes), rn, magnify);
+    for (int look = 0;; look++) {
+        for (uint64_t i = 0; i < n; i++)
+            d[i] = v[i] - m;
+        float s = leaf_sum(d, NULL, n, lanes), q = leaf_sum(d, d, n, lanes);
+        if (look == 1 || !LEAF_IS_OFF(s, q, rn))
+            return leaf_node_f(m, s, q, rn, magnify);
+        m += s * rn;
+    }
 }
 
 /* ---- trees ---- */
