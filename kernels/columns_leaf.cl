@@ -1,71 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two looks at a panel: up to 16 rows of VECS vectors of channels side by side. Its four runs are chains of their own, whose sums
- * stay in registers. A template: IN(x) is the name of x for it, PANEL declares what is looked at, ROWS is how many rows there are (16,
- * or the variable rows), FIRST(i, v) and SECOND(i, v) look at vector v of row i, FETCH_AHEAD(i) may fetch what will be wanted next, and
- * UNROLL stands before every loop. After leaf.cl, store.cl and tile.cl.
+ * The leaf of n rows of VECS vectors of channels side by side. A template: REDUCE is its name. The first look keeps a copy for the second:
+ * rows that lie a multiple of 1 KiB apart share so few sets of the first-level cache that it keeps none of them. The loop over runs
+ * stays one: compilers that see several runs at once need more registers than there are.
  */
-FUNC void IN(sums)(PANEL, uint rows, vec *a)
+FUNC void REDUCE(const global float *p, ulong c, uint n, float rn, struct fetch *fetch, item_v *nodes)
 {
-    vec runs[4][VECS];
+    vec copy[CLNORM_LANES * VECS], runs[RUNS * VECS], q_runs[RUNS * VECS], m[VECS], t[VECS], u[VECS];
+    vec *kept = copy;
 #pragma nounroll
-    for (uint r = 0u; r < 4u; r++) {
-        vec t[VECS];
-        UNROLL
+    for (uint r = 0u; r < RUNS; r++, p += 4u * c, kept += 4u * VECS) {
+#pragma unroll
         for (uint v = 0u; v < VECS; v++)
             t[v] = (vec)(0.0f);
-        UNROLL
-        for (uint i = 0u; i < 4u && 4u * r + i < ROWS; i++) {
-            UNROLL
-            for (uint v = 0u; v < VECS; v++)
-                t[v] += FIRST(4u * r + i, v);
+        if (4u * r + 4u <= n) {
+#pragma unroll
+            for (uint i = 0u; i < 4u; i++) {
+#pragma unroll
+                for (uint v = 0u; v < VECS; v++)
+                    t[v] += kept[i * VECS + v] = VEC_LOAD(global, p + i * c + v * VEC);
+            }
+        } else {
+            for (uint i = 0u; 4u * r + i < n; i++)
+                for (uint v = 0u; v < VECS; v++)
+                    t[v] += kept[i * VECS + v] = VEC_LOAD(global, p + i * c + v * VEC);
         }
-        UNROLL
+#pragma unroll
         for (uint v = 0u; v < VECS; v++)
-            runs[r][v] = t[v];
+            runs[r * VECS + v] = t[v];
     }
-    UNROLL
+#pragma unroll
     for (uint v = 0u; v < VECS; v++)
-        a[v] = (runs[0][v] + runs[1][v]) + (runs[2][v] + runs[3][v]);
-}
-
-/* Of deviations from m: their sum and that of their squares. */
-FUNC void IN(squares)(PANEL, uint rows, const vec *m, vec *s, vec *q)
-{
-    vec s_runs[4][VECS], q_runs[4][VECS];
+        m[v] = mul_v(by_pairs(runs + v, VECS), (vec)(rn));
+    kept = copy;
 #pragma nounroll
-    for (uint r = 0u; r < 4u; r++) {
-        vec t[VECS], u[VECS];
-        UNROLL
+    for (uint r = 0u; r < RUNS; r++, kept += 4u * VECS) {
+#pragma unroll
         for (uint v = 0u; v < VECS; v++)
             t[v] = u[v] = (vec)(0.0f);
-        UNROLL
-        for (uint i = 0u; i < 4u && 4u * r + i < ROWS; i++) {
-            FETCH_AHEAD(4u * r + i);
-            UNROLL
-            for (uint v = 0u; v < VECS; v++) {
-                vec d = SECOND(4u * r + i, v) - m[v];
-                t[v] += d;
-                u[v] = fma(d, d, u[v]);
+        fetch_on(fetch);
+        if (4u * r + 4u <= n) {
+#pragma unroll
+            for (uint i = 0u; i < 4u; i++) {
+#pragma unroll
+                for (uint v = 0u; v < VECS; v++) {
+                    vec d = kept[i * VECS + v] - m[v];
+                    t[v] += d;
+                    u[v] = fma(d, d, u[v]);
+                }
+            }
+        } else {
+            for (uint i = 0u; 4u * r + i < n; i++) {
+                for (uint v = 0u; v < VECS; v++) {
+                    vec d = kept[i * VECS + v] - m[v];
+                    t[v] += d;
+                    u[v] = fma(d, d, u[v]);
+                }
             }
         }
-        UNROLL
+#pragma unroll
         for (uint v = 0u; v < VECS; v++) {
-            s_runs[r][v] = t[v];
-            q_runs[r][v] = u[v];
+            runs[r * VECS + v] = t[v];
+            q_runs[r * VECS + v] = u[v];
         }
     }
-    UNROLL
     for (uint v = 0u; v < VECS; v++) {
-        s[v] = (s_runs[0][v] + s_runs[1][v]) + (s_runs[2][v] + s_runs[3][v]);
-        q[v] = (q_runs[0][v] + q_runs[1][v]) + (q_runs[2][v] + q_runs[3][v]);
+        vec s = by_pairs(runs + v, VECS), q = by_pairs(q_runs + v, VECS);
+        if (all(LEAF_PLAIN(m[v], q))) {
+            nodes[v] = leaf_node_v(m[v], s, q, (vec)(rn), (vec)(1.0f));
+        } else {
+            for (uint i = 0u; i < n; i++)
+                copy[i * VECS] = copy[i * VECS + v];
+            nodes[v] = reduce_tile(copy, VECS, n, rn);
+        }
     }
 }
-#undef IN
-#undef PANEL
-#undef ROWS
+#undef REDUCE
 #undef VECS
-#undef FIRST
-#undef SECOND
-#undef FETCH_AHEAD
-#undef UNROLL

@@ -1,42 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The backward pass's look at a panel: a template as columns_leaf.cl, X(i, v) and DY(i, v) look at the two tensors. */
-FUNC void IN(sums)(PANEL, uint rows, const struct centre_v *k, vec *g, vec *gd)
+/* The backward pass's sums over a leaf of VECS vectors side by side: a template as columns_leaf.cl. */
+FUNC void REDUCE(const global float *x, const global float *dy, ulong c, uint n, const struct centre_v *k,
+                 struct fetch *fetch, item_v *items)
 {
-    vec g_half[VECS], g_pair[VECS], g_run[VECS], gd_half[VECS], gd_pair[VECS], gd_run[VECS];
-    UNROLL
-    for (uint r = 0u; r < 4u; r++) {
-        UNROLL
+    vec runs[RUNS * VECS], d_runs[RUNS * VECS], t[VECS], u[VECS];
+#pragma nounroll
+    for (uint r = 0u; r < RUNS; r++, x += 4u * c, dy += 4u * c) {
+#pragma unroll
         for (uint v = 0u; v < VECS; v++)
-            g_run[v] = gd_run[v] = (vec)(0.0f);
-        UNROLL
-        for (uint i = 4u * r; i < 4u * r + 4u && i < ROWS; i++) {
-            FETCH_AHEAD(i);
-            UNROLL
-            for (uint v = 0u; v < VECS; v++) {
-                vec y = DY(i, v);
-                g_run[v] += y;
-                gd_run[v] = fma(y, centred(X(i, v), &k[v]), gd_run[v]);
+            t[v] = u[v] = (vec)(0.0f);
+        fetch_on(&fetch[0]);
+        fetch_on(&fetch[1]);
+        if (4u * r + 4u <= n) {
+#pragma unroll
+            for (uint i = 0u; i < 4u; i++) {
+#pragma unroll
+                for (uint v = 0u; v < VECS; v++) {
+                    vec y = VEC_LOAD(global, dy + i * c + v * VEC);
+                    t[v] += y;
+                    u[v] = fma(y, centred(VEC_LOAD(global, x + i * c + v * VEC), &k[v]), u[v]);
+                }
+            }
+        } else {
+            for (uint i = 0u; 4u * r + i < n; i++) {
+                for (uint v = 0u; v < VECS; v++) {
+                    vec y = VEC_LOAD(global, dy + i * c + v * VEC);
+                    t[v] += y;
+                    u[v] = fma(y, centred(VEC_LOAD(global, x + i * c + v * VEC), &k[v]), u[v]);
+                }
             }
         }
-        UNROLL
+#pragma unroll
         for (uint v = 0u; v < VECS; v++) {
-            g_pair[v] = r % 2u ? g_pair[v] + g_run[v] : g_run[v];
-            gd_pair[v] = r % 2u ? gd_pair[v] + gd_run[v] : gd_run[v];
-            g_half[v] = r == 1u ? g_pair[v] : g_half[v];
-            gd_half[v] = r == 1u ? gd_pair[v] : gd_half[v];
+            runs[r * VECS + v] = t[v];
+            d_runs[r * VECS + v] = u[v];
         }
     }
-    UNROLL
     for (uint v = 0u; v < VECS; v++) {
-        g[v] = g_half[v] + g_pair[v];
-        gd[v] = gd_half[v] + gd_pair[v];
+        items[v].g.hi = by_pairs(runs + v, VECS);
+        items[v].gd.hi = by_pairs(d_runs + v, VECS);
+        items[v].g.lo = items[v].gd.lo = (vec)(0.0f);
     }
 }
-#undef IN
-#undef PANEL
-#undef ROWS
+#undef REDUCE
 #undef VECS
-#undef X
-#undef DY
-#undef FETCH_AHEAD
-#undef UNROLL

@@ -13,11 +13,11 @@ FUNC sums_f IN(diff_leaf)(LEAVES, uint n, struct centre k)
     LANE_LOOP
     g[l] = gd[l] = g_half[l] = gd_half[l] = x_tail[l] = dy_tail[l] = (vec)(0.0f);
 
-#define ADD(x, dy)                                                                                                     \
+#define ADD(x, dy, g, gd)                                                                                              \
     {                                                                                                                  \
         vec y_ = dy, d_ = mul_v((x - k.hi) - k.lo, (vec)(k.magnify));                                                  \
-        g_run[l] += y_;                                                                                                \
-        gd_run[l] = fma(y_, d_, gd_run[l]);                                                                            \
+        g += y_;                                                                                                       \
+        gd = fma(y_, d_, gd);                                                                                          \
     }
     for (uint run = 0u; run < runs; run++) {
         const uint here = min(rows - 4u * run, 4u);
@@ -26,22 +26,25 @@ FUNC sums_f IN(diff_leaf)(LEAVES, uint n, struct centre k)
 #if IN_ORDER
         for (uint r = 0u; r < here; r++) {
             LANE_LOOP
-            ADD(SRC(run * RUN + r * CLNORM_LANES + l * VEC), DIFF_DST(run * RUN + r * CLNORM_LANES + l * VEC))
+            ADD(SRC(run * RUN + r * CLNORM_LANES + l * VEC), DIFF_DST(run * RUN + r * CLNORM_LANES + l * VEC), g_run[l],
+                gd_run[l])
         }
 #else
-        const uint i = run * RUN;
-        if (here == 4u) {
-            LANE_LOOP
-            {
-                ADD(SRC(i + l * VEC), DIFF_DST(i + l * VEC))
-                ADD(SRC(i + 64u + l * VEC), DIFF_DST(i + 64u + l * VEC))
-                ADD(SRC(i + 128u + l * VEC), DIFF_DST(i + 128u + l * VEC))
-                ADD(SRC(i + 192u + l * VEC), DIFF_DST(i + 192u + l * VEC))
+#pragma nounroll
+        for (ulong l = 0u; l < LANE_VECS; l++) {
+            const ulong i = (ulong)run * RUN + l * VEC; /* as wide as an address, to be part of one */
+            vec t = (vec)(0.0f), u = (vec)(0.0f);
+            if (here == 4u) {
+                ADD(SRC(i), DIFF_DST(i), t, u)
+                ADD(SRC(i + 64u), DIFF_DST(i + 64u), t, u)
+                ADD(SRC(i + 128u), DIFF_DST(i + 128u), t, u)
+                ADD(SRC(i + 192u), DIFF_DST(i + 192u), t, u)
+            } else {
+                for (ulong r = 0u; r < here; r++)
+                    ADD(SRC(i + r * CLNORM_LANES), DIFF_DST(i + r * CLNORM_LANES), t, u)
             }
-        } else {
-            LANE_LOOP
-            for (uint r = 0u; r < here; r++)
-                ADD(SRC(i + r * CLNORM_LANES + l * VEC), DIFF_DST(i + r * CLNORM_LANES + l * VEC))
+            g_run[l] = t;
+            gd_run[l] = u;
         }
 #endif
         if (here < 4u && rest > 0u) {
@@ -57,7 +60,7 @@ FUNC sums_f IN(diff_leaf)(LEAVES, uint n, struct centre k)
             LANE_LOOP
             {
                 vec before = gd_run[l];
-                ADD(x_tail[l], dy_tail[l])
+                ADD(x_tail[l], dy_tail[l], g_run[l], gd_run[l])
                 gd_run[l] = LANE_NUMBERS + l * VEC < (ivec)((int)rest) ? gd_run[l] : before;
             }
         }

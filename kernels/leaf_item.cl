@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A channels-first leaf, by one work-item: where it lies, or its rows gathered. After leaf.cl, lanes.cl and store.cl. */
 #define IN(name) name##_global
-#define LEAF const global float *leaf, const global float *ahead
-#define LEAF_ARGS leaf, ahead
-#define LOOK(i) VEC_LOAD(global, leaf + (i))
-#define LOOK_REST(i, rest) lanes_rest(leaf + (i), rest)
-#define FETCH_AHEAD(i) PREFETCH(ahead + (i))
+#define PLACE const global float *
+#define NEXT const global float *
+#define AT(p, i) ((p) + (i))
+#define AHEAD(p, i) ((p) + (i))
+#define LOOK(p) VEC_LOAD(global, p)
+#define LOOK_REST(p, rest) lanes_rest(p, rest)
+#define FETCH(p, i) PREFETCH((p) + (i))
 #include "leaf_lanes.cl"
 
 #define IN(name) name##_private
-#define LEAF const vec *leaf
-#define LEAF_ARGS leaf
-#define LOOK(i) leaf[(i) / VEC]
-#define LOOK_REST(i, rest) (LANE_NUMBERS < (ivec)((int)(rest)) ? LOOK(i) : (vec)(0.0f))
-#define FETCH_AHEAD(i)
+#define PLACE const vec *
+#define NEXT uint
+#define AT(p, i) ((p) + (i) / VEC)
+#define AHEAD(p, i) 0u
+#define LOOK(p) (*(p))
+#define LOOK_REST(p, rest) (LANE_NUMBERS < (ivec)((int)(rest)) ? *(p) : (vec)(0.0f))
+#define FETCH(p, i)
 #include "leaf_lanes.cl"
 
 /* Whether the n values of a gathered leaf are all the same, and what it is to be multiplied by; absent values become the first. */
@@ -46,7 +50,7 @@ FUNC node_f reduce_gathered(vec *leaf, uint n, float rn)
     for (;;) {
         parts_of_private(leaf, n, &parts);
         m = is_again ? m + mul_f(s, rn) : mul_f(leaf_sum_private(leaf, n, &parts), rn);
-        leaf_squares_private(leaf, n, &parts, m, &s, &q);
+        leaf_squares_private(leaf, 0u, n, &parts, m, &s, &q);
         if (!is_checked) {
             if (LEAF_PLAIN(m, q))
                 break;
@@ -76,8 +80,8 @@ FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shap
     if (shape->rows == 1u) {
         struct parts_global parts;
         float s, q;
-        parts_of_global(from, next, n, &parts);
-        float m = mul_f(leaf_sum_global(from, next, n, &parts), rn);
+        parts_of_global(from, n, &parts);
+        float m = mul_f(leaf_sum_global(from, n, &parts), rn);
         leaf_squares_global(from, next, n, &parts, m, &s, &q);
         if (LEAF_PLAIN(m, q))
             return leaf_node_f(m, s, q, rn, 1.0f);

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a work-item of a CPU-like device takes channels-last columns: see columns_item.cl. After store.cl. */
-#define PANEL_ROWS 16u
-#define LINE_VECS (16u / VEC) /* vectors of a line of most caches, which is read once where it is taken whole */
+#define LINE 16u                                     /* floats of a line of most caches */
+#define GROUP_VECS (VEC == 4 ? 4u : 2u * LINE / VEC) /* vectors side by side whose sums stay in registers */
+#define RUNS (CLNORM_LANES / 4u)
+#define BLOCK_VECS (CLNORM_SPAN(VEC) / VEC + 1u) /* most vectors side by side */
 
-/*
- * A leaf's sums are those of its panels, which pair up: waiting waits for its neighbour. panel is the number of the one whose sum is t,
- * of `panels`.
- */
-#define FOLD(sum, waiting, t, panel, panels)                                                                           \
-    {                                                                                                                  \
-        waiting = (panel) % 2u ? waiting + (t) : (t);                                                                  \
-        if ((panel) % 2u || (panel) + 1u == (panels))                                                                  \
-            sum = (panel) < 2u ? waiting : sum + waiting;                                                              \
-    }
+/* Spans of channels, and those of the span from c on: the last one may have up to VEC - 1 more than CLNORM_SPAN. */
+#define SPANS(all) ((all) > VEC ? ((all)-VEC) / CLNORM_SPAN(VEC) + 1u : 1u)
+#define SPAN_CHANNELS(all, c) (uint)((all) - (c) < CLNORM_SPAN(VEC) + VEC ? (all) - (c) : (ulong)CLNORM_SPAN(VEC))
 
 /*
  * Where vector v of `channels` channels starts: the last one may overlap the one before, unless they are fewer than VEC, in one vector,
@@ -21,20 +16,52 @@
 #define VEC_AT(v, channels) ((channels) < VEC ? 0u : min((v)*VEC, (channels)-VEC))
 #define VECS_OF(channels) (((channels) + VEC - 1u) / VEC)
 
-/* Spans of channels, and those of the span from c on: the last one may have up to VEC - 1 more than CLNORM_SPAN. */
-#define SPANS(all) ((all) > VEC ? ((all)-VEC) / CLNORM_SPAN(VEC) + 1u : 1u)
-#define SPAN_CHANNELS(all, c) (uint)((all) - (c) < CLNORM_SPAN(VEC) + VEC ? (all) - (c) : (ulong)CLNORM_SPAN(VEC))
+/*
+ * What is to be fetched of the next leaf: 64 rows of some lines, four lines with each run of a leaf that is reduced, row by row, as
+ * memory likes to be read.
+ */
+struct fetch {
+    const global float *at;
+    ulong skip;       /* floats from the end of a row's part to the next row's */
+    uint turns, left; /* fours of lines a row, and left in this one */
+};
 
-/* n rows of at most VEC channels; absent channels are 0. */
+FUNC void fetch_begin(struct fetch *k, const global float *leaf, ulong c, uint channels)
+{
+    k->at = leaf;
+    k->turns = k->left = (channels + 4u * LINE - 1u) / (4u * LINE);
+    k->skip = c - k->turns * (4u * LINE);
+}
+
+FUNC void fetch_on(struct fetch *k)
+{
+    PREFETCH(k->at);
+    PREFETCH(k->at + LINE);
+    PREFETCH(k->at + 2u * LINE);
+    PREFETCH(k->at + 3u * LINE);
+    k->at += 4u * LINE;
+    if (--k->left == 0u) {
+        k->at += k->skip;
+        k->left = k->turns;
+    }
+}
+
+/* n rows of fewer than VEC channels; absent channels are 0. */
 FUNC void gather_tile(vec *tile, const global float *p, ulong c, uint n, uint channels)
 {
     for (uint i = 0u; i < n; i++, p += c) {
-        if (channels >= VEC) {
-            tile[i] = VEC_LOAD(global, p);
-            continue;
-        }
         tile[i] = (vec)(0.0f);
         for (uint j = 0u; j < channels; j++)
             ((float *)&tile[i])[j] = p[j];
     }
+}
+
+/* The sum of a leaf's runs, number r at runs[r * stride], absent ones 0. */
+FUNC vec by_pairs(const vec *runs, uint stride)
+{
+    vec four[RUNS / 4u];
+#pragma unroll
+    for (uint r = 0u; r < RUNS / 4u; r++, runs += 4u * stride)
+        four[r] = (runs[0] + runs[stride]) + (runs[2u * stride] + runs[3u * stride]);
+    return (four[0] + four[1]) + (four[2] + four[3]);
 }
