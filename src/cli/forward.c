@@ -41,8 +41,7 @@ static int print_help(const struct option_row *rows)
 /* Checks what the table cannot. Returns 0, or -1 after a message. */
 static int check_usage(const struct forward_options *o, const struct option_row *rows)
 {
-    static const char *const train_only[] = {"mean-out",  "var-out",     "biased",
-                                             "save-mean", "save-invstd", "save-var"};
+    static const char *const train_only[] = {"mean-out", "var-out", "biased", "save-mean", "save-invstd", "save-var"};
 
     if (!o->in || !o->out) {
         complain("forward: option --%s is missing; expected %s", o->in ? "out" : "in",
