@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache.h"
+#include "regular.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -85,7 +86,7 @@ static unsigned char *read_entry(FILE *file, const char *key, size_t *size)
 unsigned char *clnorm__cache_load(const char *folder, const char *key, size_t *size)
 {
     char *path = clnorm__cache_path(folder, key);
-    FILE *file = path ? fopen(path, "rb") : NULL;
+    FILE *file = path ? clnorm__open_regular(path) : NULL;
     free(path);
     if (!file)
         return NULL;
