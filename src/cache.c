@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* O_TMPFILE */
 #include "cache.h"
+#include "regular.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,7 +88,7 @@ static unsigned char *read_entry(FILE *file, const char *key, size_t *size)
 unsigned char *clnorm__cache_load(const char *folder, const char *key, size_t *size)
 {
     char *path = clnorm__cache_path(folder, key);
-    FILE *file = path ? fopen(path, "rb") : NULL;
+    FILE *file = path ? clnorm__open_regular(path) : NULL;
     free(path);
     if (!file)
         return NULL;
@@ -110,36 +113,69 @@ static int make_folder(const char *folder)
     return made ? 0 : -1;
 }
 
-static int write_entry(int descriptor, const char *key, const unsigned char *binary, size_t size)
+static int write_entry(FILE *file, const char *key, const unsigned char *binary, size_t size)
 {
     struct header header = {MAGIC, strlen(key), size, fnv(FNV_START, binary, size)};
-    FILE *file = fdopen(descriptor, "wb");
-    if (!file) {
+    return fwrite(&header, sizeof header, 1, file) == 1 &&
+                   fwrite(key, 1, (size_t)header.key_size, file) == header.key_size &&
+                   fwrite(binary, 1, size, file) == size && fflush(file) == 0
+               ? 0
+               : -1;
+}
+
+static FILE *open_descriptor(int descriptor)
+{
+    FILE *file = descriptor >= 0 ? fdopen(descriptor, "wb") : NULL;
+    if (!file && descriptor >= 0)
         close(descriptor);
+    return file;
+}
+
+/*
+ * A file without a name until it is whole: whoever ends the program leaves nothing behind, which a library cannot tidy up after.
+ * A name that is taken is given up first; without an entry for that moment, others make their own.
+ */
+static int store_unnamed(const char *folder, const char *path, const char *key, const unsigned char *binary,
+                         size_t size)
+{
+    char own[64];
+    FILE *file = open_descriptor(open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+    if (!file)
         return -1;
+    int written = write_entry(file, key, binary, size), linked = -1;
+    snprintf(own, sizeof own, "/proc/self/fd/%d", fileno(file));
+    for (int tries = 0; tries < 8 && written == 0 && linked != 0; tries++) {
+        linked = linkat(AT_FDCWD, own, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+        if (linked != 0 && (errno != EEXIST || (unlink(path) != 0 && errno != ENOENT)))
+            break;
     }
-    int good = fwrite(&header, sizeof header, 1, file) == 1 &&
-               fwrite(key, 1, (size_t)header.key_size, file) == header.key_size &&
-               fwrite(binary, 1, size, file) == size;
-    return fclose(file) == 0 && good ? 0 : -1;
+    fclose(file);
+    return linked;
+}
+
+/* Where the file system has no such files. */
+static int store_named(const char *folder, const char *path, const char *key, const unsigned char *binary, size_t size)
+{
+    char *temporary = join(folder, "/new-XXXXXX");
+    int descriptor = temporary ? mkstemp(temporary) : -1, result = -1;
+    FILE *file = open_descriptor(descriptor);
+    if (file) {
+        result = write_entry(file, key, binary, size);
+        result = fclose(file) == 0 && result == 0 ? rename(temporary, path) : -1;
+    }
+    if (descriptor >= 0 && result != 0)
+        remove(temporary);
+    free(temporary);
+    return result;
 }
 
 int clnorm__cache_store(const char *folder, const char *key, const unsigned char *binary, size_t size)
 {
-    char *path = clnorm__cache_path(folder, key), *temporary = join(folder, "/new-XXXXXX");
+    char *path = clnorm__cache_path(folder, key);
     int result = -1;
-    if (path && temporary && make_folder(folder) == 0) {
-        int descriptor = mkstemp(temporary);
-        if (descriptor >= 0) {
-            result = write_entry(descriptor, key, binary, size);
-            if (result == 0)
-                result = rename(temporary, path);
-            if (result != 0)
-                remove(temporary);
-        }
-    }
+    if (path && make_folder(folder) == 0 && (result = store_unnamed(folder, path, key, binary, size)) != 0)
+        result = store_named(folder, path, key, binary, size);
     free(path);
-    free(temporary);
     return result;
 }
 

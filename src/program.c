@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cache.h"
+#include "regular.h"
 
 /* ---- sources ---- */
 
@@ -41,7 +42,7 @@ static char *read_override(const clnorm_context *context, const char *name, size
     if (!context->kernel_dir)
         return NULL;
     int length = snprintf(path, sizeof path, "%s/%s", context->kernel_dir, name);
-    FILE *file = length > 0 && (size_t)length < sizeof path ? fopen(path, "rb") : NULL;
+    FILE *file = length > 0 && (size_t)length < sizeof path ? clnorm__open_regular(path) : NULL;
     if (!file)
         return NULL;
     struct text t = {0};

@@ -123,6 +123,10 @@ START_TEST(test_wrong_usage)
         {"forward --in x.npy --out y.npy --mode infer --mean mean.npy --var var.npy --save-invstd o.npy",
          "--save-invstd is for --mode train"},
         {"forward --in x.npy --out y.npy --mode infer --mean mean.npy --var var.npy --save-var o.npy", "--save-var"},
+        {"forward --in x.npy --out y.npy --mode infer --mean mean.npy --var var.npy --biased",
+         "--biased is for --mode train"},
+        {"forward --in x.npy --out y.npy --biased", "--biased is for the running variance; expected --var-out FILE"},
+        {"forward --in x.npy --out y.npy --var-out v.npy --biased=1", "option --biased: expected no value"},
         {"forward --in x.npy --out y.npy --save-mean y.npy", "options --out and --save-mean both name 'y.npy'"},
         {"backward", "option --in is missing"},
         {"backward --in x.npy", "option --grad-out is missing"},
@@ -294,6 +298,62 @@ START_TEST(test_no_device)
 }
 END_TEST
 
+static void set_or_unset(const char *name, const char *value)
+{
+    if (value)
+        setenv(name, value, 1);
+    else
+        unsetenv(name);
+}
+
+/*
+ * Where PoCL cannot make its cache's folder, as in a container whose home is not writable, it shows no device: the tool says
+ * why, and what helps. /proc takes no folder, from root neither. Only PoCL is asked, and then no platform at all.
+ */
+START_TEST(test_no_cache_for_pocl)
+{
+    static const char expected[] =
+        "PoCL, which makes one of the CPU, is installed but cannot write its cache folder "
+        "'/proc/.cache/pocl/kcache'; expected a folder that can be written in POCL_CACHE_DIR";
+    static const char *const names[] = {"HOME", "XDG_CACHE_HOME", "POCL_CACHE_DIR", "OCL_ICD_VENDORS", "CLNORM_DEVICE"};
+    enum { NAMES = sizeof(names) / sizeof(names[0]) };
+    static const uint64_t shape[2] = {17, 19};
+    char *kept[NAMES], vendors[160];
+
+    make_files(2, shape);
+    for (int i = 0; i < NAMES; i++)
+        kept[i] = getenv(names[i]) ? strdup(getenv(names[i])) : NULL;
+    for (int i = 1; i < NAMES; i++)
+        unsetenv(names[i]);
+    setenv("HOME", "/proc", 1);
+    setenv("OCL_ICD_VENDORS", "/etc/OpenCL/vendors/pocl.icd", 1);
+    if (access("/etc/OpenCL/vendors/pocl.icd", R_OK) == 0) {
+        cli_assert_fails("devices", 1, expected);
+        cli_assert_fails("forward --in x.npy --out y.npy", 1, expected);
+        cli_assert_fails("forward --in x.npy --out y.npy --device 0", 1, expected);
+        setenv("XDG_CACHE_HOME", "/dev/null", 1);
+        cli_assert_fails("devices", 1, "'/dev/null/pocl/kcache'");
+        setenv("POCL_CACHE_DIR", "/dev/null/there", 1);
+        cli_assert_fails("devices", 1, "'/dev/null/there'");
+        /* What the message tells to do helps. */
+        setenv("POCL_CACHE_DIR", cli_folder, 1);
+        cli_assert_done("devices");
+        unsetenv("POCL_CACHE_DIR");
+        unsetenv("XDG_CACHE_HOME");
+    } else {
+        printf("no pocl.icd here: PoCL without a cache is not tested\n");
+    }
+    snprintf(vendors, sizeof(vendors), "%s/none", cli_folder);
+    ck_assert_int_eq(mkdir(vendors, 0700), 0);
+    setenv("OCL_ICD_VENDORS", vendors, 1);
+    cli_assert_fails("devices", 1, "expected at least one (the package pocl-opencl-icd");
+    for (int i = 0; i < NAMES; i++) {
+        set_or_unset(names[i], kept[i]);
+        free(kept[i]);
+    }
+}
+END_TEST
+
 /*
  * A disk that takes no more, as a limit on the size of files. y is too large for it and the saved mean is not: neither
  * appears. The limit lies above what OpenCL drivers write when they compile.
@@ -353,6 +413,7 @@ static Suite *make_suite(void)
     tcase_add_test(cases, test_unknown_device);
     tcase_add_test(cases, test_devices);
     tcase_add_test(cases, test_no_device);
+    tcase_add_test(cases, test_no_cache_for_pocl);
     tcase_add_test(cases, test_full_disk);
     tcase_add_test(cases, test_verbose);
     suite_add_tcase(suite, cases);

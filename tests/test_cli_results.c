@@ -270,6 +270,31 @@ START_TEST(test_forward_ways)
 }
 END_TEST
 
+/* The running variance takes the batch's unbiased variance, or with --biased the biased one; by hand. */
+START_TEST(test_biased)
+{
+    static const uint64_t shape[2] = {3, 3}, channels[1] = {3};
+    static const float x[9] = {1, 2, 0, 3, 4, 1, 3, 3, 3}, zeros[3] = {0, 0, 0};
+    static const double variances[2][3] = {{4.0 / 3, 1, 7.0 / 3}, {8.0 / 9, 2.0 / 3, 14.0 / 9}};
+
+    cli_write_array("x.npy", 2, shape, x);
+    cli_write_array("zeros.npy", 1, channels, zeros);
+    for (int is_biased = 0; is_biased < 2; is_biased++) {
+        struct npy_array var;
+        struct npy_error error;
+
+        cli_assert_done(is_biased
+                            ? "forward --in x.npy --out y.npy --var zeros.npy --momentum 1 --var-out v.npy --biased"
+                            : "forward --in x.npy --out y.npy --var zeros.npy --momentum 1 --var-out v.npy");
+        ck_assert_msg(npy_read("v.npy", &var, &error) == 0, "%s", error.text);
+        ck_assert_uint_eq(var.count, 3);
+        for (int c = 0; c < 3; c++)
+            ck_assert_double_eq_tol((double)var.values[c], variances[is_biased][c], 1e-6);
+        npy_free(&var);
+    }
+}
+END_TEST
+
 /* A batch of no samples has an empty result; its statistics are not numbers, and the running ones stay. */
 START_TEST(test_empty_batch)
 {
@@ -325,6 +350,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(cases, test_backward, 0, TENSORS);
     tcase_add_test(cases, test_backward_subsets);
     tcase_add_test(cases, test_forward_ways);
+    tcase_add_test(cases, test_biased);
     tcase_add_test(cases, test_empty_batch);
     tcase_add_test(cases, test_check);
     suite_add_tcase(suite, cases);

@@ -131,7 +131,12 @@ START_TEST(test_wrong_usage)
         {"tune --reset --quick", "--reset measures nothing; expected no other option than --device"},
         {"tune --reset --op train", "--reset measures nothing"},
         {"tune --reset --dry-run", "--reset measures nothing"},
-        {"tune --shape 1,2,3", "unknown option '--shape'"},
+        {"tune --reset --shape 1,2,3", "--reset measures nothing"},
+        {"tune --shape 1,2",
+         "option --shape: expected N,C,S with sizes >= 1, S like 3136, 56x56 or 32x64x64, got '1,2'"},
+        {"tune --shape 1,2,3x", "option --shape: expected N,C,S"},
+        {"tune --shape 1,2,3 --set small", "expected one of --set or --shapes, and --shape"},
+        {"tune --shape 1,2,3 --shapes shapes.csv", "expected one of --set or --shapes, and --shape"},
         {"tune --quick=1", "option --quick: expected no value"},
         {"tune now", "unexpected argument 'now'"},
     };
@@ -158,6 +163,9 @@ START_TEST(test_quick)
     ck_assert_msg(says("candidates measured on up to 2 launches"), "%s", cli_out);
     cli_assert_done("tune --dry-run --shapes shapes.csv --seconds 0.001");
     ck_assert(says(", 0 won; the time was up before the end"));
+    /* One shape of the command line: 3 operations in 2 layouts. */
+    cli_assert_done("tune --dry-run --shape 4,16,9x9 --seconds 0.001");
+    ck_assert_msg(says("candidates measured on up to 6 launches"), "%s", cli_out);
 }
 END_TEST
 

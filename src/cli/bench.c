@@ -157,8 +157,9 @@ static int open_outputs(const struct bench_options *options, struct whole_file *
 static int run_bench(const struct bench_options *options)
 {
     struct bench_device device = {0};
-    struct whole_file results, plot;
+    struct whole_file results, plot, *files[2] = {&results};
     struct bench_rows rows = {0};
+    size_t count = 1;
     int status;
 
     if (open_outputs(options, &results, &plot) != STATUS_DONE)
@@ -171,10 +172,12 @@ static int run_bench(const struct bench_options *options)
         if (options->plot)
             status = bench_plot(&plot, &device.session, &rows);
     }
-    /* What was measured is kept even where the picture fails. */
-    if (whole_file_finish(&results, rows.count > 0 && !device.session.is_failed) != STATUS_DONE)
-        status = STATUS_FAILED;
-    if (options->plot && whole_file_finish(&plot, status == STATUS_DONE) != STATUS_DONE)
+    /* What was measured is kept even where gnuplot fails. */
+    if (options->plot && status == STATUS_DONE)
+        files[count++] = &plot;
+    else if (options->plot)
+        whole_file_finish(&plot, 0);
+    if (whole_files_finish(files, count, rows.count > 0 && !device.session.is_failed) != STATUS_DONE)
         status = STATUS_FAILED;
     bench_device_close(&device);
     free(rows.list);

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE /* mkdtemp, nftw, environ */
 #include "bench_time.h"
+#include "interrupt.h"
 #include "message.h"
 
 #include <errno.h>
@@ -154,6 +155,19 @@ static int remove_entry(const char *path, const struct stat *facts, int kind, st
     return remove(path);
 }
 
+static int wait_for(pid_t child)
+{
+    int status = -1;
+    pid_t ended;
+
+    interrupt_child(child);
+    do
+        ended = waitpid(child, &status, 0);
+    while (ended < 0 && errno == EINTR);
+    interrupt_child(0);
+    return ended == child ? status : -1;
+}
+
 /* Starts this program with its output in a temporary file, and reads the numbers there. */
 static int start_once(const struct bench_options *options, double *numbers)
 {
@@ -184,8 +198,8 @@ static int start_once(const struct bench_options *options, double *numbers)
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0)
         complain("cannot start this program again: %s", strerror(error));
-    else if (waitpid(child, &status, 0) != child)
-        status = -1;
+    else
+        status = wait_for(child);
     rewind(answer);
     for (int i = 0; i < NUMBERS && status == 0; i++)
         if (fscanf(answer, "%lf", &numbers[i]) != 1)
@@ -194,7 +208,10 @@ static int start_once(const struct bench_options *options, double *numbers)
     return status == 0 ? 0 : -1;
 }
 
-/* The three states in order, in a folder of their own: the first start fills what the others find. */
+/*
+ * The three states in order, in a folder of their own: the first start fills what the others find. No signal handler can remove
+ * a folder with all that drivers put there, so signals wait until that is done.
+ */
 static int start_all(const struct bench_options *options, double (*numbers)[NUMBERS])
 {
     static const struct {
@@ -206,18 +223,21 @@ static int start_all(const struct bench_options *options, double (*numbers)[NUMB
     int length, result = 0;
 
     length = snprintf(folder, sizeof(folder), "%s/clnorm-bench-XXXXXX", temporary && temporary[0] ? temporary : "/tmp");
+    interrupt_defer();
     if (length < 0 || (size_t)length >= sizeof(folder) || !mkdtemp(folder)) {
         complain("cannot make a temporary folder: %s", strerror(errno));
+        interrupt_deliver();
         return -1;
     }
-    for (int i = 0; i < STATES && result == 0; i++) {
+    for (int i = 0; i < STATES && result == 0 && !interrupt_came(); i++) {
         result = set_caches(folder, order[i].driver);
         if (result != 0)
             complain("cannot make a temporary cache: %s", strerror(errno));
-        else if ((result = start_once(options, numbers[order[i].state])) != 0)
+        else if ((result = start_once(options, numbers[order[i].state])) != 0 && !interrupt_came())
             complain("a start failed");
     }
     nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    interrupt_deliver();
     return result;
 }
 

@@ -2,6 +2,7 @@
 #include "clnorm.h"
 #include "commands.h"
 #include "message.h"
+#include "no_device.h"
 #include "options.h"
 #include "session.h"
 
@@ -28,7 +29,7 @@ static int list_devices(void)
     int status = clnorm_list_devices(0, NULL, &count);
 
     if (status == CLNORM_SUCCESS && count == 0) {
-        complain("no OpenCL device is there; expected at least one (the package pocl-opencl-icd makes one of the CPU)");
+        complain_no_device();
         return STATUS_FAILED;
     }
     room = count;

@@ -15,7 +15,7 @@ struct forward_options {
     const char *mean_out, *var_out, *save_mean, *save_invstd, *save_var, *device;
     struct tensor_options tensor;
     float momentum;
-    int is_infer, is_verbose, is_help;
+    int is_infer, is_biased, is_verbose, is_help;
 };
 
 /* What the files hold. */
@@ -41,11 +41,15 @@ static int print_help(const struct option_row *rows)
 /* Checks what the table cannot. Returns 0, or -1 after a message. */
 static int check_usage(const struct forward_options *o, const struct option_row *rows)
 {
-    static const char *const train_only[] = {"mean-out", "var-out", "save-mean", "save-invstd", "save-var"};
+    static const char *const train_only[] = {"mean-out", "var-out", "biased", "save-mean", "save-invstd", "save-var"};
 
     if (!o->in || !o->out) {
         complain("forward: option --%s is missing; expected %s", o->in ? "out" : "in",
                  o->in ? "--out y.npy, the file to write" : "--in x.npy, the tensor to normalize");
+        return -1;
+    }
+    if (!o->is_infer && o->is_biased && !o->var_out) {
+        complain("forward: option --biased is for the running variance; expected --var-out FILE as well");
         return -1;
     }
     if (!o->is_infer)
@@ -114,6 +118,8 @@ static void run_training(struct session *session, const struct forward_options *
     const clnorm_desc *desc = &data->desc;
     clnorm_forward_training_args args = {.src = tensor, .dst = tensor, .momentum = o->momentum};
 
+    if (o->is_biased)
+        args.running_flags = CLNORM_RUNNING_BIASED;
     args.scale = upload_vector(session, &data->scale);
     args.shift = upload_vector(session, &data->shift);
     if (o->mean_out)
@@ -197,7 +203,10 @@ int command_forward(int count, char *const *arguments, int is_verbose)
          .help = "running = batch * M + running * (1 - M); default 0.1",
          .expected = "a number from 0 to 1"},
         OPTION_ROW_FILE("mean-out", &o.mean_out, "train: where the updated running mean goes"),
-        OPTION_ROW_FILE("var-out", &o.var_out, "train: where the updated running variance (unbiased) goes"),
+        OPTION_ROW_FILE("var-out", &o.var_out, "train: where the updated running variance goes"),
+        OPTION_ROW_FLAG("biased", &o.is_biased,
+                        "train: --var-out takes the biased variance of the batch, as ONNX, Keras and\n"
+                        "oneDNN do; default: the unbiased one, as PyTorch does"),
         OPTION_ROW_FILE("save-mean", &o.save_mean, "train: where the batch mean goes"),
         OPTION_ROW_FILE("save-invstd", &o.save_invstd, "train: where 1 / sqrt(variance + E) goes"),
         OPTION_ROW_FILE("save-var", &o.save_var, "train: where the biased batch variance goes"),

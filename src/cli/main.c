@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clnorm.h"
 #include "commands.h"
+#include "interrupt.h"
 #include "message.h"
 
 #include <stdio.h>
@@ -62,6 +63,7 @@ int main(int argc, char **argv)
 {
     int at = 1, is_verbose = 0;
 
+    interrupt_watch();
     if (at < argc && strcmp(argv[at], "--verbose") == 0) {
         is_verbose = 1;
         at++;

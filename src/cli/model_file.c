@@ -143,7 +143,7 @@ static void describe_layer(const clnorm_block_desc *desc, int32_t numbers[LAYER_
     numbers[8] = desc->activation == CLNORM_RELU;
 }
 
-int model_write(const char *path, const struct model *model, struct npy_error *error)
+int model_write(FILE *stream, const char *name, const struct model *model, struct npy_error *error)
 {
     const struct network *network = &model->network;
     struct npy_output arrays[FIXED_ARRAYS + NETWORK_MOST_LAYERS * VECTORS];
@@ -171,7 +171,7 @@ int model_write(const char *path, const struct model *model, struct npy_error *e
     arrays[2] =
         (struct npy_output){.path = "layers", .rank = 2, .shape = {network->count, LAYER_NUMBERS}, .integers = numbers};
     arrays[3] = (struct npy_output){.path = "epsilon", .rank = 1, .shape = {network->count}, .values = epsilon};
-    return npz_write(path, arrays, count, error);
+    return npz_write(stream, name, arrays, count, error);
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------------- */

@@ -27,7 +27,8 @@ struct model {
 /* Makes the vectors, of zeros. Returns 0, or -1 after a message. */
 int model_allocate(struct model *model);
 
-int model_write(const char *path, const struct model *model, struct npy_error *error);
+/* As npz_write. */
+int model_write(FILE *stream, const char *name, const struct model *model, struct npy_error *error);
 
 /* Reads and checks a file: shapes that form a chain, finite values. */
 int model_read(const char *path, struct model *model, struct npy_error *error);

@@ -357,23 +357,23 @@ static int write_temporary(const struct npy_output *output, struct whole_file *f
 
 int npy_write_all(const struct npy_output *outputs, size_t count, struct npy_error *error)
 {
-    struct whole_file *files = calloc(count ? count : 1, sizeof(*files));
-    int result = 0;
+    struct whole_file *files = calloc(count ? count : 1, sizeof(*files)),
+                      **list = calloc(count ? count : 1, sizeof(*list));
+    size_t failed = 0;
+    int result = files && list ? 0 : set_error(error, "out of memory"), reason;
 
-    if (!files)
-        return set_error(error, "out of memory");
     for (size_t i = 0; i < count && result == 0; i++)
         result = npy_check_output(outputs[i].path, error);
-    for (size_t i = 0; i < count && result == 0; i++)
-        result = write_temporary(&outputs[i], &files[i], error);
     for (size_t i = 0; i < count && result == 0; i++) {
-        int reason = whole_file_name(&files[i]);
-
-        if (reason)
-            result = set_error(error, "cannot give '%s' its name: %s", outputs[i].path, strerror(reason));
+        list[i] = &files[i];
+        result = write_temporary(&outputs[i], &files[i], error);
     }
-    for (size_t i = 0; i < count; i++)
+    reason = result == 0 ? whole_files_name(list, count, &failed) : 0;
+    if (reason)
+        result = set_error(error, "cannot give '%s' its name: %s", outputs[failed].path, strerror(reason));
+    for (size_t i = 0; i < count && files; i++)
         whole_file_drop(&files[i]);
     free(files);
+    free(list);
     return result;
 }

@@ -3,7 +3,6 @@
 #include "npz.h"
 
 #include "message.h"
-#include "whole_file.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -198,17 +197,12 @@ static int copy_out(zip_source_t *archive, FILE *stream)
     return have < 0 ? -1 : 0;
 }
 
-int npz_write(const char *path, const struct npy_output *arrays, size_t count, struct npy_error *error)
+int npz_write(FILE *stream, const char *name, const struct npy_output *arrays, size_t count, struct npy_error *error)
 {
     zip_source_t *archive = zip_source_buffer_create(NULL, 0, 0, NULL);
     zip_t *zip = NULL;
-    struct whole_file file;
     int failed;
 
-    if (npy_check_output(path, error) != 0) {
-        zip_source_free(archive);
-        return -1;
-    }
     if (archive) {
         zip_source_keep(archive); /* closing the archive gives back one hold on it */
         zip = zip_open_from_source(archive, ZIP_TRUNCATE, NULL);
@@ -222,17 +216,10 @@ int npz_write(const char *path, const struct npy_output *arrays, size_t count, s
         failed = 1;
         zip_discard(zip);
     }
-    if (failed) {
-        zip_source_free(archive);
-        return set_error(error, "cannot make the archive '%s': out of memory", path);
-    }
-    failed = whole_file_open(path, &file) != STATUS_DONE;
-    if (!failed) {
-        failed = copy_out(archive, file.stream) != 0;
-        failed |= whole_file_finish(&file, !failed) != STATUS_DONE;
-    }
+    if (!failed)
+        failed = copy_out(archive, stream) != 0;
     zip_source_free(archive);
-    return failed ? set_error(error, "'%s' is not written; a file that was there stays as it was", path) : 0;
+    return failed ? set_error(error, "cannot make the archive '%s': out of memory", name) : 0;
 }
 
 #else
@@ -242,9 +229,9 @@ int npz_check(struct npy_error *error)
     return set_error(error, "this clnorm was built without libzip (package libzip-dev), which .npz files need");
 }
 
-int npz_write(const char *path, const struct npy_output *arrays, size_t count, struct npy_error *error)
+int npz_write(FILE *stream, const char *name, const struct npy_output *arrays, size_t count, struct npy_error *error)
 {
-    (void)path, (void)arrays, (void)count;
+    (void)stream, (void)name, (void)arrays, (void)count;
     return npz_check(error);
 }
 

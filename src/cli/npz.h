@@ -8,10 +8,15 @@
 
 #include "npy.h"
 
+#include <stdio.h>
+
 enum { NPZ_NAME_BYTES = 64, NPZ_MOST_ARRAYS = 1024 };
 
-/* An array to write: path is its name without ".npy". */
-int npz_write(const char *path, const struct npy_output *arrays, size_t count, struct npy_error *error);
+/*
+ * The whole archive, to a stream that closes later: what is wrong with it is for whoever closes it to say. path of an array is
+ * its name without ".npy"; name is the archive's, for messages.
+ */
+int npz_write(FILE *stream, const char *name, const struct npy_output *arrays, size_t count, struct npy_error *error);
 
 struct npz; /* an open archive */
 

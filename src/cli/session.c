@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include "message.h"
+#include "no_device.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +46,11 @@ void session_expect(struct session *session, int status, const char *what)
 static int no_device(const char *selector, int status)
 {
     const char *variable = getenv("CLNORM_DEVICE");
+    size_t count = 0;
 
-    if (status != CLNORM_NO_DEVICE)
+    if (status == CLNORM_NO_DEVICE && clnorm_list_devices(0, NULL, &count) == CLNORM_SUCCESS && count == 0)
+        complain_no_device();
+    else if (status != CLNORM_NO_DEVICE)
         complain("cannot look for devices: %s (status %d)", clnorm_status_string(status), status);
     else if (selector)
         complain("--device '%s': no such device; expected a number or part of a name from `clnorm devices`", selector);
@@ -54,7 +58,7 @@ static int no_device(const char *selector, int status)
         complain("CLNORM_DEVICE is '%s': no such device; expected a number or part of a name from `clnorm devices`",
                  variable);
     else
-        complain("no OpenCL device is there; expected at least one (the package pocl-opencl-icd makes one of the CPU)");
+        complain("no device: %s (status %d)", clnorm_status_string(status), status);
     return -1;
 }
 

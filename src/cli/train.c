@@ -52,17 +52,61 @@ struct progress {
     const struct train_options *options;
     struct trainer *trainer;
     struct model *model;
+    const struct curve *curve;
     uint64_t kept; /* the epoch whose model is in the file; 0: none of them */
     double start;  /* of the epoch */
     int has_diverged;
 };
+
+/* Adds the model's file to those of an epoch. */
+static int write_model(const struct train_options *o, const struct model *model, struct whole_file *file)
+{
+    struct npy_error error;
+
+    if (whole_file_open(o->out, file) != STATUS_DONE)
+        return STATUS_FAILED;
+    if (model_write(file->stream, o->out, model, &error) == 0)
+        return STATUS_DONE;
+    complain("option --out: %s", error.text);
+    return STATUS_FAILED;
+}
+
+static int write_curve(const struct train_options *o, const struct curve *curve, struct whole_file *file)
+{
+    if (whole_file_open(o->csv, file) != STATUS_DONE)
+        return STATUS_FAILED;
+    train_csv_head(file->stream);
+    train_csv_curve(file->stream, o->network.is_plain, o->rate, o->seed, curve);
+    return STATUS_DONE;
+}
+
+/* The epoch's model, and after the last one the curve: they take their names together. Returns 0, or -1 after a message. */
+static int write_files(const struct progress *p, int is_last)
+{
+    const struct train_options *o = p->options;
+    struct whole_file model = {0}, csv = {0}, *const both[2] = {&model, &csv}, *files[2];
+    int is_good = 1;
+    size_t count = 0;
+
+    if (o->out)
+        is_good = write_model(o, p->model, &model) == STATUS_DONE;
+    if (o->csv && is_last && is_good)
+        is_good = write_curve(o, p->curve, &csv) == STATUS_DONE;
+    for (int i = 0; i < 2; i++)
+        if (both[i]->temporary)
+            files[count++] = both[i];
+    if (whole_files_finish(files, count, is_good) == STATUS_DONE && is_good)
+        return 0;
+    if (o->out)
+        complain("option --out: '%s' is not written; a file that was there stays as it was", o->out);
+    return -1;
+}
 
 /* Shows the epoch and writes its model. */
 static int finish_epoch(void *user, const struct point *point)
 {
     struct progress *p = user;
     double seconds = now() - p->start;
-    struct npy_error error;
 
     clear_progress();
     if (point->epoch == 1)
@@ -77,10 +121,8 @@ static int finish_epoch(void *user, const struct point *point)
     p->has_diverged = !model_is_finite(p->model);
     if (p->has_diverged)
         return -1;
-    if (p->options->out && model_write(p->options->out, p->model, &error) != 0) {
-        complain("option --out: %s", error.text);
+    if (write_files(p, point->epoch == p->options->epochs) != 0)
         return -1;
-    }
     p->kept = point->epoch;
     p->start = now();
     return 0;
@@ -122,7 +164,7 @@ static void print_summary(const struct train_options *o, const struct trainer *t
 static int run_training(const struct train_options *o, struct trainer *trainer, struct model *model,
                         struct curve *curve)
 {
-    struct progress progress = {.options = o, .trainer = trainer, .model = model};
+    struct progress progress = {.options = o, .trainer = trainer, .model = model, .curve = curve};
     struct train_kernels kernels;
     struct session session;
     int status = STATUS_FAILED;
@@ -144,24 +186,11 @@ static int run_training(const struct train_options *o, struct trainer *trainer, 
     return status;
 }
 
-static int write_curve(const struct train_options *o, const struct curve *curve)
-{
-    struct whole_file csv;
-
-    if (whole_file_open(o->csv, &csv) != STATUS_DONE)
-        return STATUS_FAILED;
-    train_csv_head(csv.stream);
-    train_csv_curve(csv.stream, o->network.is_plain, o->rate, o->seed, curve);
-    return whole_file_finish(&csv, 1);
-}
-
 static int train_one(const struct train_options *o, struct trainer *trainer, struct model *model)
 {
     struct curve curve = {0};
     int status = run_training(o, trainer, model, &curve);
 
-    if (status == STATUS_DONE && o->csv)
-        status = write_curve(o, &curve);
     if (status == STATUS_DONE) {
         print_summary(o, trainer, model, &curve);
         status = finish_output();

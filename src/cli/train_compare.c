@@ -155,47 +155,51 @@ static int print_table(const struct train_options *o, const struct trainer *trai
     return STATUS_DONE;
 }
 
-static int write_picture(const struct train_options *o, const struct train_sweep *sweep)
+static int draw_picture(const struct train_options *o, const struct train_sweep *sweep, struct whole_file *picture)
 {
-    struct whole_file picture;
-    FILE *script;
-    int status, finished;
+    FILE *script = gnuplot_script();
+    int status;
 
-    if (whole_file_open(o->compare, &picture) != STATUS_DONE)
+    if (!script)
         return STATUS_FAILED;
-    script = gnuplot_script();
-    status = script ? STATUS_DONE : STATUS_FAILED;
-    if (script) {
-        train_plot_script(script, o->compare, sweep);
-        status = gnuplot_run(script, &picture);
-        fclose(script);
-    }
-    finished = whole_file_finish(&picture, status == STATUS_DONE);
-    return status == STATUS_DONE ? finished : status;
+    train_plot_script(script, o->compare, sweep);
+    status = gnuplot_run(script, picture);
+    fclose(script);
+    return status;
 }
 
-static int write_curves(const struct train_options *o, const struct train_sweep *sweep)
+static void write_curves(const struct train_options *o, const struct train_sweep *sweep, FILE *csv)
 {
-    struct whole_file csv;
-
-    if (whole_file_open(o->csv, &csv) != STATUS_DONE)
-        return STATUS_FAILED;
-    train_csv_head(csv.stream);
+    train_csv_head(csv);
     for (int i = 0; i < 2 * RATES; i++)
         for (uint64_t s = 0; s < sweep->seeds; s++)
-            train_csv_curve(csv.stream, sweep->results[i].is_plain, sweep->results[i].rate, o->seed + s,
+            train_csv_curve(csv, sweep->results[i].is_plain, sweep->results[i].rate, o->seed + s,
                             &sweep->results[i].curves[s]);
-    return whole_file_finish(&csv, 1);
 }
 
-/* What was found out is told and kept even where one of the files fails. */
+/* What was found out is told in any case; curves are kept even where gnuplot fails. Files take their names together. */
 static int write_results(const struct train_options *o, const struct trainer *trainer, const struct train_sweep *sweep)
 {
-    int status = print_table(o, trainer, sweep);
+    int status = print_table(o, trainer, sweep), is_open = 1, is_drawn = 0;
+    struct whole_file picture = {0}, csv = {0}, *files[2];
+    size_t count = 0;
 
-    if (o->csv && write_curves(o, sweep) != STATUS_DONE)
-        status = STATUS_FAILED;
-    if (write_picture(o, sweep) != STATUS_DONE)
+    if (o->csv) {
+        is_open = whole_file_open(o->csv, &csv) == STATUS_DONE;
+        if (is_open) {
+            files[count++] = &csv;
+            write_curves(o, sweep, csv.stream);
+        }
+    }
+    if (is_open)
+        is_open = whole_file_open(o->compare, &picture) == STATUS_DONE;
+    if (is_open)
+        is_drawn = draw_picture(o, sweep, &picture) == STATUS_DONE;
+    if (is_drawn)
+        files[count++] = &picture;
+    else if (is_open)
+        whole_file_finish(&picture, 0);
+    if (whole_files_finish(files, count, is_open) != STATUS_DONE || !is_drawn)
         status = STATUS_FAILED;
     return finish_output() == STATUS_DONE ? status : STATUS_FAILED;
 }

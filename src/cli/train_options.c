@@ -34,9 +34,9 @@ static int print_help(const struct option_row *rows)
         "on\n"
         "the same device, and with --reproducible on every device.\n"
         "\n"
-        "The model is written after each epoch. When training diverges, the file is the last good epoch's, or what "
-        "was\n"
-        "there before if there was none.\n"
+        "The model is written after each epoch, and after the last one together with the curves: both or none. When\n"
+        "training diverges or a file cannot be written, the model is the last good epoch's, or what was there before\n"
+        "if there was none.\n"
         "\n"
         "options:\n");
     options_help(rows);

@@ -21,7 +21,7 @@ static const char *const layout_names[] = {"channels-first", "channels-last"};
 static int print_help(const struct option_row *rows)
 {
     printf(
-        "usage: clnorm tune [--set NAMES | --shapes FILE] [OPTION...]\n"
+        "usage: clnorm tune [--set NAMES | --shapes FILE | --shape N,C,S] [OPTION...]\n"
         "       clnorm tune --reset [--device D]\n"
         "\n"
         "Measures kernel variants and the parameters by which work is cut, and stores what is clearly faster than the\n"
@@ -308,14 +308,14 @@ static int run_reset(const struct tune_options *options)
 /* ---- command line ---- */
 
 struct texts {
-    const char *sets, *file, *ops, *layouts;
+    const char *sets, *file, *shape, *ops, *layouts;
     float seconds;
     int is_help;
 };
 
 static int read_options(struct tune_options *options, const struct texts *texts)
 {
-    int is_more = texts->sets || texts->file || texts->ops || texts->layouts || texts->seconds > 0 ||
+    int is_more = texts->sets || texts->file || texts->shape || texts->ops || texts->layouts || texts->seconds > 0 ||
                   options->is_quick || options->is_dry;
     int status = STATUS_DONE;
 
@@ -326,12 +326,16 @@ static int read_options(struct tune_options *options, const struct texts *texts)
     }
     if (options->is_reset)
         return STATUS_DONE;
+    if (texts->shape && (texts->sets || texts->file)) {
+        complain("expected one of --set or --shapes, and --shape");
+        return STATUS_USAGE;
+    }
     status = bench_read_list("op", texts->ops ? texts->ops : "train,infer,backward", op_names, BENCH_OPS, options->ops);
     if (status == STATUS_DONE)
         status = bench_read_list("layout", texts->layouts ? texts->layouts : "channels-first,channels-last",
                                  layout_names, BENCH_LAYOUTS, options->layouts);
     if (status == STATUS_DONE)
-        status = bench_read_shapes(texts->sets, texts->file, NULL, &options->shapes);
+        status = bench_read_shapes(texts->sets, texts->file, texts->shape, &options->shapes);
     return status;
 }
 
@@ -345,6 +349,7 @@ static int parse(int count, char *const *arguments, struct tune_options *options
         ROW_TEXT("set", &texts->sets, "NAMES", "names of sets of shapes",
                  "sets of shapes, separated by commas; default: resnet50-b32,mobilenet,features"),
         OPTION_ROW_FILE("shapes", &texts->file, "shapes of your own: see clnorm bench --help"),
+        ROW_TEXT("shape", &texts->shape, "N,C,S", "N,C,S", "one shape; S like 3136, 56x56 or 32x64x64"),
         ROW_TEXT("op", &texts->ops, "NAMES", "operations", "of train,infer,backward; default: all"),
         ROW_TEXT("layout", &texts->layouts, "NAMES", "layouts", "of channels-first,channels-last; default: both"),
         OPTION_ROW_DEVICE(&options->device),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _XOPEN_SOURCE 700 /* mkstemp, realpath, fdopen, fchmod */
+#define _XOPEN_SOURCE 700 /* mkstemp, realpath, fdopen, fchmod, lstat, link */
 #include "whole_file.h"
 
+#include "interrupt.h"
 #include "message.h"
 #include "npy.h"
 
@@ -26,6 +27,24 @@ static void widen_rights(int descriptor)
     (void)!fchmod(descriptor, 0666 & ~mask);
 }
 
+/* Makes the file; a signal that comes meanwhile finds it either not there or known. Returns 0 or an errno. */
+static int make_temporary(char *path, int *descriptor)
+{
+    int reason = 0;
+
+    interrupt_hold();
+    *descriptor = mkstemp(path);
+    if (*descriptor < 0) {
+        reason = errno;
+    } else if (interrupt_add(path) != 0) {
+        reason = ENFILE;
+        unlink(path);
+        close(*descriptor);
+    }
+    interrupt_release();
+    return reason;
+}
+
 int whole_file_make(const char *path, struct whole_file *file)
 {
     char *real = realpath(path, NULL); /* a link stays one */
@@ -39,40 +58,109 @@ int whole_file_make(const char *path, struct whole_file *file)
         return ENOMEM;
     }
     sprintf(file->temporary, "%s.XXXXXX", file->target);
-    descriptor = mkstemp(file->temporary);
-    file->stream = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+    reason = make_temporary(file->temporary, &descriptor);
+    if (reason) {
+        free(file->temporary); /* it is not there to be removed */
+        file->temporary = NULL;
+        whole_file_drop(file);
+        return reason;
+    }
+    file->stream = fdopen(descriptor, "wb");
     if (file->stream) {
         widen_rights(descriptor);
         return 0;
     }
     reason = errno;
-    if (descriptor >= 0) {
-        close(descriptor);
-        unlink(file->temporary);
-    }
-    free(file->temporary); /* it is not there to be removed */
-    file->temporary = NULL;
+    close(descriptor);
     whole_file_drop(file);
     return reason;
 }
 
-int whole_file_name(struct whole_file *file)
+/* ---- names ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * Keeps what has the name now under another one as well: a link, so that the name is never without a file, or where links cannot
+ * be made, by moving it away. Returns 0 or an errno; nothing is changed then.
+ */
+static int set_aside(struct whole_file *file)
 {
-    if (rename(file->temporary, file->target) != 0)
-        return errno;
-    free(file->temporary);
-    file->temporary = NULL;
-    return 0;
+    char *aside = strdup(file->temporary);
+    struct stat facts;
+    int reason = 0;
+
+    if (!aside)
+        return ENOMEM;
+    aside[strlen(file->target)] = '~'; /* for the dot: no other program's, as the temporary name is none */
+    if (lstat(file->target, &facts) != 0)
+        reason = errno;
+    else if (S_ISDIR(facts.st_mode))
+        reason = EISDIR;
+    else if (link(file->target, aside) != 0 && (errno == EEXIST || rename(file->target, aside) != 0))
+        reason = errno;
+    if (reason == 0)
+        file->aside = aside;
+    else
+        free(aside);
+    return reason == ENOENT ? 0 : reason;
+}
+
+/* What was there before the file had its name, or nothing. Where that cannot be done, what was set aside stays there. */
+static void bring_back(struct whole_file *file, int is_named)
+{
+    /* Of two names of one file a rename moves none to the other. */
+    if (file->aside && rename(file->aside, file->target) == 0)
+        unlink(file->aside);
+    else if (!file->aside && is_named)
+        unlink(file->target);
+}
+
+int whole_files_name(struct whole_file *const *files, size_t count, size_t *failed)
+{
+    int reason = 0;
+    size_t named = 0;
+
+    interrupt_hold();
+    while (named < count && reason == 0) {
+        struct whole_file *file = files[named];
+
+        /* Behind the last one nothing can fail. */
+        if (named + 1 < count)
+            reason = set_aside(file);
+        if (reason == 0 && rename(file->temporary, file->target) != 0)
+            reason = errno;
+        named += reason == 0;
+    }
+    *failed = named;
+    for (size_t i = named + (reason != 0); i-- > 0;) {
+        if (reason)
+            bring_back(files[i], i < named);
+        else if (files[i]->aside)
+            unlink(files[i]->aside);
+    }
+    for (size_t i = 0; i < count && reason == 0; i++) {
+        interrupt_keep(files[i]->temporary);
+        free(files[i]->temporary);
+        files[i]->temporary = NULL;
+    }
+    interrupt_release();
+    return reason;
 }
 
 void whole_file_drop(struct whole_file *file)
 {
-    if (file->temporary)
+    if (file->temporary) {
+        interrupt_hold();
         unlink(file->temporary);
+        interrupt_keep(file->temporary);
+        interrupt_release();
+    }
     free(file->temporary);
     free(file->target);
+    free(file->aside);
     memset(file, 0, sizeof(*file));
 }
+
+/* ---- the whole way -------------------------------------------------------------------------------------------- */
 
 int whole_file_check(const char *option, const char *path)
 {
@@ -102,9 +190,10 @@ int whole_file_open(const char *path, struct whole_file *file)
     return reason ? no_output(path, reason) : STATUS_DONE;
 }
 
-int whole_file_finish(struct whole_file *file, int is_good)
+/* Closes the file; says what was wrong with it unless it is given up anyhow. */
+static int close_stream(struct whole_file *file, int is_good)
 {
-    int status = STATUS_DONE, has_error;
+    int has_error;
 
     if (!file->temporary)
         return finish_output();
@@ -114,13 +203,31 @@ int whole_file_finish(struct whole_file *file, int is_good)
     if (has_error)
         fputc('\0', file->stream);
     if ((fclose(file->stream) != 0 || has_error) && is_good)
-        status = no_output(file->target, errno ? errno : EIO);
-    if (is_good && status == STATUS_DONE) {
-        int reason = whole_file_name(file);
+        return no_output(file->target, errno ? errno : EIO);
+    return STATUS_DONE;
+}
 
-        if (reason)
-            status = no_output(file->target, reason);
+int whole_files_finish(struct whole_file *const *files, size_t count, int is_good)
+{
+    struct whole_file *named[WHOLE_FILES] = {NULL};
+    size_t names = 0, failed;
+    int status = STATUS_DONE, reason;
+
+    for (size_t i = 0; i < count; i++) {
+        if (close_stream(files[i], is_good && status == STATUS_DONE) != STATUS_DONE)
+            status = STATUS_FAILED;
+        if (files[i]->temporary)
+            named[names++] = files[i];
     }
-    whole_file_drop(file);
+    reason = is_good && status == STATUS_DONE ? whole_files_name(named, names, &failed) : 0;
+    if (reason)
+        status = no_output(named[failed]->target, reason);
+    for (size_t i = 0; i < count; i++)
+        whole_file_drop(files[i]);
     return status;
+}
+
+int whole_file_finish(struct whole_file *file, int is_good)
+{
+    return whole_files_finish(&file, 1, is_good);
 }
