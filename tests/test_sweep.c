@@ -219,6 +219,77 @@ START_TEST(test_large_channels)
 }
 END_TEST
 
+/* ---- gradients ---- */
+
+/* Off by at most 1e-6 of the sum of their terms' magnitudes. */
+#define DIFF_BOUND 1e-6
+
+static void note_diff(const char *what, double got, double want, double terms, int kind, const clnorm_desc *d,
+                      double *most)
+{
+    double error = fabs(got - want) / (DIFF_BOUND * terms);
+    if (terms == 0 ? got == 0 : error <= *most)
+        return;
+    *most = isnan(error) ? INFINITY : error;
+    if (*most >= 1)
+        printf("%s of %s, n %llu c %llu s %llu %s, epsilon %g: %.9g, not %.9g\n", what, kind_name(kind), (ull)d->n,
+               (ull)d->c, (ull)d->s, case_layout_name(d->layout), (double)d->epsilon, got, want);
+}
+
+static void sweep_diff(int kind, const clnorm_desc *d, double *most)
+{
+    static float src[MOST], dst[MOST], dy[MOST], dx[MOST];
+    static double want[MOST];
+    float mean[CHANNELS], low[CHANNELS], invstd[CHANNELS], scale[CHANNELS], shift[CHANNELS];
+    float diff_scale[CHANNELS], diff_shift[CHANNELS];
+    double want_mean[CHANNELS], variance[CHANNELS], want_scale[CHANNELS], want_shift[CHANNELS];
+    double m = (double)(d->n * d->s);
+    fill(kind, d, src);
+    case_fill_diff(d, draw(), dy);
+    struct reference_forward ref = {src, NULL, NULL, NULL, want_mean, variance};
+    ck_assert_int_eq(reference_forward_training(d, &ref), 0);
+    draw_params(variance, d->epsilon, scale, shift);
+    struct model_forward forward = {.src = src, .dst = dst, .save_mean = mean, .save_mean_low = low};
+    forward.save_invstd = invstd;
+    ck_assert_int_eq(model_forward_training(d, &forward), 0);
+    struct model_backward args = {src, dy, scale, mean, low, invstd, NULL, dx, diff_scale, diff_shift};
+    struct reference_backward back = {src, dy, scale, want_mean, variance, 0, want, want_scale, want_shift};
+    ck_assert_int_eq(model_backward_training(d, &args), 0);
+    ck_assert_int_eq(reference_backward(d, &back), 0);
+    for (uint64_t c = 0; c < d->c; c++) {
+        double spread = variance[c] + (double)d->epsilon, root = spread > 0 ? 1 / sqrt(spread) : 0, g = 0, gx = 0;
+        if (spread < 0x1p-252 || fabs(want_mean[c]) * root > 0x1p+29) /* reference_backward's mean is one double */
+            continue;
+        for (uint64_t i = 0; i < d->n * d->s; i++) {
+            uint64_t at = case_index(d, i / d->s, c, i % d->s);
+            g += fabs((double)dy[at]);
+            gx += fabs(dy[at] * (src[at] - want_mean[c])) * root;
+        }
+        note_diff("diff_shift", diff_shift[c], want_shift[c], g, kind, d, most);
+        note_diff("diff_scale", diff_scale[c], want_scale[c], gx, kind, d, most);
+        for (uint64_t i = 0; i < d->n * d->s; i++) {
+            uint64_t at = case_index(d, i / d->s, c, i % d->s);
+            double terms = fabs((double)dy[at]) + g / m + fabs(src[at] - want_mean[c]) * root * gx / m;
+            note_diff("diff_src", dx[at], want[at], fabs((double)scale[c]) * root * terms, kind, d, most);
+        }
+    }
+}
+
+START_TEST(test_gradients)
+{
+    double most = 0;
+    for (int k = 0; k < SWEPT; k++) {
+        draws = (uint64_t)kinds[k] << 48;
+        for (int i = 0; i < 150; i++) {
+            clnorm_desc desc = draw_shape(kinds[k], 4096);
+            sweep_diff(kinds[k], &desc, &most);
+        }
+    }
+    printf("largest error of gradients: %.3f of the bound\n", most);
+    ck_assert_msg(most < 1, "an error is beyond the bound");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sweep");
@@ -226,6 +297,7 @@ int main(void)
     tcase_set_timeout(tests, 0);
     tcase_add_test(tests, test_sweep);
     tcase_add_test(tests, test_large_channels);
+    tcase_add_test(tests, test_gradients);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
