@@ -309,18 +309,20 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("reports");
-    TCase *cases = tcase_create("reports");
+    TCase *model = tcase_create("model"), *cases = tcase_create("devices");
     SRunner *runner = srunner_create(suite);
     int failed;
 
     fixture_own_cache(1);
     device_count = fixture_devices(devices);
     tcase_set_timeout(cases, 0);
-    tcase_add_test(cases, test_right);
+    tcase_set_timeout(model, 0);
+    tcase_add_test(model, test_right);
     tcase_add_loop_test(cases, test_variants, 0, (int)device_count);
     tcase_add_loop_test(cases, test_cumulative_average, 0, (int)device_count);
     tcase_add_loop_test(cases, test_given_statistics, 0, (int)device_count);
     tcase_add_loop_test(cases, test_without_low_mean, 0, (int)device_count);
+    suite_add_tcase(suite, model);
     suite_add_tcase(suite, cases);
     srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_ENV);
