@@ -142,7 +142,7 @@ static void check_statistics(const struct report *row, const struct values *in, 
                       BOUND / sqrt(spread)))
         fault(row, "invstd of channel %llu is %.9g, should be %.9g", (unsigned long long)c,
               (double)got->slot[INVSTD][c], 1 / sqrt(spread));
-    if (k == 0)
+    if (k == 0 || isinf(in->slot[RUNNING_VARIANCE][c]))
         return; /* stated */
     if (report_is_off(got->slot[RUNNING_MEAN][c], k * mean + mean_old,
                       2.5e-7 * (k * fabs(mean) + k * sqrt(variance) + fabs(mean_old))))

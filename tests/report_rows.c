@@ -30,6 +30,8 @@ LIST(tiny_22, 4, 1e-22f, 2e-22f, 3e-22f, 4e-22f)
 LIST(tiny_24, 4, 1e-24f, 2e-24f, 3e-24f, 4e-24f)
 LIST(tiny_30, 4, 1e-30f, 2e-30f, 3e-30f, 4e-30f)
 LIST(tiny_37, 4, 1e-37f, 2e-37f, 3e-37f, 4e-37f)
+LIST(least_spread, 2, -0x1p-126f, 0x1p-126f)
+LIST(most_spread, 2, -0x1p126f, 0x1p126f)
 LIST(tiny_6, 4, 1e-6f, 2e-6f, 3e-6f, 4e-6f)
 LIST(ones, 1, 1.0f)
 LIST(beyond_half, 1, 2e38f)
@@ -260,6 +262,10 @@ const struct report reports[] = {
             SAYS(RUNNING_MEAN, EVERY, 0, NAN), SAYS(RUNNING_VARIANCE, EVERY, 0, INFINITY)),
     RUNNING("momentum 1 after a NaN", 64, 33, 1, FIRST, 1e-5f, DO_FORWARD, 0, one_to_four, 1, NAN, INFINITY,
             SAYS(RUNNING_MEAN, EVERY, FULL, 2.5), SAYS(RUNNING_VARIANCE, EVERY, FULL, 1.25 * 64 / 63)),
+    RUNNING("a running variance that is infinite", 64, 33, 1, FIRST, 1e-5f, DO_FORWARD, 0, random_value, 0.1f, 0,
+            INFINITY, SAYS(RUNNING_VARIANCE, EVERY, 0, NAN)),
+    RUNNING("momentum 1 after an infinite variance", 64, 33, 1, FIRST, 1e-5f, DO_FORWARD, 0, one_to_four, 1, 0,
+            INFINITY, SAYS(RUNNING_VARIANCE, EVERY, FULL, 1.25 * 64 / 63)),
     RUNNING("tensorflow/tensorflow#34062", 1, 8, 1, LAST, 1e-3f, DO_ALL, PLAIN_SCALE, number_of_channel, 0.01f, 0, 1,
             SAYS(RUNNING_MEAN, 8, FULL, 0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07),
             SAYS(RUNNING_VARIANCE, EVERY, FULL, 0.99), SAYS(OUT, EVERY, 0, 0.5)),
@@ -322,6 +328,10 @@ const struct report reports[] = {
         SAYS(OUT, 4, 4e-7, Y_OF_FOUR)),
     ROW("microsoft/onnxruntime PR 2680, 1e-37", 4, 1, 1, FIRST, 0, DO_TRAINING, NO_SCALE, tiny_37,
         SAYS(OUT, 4, 4e-7, Y_OF_FOUR)),
+    ROW("deviations of 2^-126", 64, 33, 1, FIRST, 0, DO_FORWARD, NO_SCALE, least_spread,
+        SAYS(INVSTD, EVERY, 0, 0x1p126)),
+    ROW("deviations of 2^126", 1, 5, 1000, FIRST, 1e-5f, DO_ALL, NO_SCALE, most_spread,
+        SAYS(INVSTD, EVERY, 0, 0x1p-126), SAYS(VARIANCE, EVERY, 0, INFINITY)),
     ROW("onnx/onnx#1820", 4, 17, 1, FIRST, 1e-12f, DO_ALL, 0, tiny_6, NOTHING),
     ROW("pytorch/pytorch#1623", 4, 17, 1, FIRST, 1e-6f, DO_ALL, 0, tiny_6, NOTHING),
     ROW("2^e (1 + k 2^-23), e from -126", 4000, 759, 1, FIRST, 1e-5f, DO_TRAINING, OF_MODEL, exponents_all, NOTHING),
