@@ -35,11 +35,33 @@
  *   CLNORM_CHANNELS_LAST    element (n, c, s) at (n * S + s) * C + c       NC, NWC, NHWC, NDHWC
  *
  * With s = 1 the two are the same memory and give the same bits. Normalizing every activation of a sample on its own is
- * the case {n, c * s, 1}. Parameters and statistics are vectors of c elements.
+ * the case {n, c * s, 1}. Instance norm, channels-first, is the case {1, n * c, s}, with scale and shift repeated n times.
+ * Parameters and statistics are vectors of c elements.
  *
  * Units and types
  * ---------------
  * Sizes and offsets count elements unless their name ends in _bytes. Elements are IEEE 754 binary32.
+ *
+ * What numbers may be
+ * -------------------
+ * Batch statistics are right for finite values up to 1.7e38 and standard deviations from 2^-126 to 2^126, with epsilon = 0 as
+ * well; a constant channel gives dst = shift. scale * invstd is one binary32: beyond 2^128 dst is infinite or NaN, below 2^-126
+ * dst has fewer digits, and so have the gradients, which it multiplies too. A NaN or an infinity makes NaN of its own channel,
+ * and of no other.
+ *
+ * Others' conventions
+ * -------------------
+ *   PyTorch   momentum as here; the running variance is unbiased, as by default here
+ *   Keras     momentum is 1 minus the one here (0.99 there is 0.01), epsilon is 1e-3 by default, the moving variance is biased
+ *   ONNX      momentum is 1 minus the one here, the running variance is biased
+ *   Caffe     blobs 0 and 1 are sums: mean and variance are these by blob 2; scale and shift are a layer of their own
+ *   Darknet   its CPU code divides by sqrt(variance) + 1e-6: pass epsilon = 0 and (sqrt(variance) + 1e-6)^2 as the variance
+ * Where a file holds the deviation, or 1 / deviation, in the place of the variance, square it, or invert and square it, first.
+ *
+ * Later versions
+ * --------------
+ * Structs may grow at their end: a program that zeroes them first and is compiled again means the same, as zeroed members keep
+ * their meaning. What a compiled program would notice, as that is, moves the soname. Enums and statuses may grow.
  *
  * Who owns what
  * -------------
@@ -320,8 +342,11 @@ enum clnorm_running_flags {
 };
 
 /*
- * Running statistics move by momentum: new = batch * momentum + old * (1 - momentum). For a cumulative average over calls
- * number k = 1, 2, 3, ... pass momentum = 1 / k. (ONNX and Keras call 1 - momentum momentum.)
+ * Running statistics move by momentum: new = batch * momentum + old * (1 - momentum). Momentum 0 writes nothing: they stay, whatever
+ * the batch holds. Momentum 1 takes the batch's, and does not read the old ones, which may be NaN. So a cumulative average
+ * over calls number k = 1, 2, 3, ... is momentum = 1 / k, from any start. (ONNX and Keras call 1 - momentum momentum.)
+ * A variance beyond binary32 makes the running variance infinite, from which inference gives dst = shift; the next update with
+ * a momentum between 0 and 1 makes NaN of it, and NaN it stays until momentum 1 replaces it.
  * Required: src, dst, workspace. dst may be the same as src (same cl_mem and offset); no other overlap is allowed where
  * one of the two is written. With n = 0 nothing is written.
  */
@@ -349,7 +374,11 @@ CLNORM_API int clnorm_forward_training(clnorm_context *context, cl_command_queue
 
 /* ---- forward inference ---------------------------------------------------------------------------------------- */
 
-/* Required: src, dst, mean, variance, workspace. dst may be the same as src. */
+/*
+ * Required: src, dst, mean, variance, workspace. dst may be the same as src. A channel with variance + epsilon = 0 or an infinite
+ * variance gives dst = shift, one with variance + epsilon below 0 NaN; variances are not checked, and a negative one that epsilon lifts
+ * above 0 counts as what it is.
+ */
 typedef struct clnorm_forward_inference_args {
     clnorm_buffer src, dst;       /* n * c * s */
     clnorm_buffer scale, shift;   /* c; optional */
@@ -365,7 +394,8 @@ CLNORM_API int clnorm_forward_inference(clnorm_context *context, cl_command_queu
 
 /*
  * Required: src, diff_dst, save_mean, save_invstd, workspace, and at least one of diff_src, diff_scale, diff_shift. A
- * missing save_mean_low counts as 0: then gradients are as exact as a binary32 mean allows. diff_src may be the same as
+ * missing save_mean_low counts as 0: then gradients are as exact as a binary32 mean allows, some percent off at a mean of 1e6
+ * and a deviation near 1; keep it where means are large. diff_src may be the same as
  * diff_dst or as src. With n = 0, diff_scale and diff_shift become 0 and nothing else is written.
  */
 typedef struct clnorm_backward_training_args {

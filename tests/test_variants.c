@@ -5,153 +5,12 @@
  * is one that uses what it reads there.
  * CLNORM_TEST_DEVICE selects one device, CLNORM_TEST_SMALL a smaller set of cases for slow ones.
  */
-#include "context.h"
-#include "device_fixture.h"
+#include "subjects.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_SUBJECTS = 96, MAX_REPORTS = 20 };
-
-/* A context held to one variant; number 0 chooses freely. */
-struct subject {
-    clnorm_context *context;
-    const struct clnorm__variant *variant;
-    char name[80];
-};
-
-struct run {
-    struct rig rig;
-    struct parts parts;
-    struct subject subjects[MAX_SUBJECTS];
-    size_t subject_count;
-    unsigned long long calls, unfit;
-    uint64_t digest;
-    unsigned reports;
-};
-
-/*
- * What other devices would make of a variant: few or many compute units mean long or short blocks of leaves, every width of
- * vectors is a program of its own, and a tensor too large for the cache is stored past it.
- */
-static const struct machine {
-    unsigned units, vector;
-    uint64_t cache_bytes;
-} machines[] = {{0, 0, 0}, {1, 4, 1 << 26}, {997, 8, 1 << 10}, {37, 16, 1 << 14}};
-enum { MACHINES = sizeof(machines) / sizeof(machines[0]) };
-
-static void add_subject(struct run *run, const struct clnorm__variant *variant, const struct machine *machine)
-{
-    clnorm_context_options options = messages_options(&run->rig.messages);
-    struct subject *subject = &run->subjects[run->subject_count++];
-
-    ck_assert_uint_le(run->subject_count, MAX_SUBJECTS);
-    subject->variant = variant;
-    options.variants = variant ? variant->name : NULL;
-    ck_assert_int_eq(clnorm_create_context(run->rig.cl, run->rig.info.device, &options, &subject->context),
-                     CLNORM_SUCCESS);
-    snprintf(subject->name, sizeof(subject->name), "%s", variant ? variant->name : "free choice");
-    if (machine->units) {
-        subject->context->device.compute_units = machine->units;
-        subject->context->device.vector = machine->vector;
-        subject->context->device.cache_bytes = machine->cache_bytes;
-        snprintf(subject->name, sizeof(subject->name), "%s (units %u, vector %u, cache %llu)", variant->name,
-                 machine->units, machine->vector, (unsigned long long)machine->cache_bytes);
-    }
-}
-
-static void open_run(struct run *run, const clnorm_device_info *info)
-{
-    static const struct machine own = {0, 0, 0};
-
-    memset(run, 0, sizeof(*run));
-    run->digest = CASE_HASH_START;
-    rig_open(&run->rig, info, 0);
-    run->parts.cl = run->rig.cl;
-    add_subject(run, NULL, &own);
-    for (size_t i = 0; clnorm_variant_name(i); i++) {
-        const struct clnorm__variant *v = &clnorm__variants[i];
-        int is_small_step = v->step == CLNORM__FINISH || v->step == CLNORM__DIFF_FINISH || v->kind == CLNORM__ANY;
-
-        ck_assert_str_eq(clnorm_variant_name(i), v->name);
-        add_subject(run, v, &own);
-        for (unsigned m = 1; m < MACHINES && !fixture_is_small() && !is_small_step; m++)
-            add_subject(run, v, &machines[m]);
-    }
-}
-
-static void close_run(struct run *run)
-{
-    parts_free(&run->parts);
-    for (size_t i = 0; i < run->subject_count; i++)
-        ck_assert_int_eq(clnorm_release_context(&run->subjects[i].context), CLNORM_SUCCESS);
-    rig_close(&run->rig);
-}
-
-/* Whether the operation has the variant's step: without it, the call would be the free choice's once more. */
-static int has_step(enum clnorm_operation operation, const struct clnorm__variant *variant)
-{
-    if (!variant)
-        return 1;
-    switch (variant->step) {
-    case CLNORM__STATS:
-    case CLNORM__FINISH:
-    case CLNORM__FUSED:
-        return operation == CLNORM_FORWARD_TRAINING;
-    case CLNORM__DIFF_FUSED:
-        return operation == CLNORM_BACKWARD_TRAINING;
-    case CLNORM__DIFF_STATS:
-    case CLNORM__DIFF_FINISH:
-        return operation == CLNORM_BACKWARD_TRAINING || operation == CLNORM_BACKWARD_FROZEN;
-    case CLNORM__COEFFICIENTS:
-        return operation == CLNORM_FORWARD_INFERENCE || operation == CLNORM_BACKWARD_FROZEN;
-    default:
-        return 1;
-    }
-}
-
-/* A call with a subject; its line repeats it. */
-static void run_subject(struct run *run, struct subject *subject, const struct call *call, enum case_data kind,
-                        const struct values *inputs, const struct values *want)
-{
-    struct finding finding;
-    char text[256];
-    int status =
-        call_run(subject->context, run->rig.queue, call, &run->parts, inputs, want, run->rig.info.bits, &finding);
-
-    run->calls++;
-    if (status == CLNORM_NO_VARIANT && subject->variant) {
-        run->unfit++;
-        return;
-    }
-    if (status != CLNORM_SUCCESS) {
-        snprintf(finding.text, sizeof(finding.text), "status %d (%s)", status, clnorm_status_string(status));
-        finding.differences = 1;
-    }
-    if (finding.differences && run->reports++ < MAX_REPORTS) {
-        printf("difference: %s, data %s, %s, %s, %s: %s; %zu in all\n", call_text(call, text), case_data_name(kind),
-               subject->name, run->rig.info.platform_name, run->rig.info.name, finding.text, finding.differences);
-        fflush(stdout);
-    }
-}
-
-static void digest_results(struct run *run, const struct call *call)
-{
-    for (unsigned s = 0; s < SLOTS; s++) {
-        if (!(call_writes(call) & BIT(s)))
-            continue;
-        /* After parts_compare the buffers still hold what the free choice wrote. */
-        const uint32_t *bits = part_read(&run->parts, run->rig.queue, (enum slot)s);
-        float *results = malloc((run->parts.part[s].count + 1) * sizeof(float));
-
-        ck_assert_ptr_nonnull(results);
-        memcpy(results, bits, run->parts.part[s].count * sizeof(float));
-        run->digest = case_hash(run->digest, results, run->parts.part[s].count);
-        free(results);
-    }
-}
 
 /* All buffers there, then one or more of them not, or in place of another. */
 static const struct variation {
@@ -215,27 +74,15 @@ static struct call make_call(const clnorm_desc *desc, const struct variation *va
     return call;
 }
 
-/* One call by every subject that has a part in it. turn: which of the machines is tried beside the device's own. */
+/* One call by every subject that has a part in it. */
 static void run_variation(struct run *run, const struct call *call, enum case_data kind, const struct values *inputs,
                           unsigned turn, int is_digested)
 {
     struct values want = {0};
-    unsigned extra = 0;
 
     values_copy(&want, inputs);
     call_model(call, &want);
-    for (size_t i = 0; i < run->subject_count; i++) {
-        struct subject *subject = &run->subjects[i];
-        int is_extra = strchr(subject->name, '(') != NULL;
-
-        if (!has_step(call->operation, subject->variant))
-            continue;
-        if (is_extra && (extra++ + turn) % (MACHINES - 1) != 0)
-            continue;
-        run_subject(run, subject, call, kind, inputs, &want);
-        if (i == 0 && is_digested)
-            digest_results(run, call);
-    }
+    run_subjects(run, call, case_data_name(kind), inputs, &want, turn, is_digested);
     values_free(&want);
 }
 
@@ -286,7 +133,7 @@ START_TEST(test_bits)
     const struct case_shape *shapes = case_shapes(fixture_is_small(), &count);
     unsigned turn = 0;
 
-    open_run(&run, &devices[_i]);
+    open_run(&run, &devices[_i], !fixture_is_small());
     for (size_t i = 0; i < count; i++)
         for (unsigned kind = 0; kind < CASE_DATA_COUNT; kind++)
             if (wants_kind(&run, i, kind))
@@ -312,7 +159,7 @@ START_TEST(test_variations)
                                                {9, 5, 1, CLNORM_CHANNELS_FIRST}};
     size_t count = fixture_is_small() ? 1 : sizeof(shapes) / sizeof(shapes[0]);
 
-    open_run(&run, &devices[_i]);
+    open_run(&run, &devices[_i], !fixture_is_small());
     for (size_t i = 0; i < count; i++) {
         clnorm_desc desc = case_desc(&shapes[i]);
         struct values inputs = {0};
@@ -337,7 +184,7 @@ START_TEST(test_run_twice)
     static struct run run;
     static const struct case_shape shapes[] = {{17, 33, 49, CLNORM_CHANNELS_FIRST}, {5, 35, 67, CLNORM_CHANNELS_LAST}};
 
-    open_run(&run, &devices[_i]);
+    open_run(&run, &devices[_i], !fixture_is_small());
     for (unsigned k = 0; k < 2 * 4; k++) {
         clnorm_desc desc = case_desc(&shapes[k % 2]);
         struct variation all = {(enum clnorm_operation)(k / 2), 0, OUT, 0};

@@ -37,23 +37,28 @@ int reference_forward_training(const clnorm_desc *desc, const struct reference_f
     double m = (double)(desc->n * desc->s);
     for (uint64_t c = 0; m > 0 && c < desc->c; c++) {
         struct channel k = channel_at(desc, c);
-        double sum = 0, low = 0, squares = 0, squares_low = 0;
-        EACH_VALUE(k, at) add(&sum, &low, args->src[at]);
+        double sum = 0, low = 0, squares = 0, squares_low = 0, pivot = args->src[k.start];
+        /* From the first value on: a mean far above the deviation costs no digits of it. */
+        EACH_VALUE(k, at) add(&sum, &low, args->src[at] - pivot);
         double mean = (sum + low) / m;
         EACH_VALUE(k, at)
         {
-            double d = args->src[at] - mean;
+            double d = (args->src[at] - pivot) - mean;
             add(&squares, &squares_low, d * d);
         }
         double variance = (squares + squares_low) / m;
         double factor = variance + desc->epsilon > 0 ? 1 / sqrt(variance + (double)desc->epsilon) : 0;
         factor *= args->scale ? args->scale[c] : 1;
         if (args->mean)
-            args->mean[c] = mean;
+            args->mean[c] = pivot + mean;
         if (args->variance)
             args->variance[c] = variance;
-        if (args->dst)
-            EACH_VALUE(k, at) args->dst[at] = (args->src[at] - mean) * factor + (args->shift ? args->shift[c] : 0);
+        if (!args->dst)
+            continue;
+        EACH_VALUE(k, at)
+        {
+            args->dst[at] = ((args->src[at] - pivot) - mean) * factor + (args->shift ? args->shift[c] : 0);
+        }
     }
     return 0;
 }
