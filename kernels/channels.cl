@@ -9,19 +9,16 @@
 #define FINISH_VEC VEC
 #endif
 typedef PASTE(uint, VEC) uvec;
-typedef PASTE(ulong, VEC) ulvec;
 #define CONVERT(type, x) PASTE(PASTE(convert_, type), VEC)(x)
 #define AS(type, x) PASTE(PASTE(as_, type), VEC)(x)
 
-/* clnorm_below of 2r - 1 or 2r + 1. */
-#define BELOW(c, m) rsqrt_below_v(CONVERT(ulong, c), CONVERT(ulong, m))
-
-FUNC PASTE(long, VEC) rsqrt_below_v(ulvec c, ulvec m)
+/* clnorm_below in words of 32 bits: calls that take or return vectors wider than vec have compilers warn of the ABI. */
+FUNC ivec rsqrt_below_v(uvec c, uvec m)
 {
-    ulvec square = c * c;
-    ulvec low = (square & (ulvec)(0xffffffffu)) * m;
-    ulvec high = (square >> (ulvec)(32u)) * m + (low >> (ulvec)(32u));
-    return high < (ulvec)((ulong)1 << 41);
+    uvec high = mul_hi(c, c);
+    uvec low = mul_hi(c * c, m);
+    uvec sum = high * m + low;
+    return mul_hi(high, m) - AS(uint, sum < low) < (uvec)(512u); /* a comparison that holds is -1: the carry */
 }
 
 /* clnorm_rsqrt of normal numbers above 0. */
@@ -38,13 +35,13 @@ FUNC vec rsqrt_v(vec t)
         y = y * fma((vec)(-0.5f) * x * y, y, (vec)(1.5f));
     uvec r = min(CONVERT(uint, y * (vec)(0x1p+24f)), (uvec)(0x1000000u));
     for (;;) {
-        uvec above = CONVERT(uint, !BELOW(2u * r - 1u, m)) & (uvec)(1u);
+        uvec above = AS(uint, !rsqrt_below_v(2u * r - 1u, m)) & (uvec)(1u);
         if (!any(AS(int, above << (uvec)(31u))))
             break;
         r -= above;
     }
     for (;;) {
-        uvec below = CONVERT(uint, -BELOW(2u * r + 1u, m)) & (uvec)(1u);
+        uvec below = AS(uint, rsqrt_below_v(2u * r + 1u, m)) & (uvec)(1u);
         if (!any(AS(int, below << (uvec)(31u))))
             break;
         r += below;

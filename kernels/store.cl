@@ -16,7 +16,7 @@
 #define STREAM_STORE(value, address) VEC_STORE(global, value, address)
 #endif
 #ifndef PREFETCH
-#define PREFETCH(address)
+#define PREFETCH(address) (void)(address)
 #endif
 
 #define VEC_BYTES (4u * VEC)

@@ -8,21 +8,34 @@
 
 #include <stdio.h>
 
+/* The form that drivers with a limit of loops (llvmpipe) compile: src/program.c. */
+#define LIMITED " -DSCALAR_FINISH"
+
+static void print_program(const struct clnorm__variant *v, int last, int apply, const char *options)
+{
+    printf("%s -DCHANNELS_LAST=%d", v->source, last);
+    if (v->step == CLNORM__APPLY)
+        printf(" -DAPPLY=%d", apply);
+    printf("%s\n", options);
+}
+
 /* Items use vectors as wide as the device likes. */
 static void print_form(const struct clnorm__variant *v, int last, int apply)
 {
     static const unsigned vectors[] = {4, 8, 16};
-    int item = v->kind == CLNORM__CPU_LIKE && v->work_group == 1;
-    for (int i = 0; i < (item ? 3 : 1); i++) {
-        printf("%s -DCHANNELS_LAST=%d", v->source, last);
-        if (v->step == CLNORM__APPLY)
-            printf(" -DAPPLY=%d", apply);
-        if (item)
-            printf(" -DVEC=%u -DHINTS=1", vectors[i]);
-        if (v->work_group > 1)
-            printf(" -DWORK_GROUP=%u -DWIDTH=%u", v->work_group, v->width);
-        printf("\n");
+    char options[80] = "";
+    if (v->kind == CLNORM__CPU_LIKE && v->work_group == 1) {
+        for (int i = 0; i < 3; i++) {
+            snprintf(options, sizeof options, " -DVEC=%u -DHINTS=1", vectors[i]);
+            print_program(v, last, apply, options);
+            snprintf(options, sizeof options, " -DVEC=%u -DHINTS=0" LIMITED, vectors[i]);
+            print_program(v, last, apply, options);
+        }
+        return;
     }
+    if (v->work_group > 1)
+        snprintf(options, sizeof options, " -DWORK_GROUP=%u -DWIDTH=%u", v->work_group, v->width);
+    print_program(v, last, apply, options);
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "message.h"
 #include "options.h"
+#include "record.h"
 #include "session.h"
 
 #include <float.h>
@@ -41,7 +42,8 @@ static int print_help(const struct option_row *rows)
            "Runs every operation and every kernel variant on many shapes and kinds of data, and compares the results\n"
            "bit for bit with the model (a program for the CPU that defines the bits) and in accuracy with float64.\n"
            "Prints a line for each difference (10 at most), a table, a digest of all bits, which is the same on every\n"
-           "device that promises the same bits, and the verdict. Exit status 1 when there is a difference.\n"
+           "device that promises the same bits and is compared with the record of this version of the numerical\n"
+           "contract, and the verdict. Exit status 1 when there is a difference.\n"
            "\n"
            "Columns: calls made and calls that the variant does not fit; values compared and values that differ;\n"
            "the worst errors, of the outputs as a part of max(1, |y|, |scale|, |y - shift|), which may be 4e-7, and\n"
@@ -229,10 +231,26 @@ static void release_subjects(struct check *check)
         clnorm_release_context(&check->subjects[i].context);
 }
 
-/* Returns the number of differences. */
-static uint64_t print_report(const struct check *check)
+/* The digest beside the record; returns whether it contradicts that. Where subnormals are flushed it may. */
+static int print_digest(const struct check *check)
+{
+    char words[128];
+    enum record_answer answer =
+        record_answer(check->is_quick ? "check-quick" : "check", check->digest, words, sizeof(words));
+
+    if (check->session.info.bits == CLNORM_BITS_NONE) {
+        printf("bits: not promised by this device, not compared\n");
+        words[0] = '\0';
+    }
+    printf("digest: %016llx%s%s\n", (unsigned long long)check->digest, check->is_quick ? " (quick)" : "", words);
+    return answer == RECORD_DIFFERS && check->session.info.bits == CLNORM_BITS_SAME;
+}
+
+/* Returns an exit status. */
+static int print_report(const struct check *check)
 {
     uint64_t differences = 0, inaccurate = 0;
+    int contradicts;
 
     printf("%-28s %8s %8s %12s %12s %10s %10s\n", "variant", "calls", "no fit", "values", "differences", "worst y",
            "gradient");
@@ -245,17 +263,17 @@ static uint64_t print_report(const struct check *check)
         differences += s->differences;
         inaccurate += s->inaccurate;
     }
-    if (check->session.info.bits == CLNORM_BITS_NONE)
-        printf("bits: not promised by this device, not compared\n");
-    printf("digest: %016llx%s\n", (unsigned long long)check->digest, check->is_quick ? " (quick)" : "");
+    contradicts = print_digest(check);
     /* A value with other bits is often inaccurate as well: it counts once. */
     if (differences == 0)
         differences = inaccurate;
-    if (differences == 0)
-        printf("check: passed\n");
-    else
+    if (differences)
         printf("check: FAILED (%llu differences)\n", (unsigned long long)differences);
-    return differences;
+    else if (contradicts) /* the model has changed, or the cases */
+        printf("check: FAILED (all bits are the model's, but the model's are not those on record)\n");
+    else
+        printf("check: passed\n");
+    return differences || contradicts ? STATUS_FAILED : STATUS_DONE;
 }
 
 static int run_check(const char *device, int is_quick, int is_verbose)
@@ -274,8 +292,8 @@ static int run_check(const char *device, int is_quick, int is_verbose)
     result = make_subjects(&check, is_verbose);
     for (size_t i = 0; i < count && result == 0; i++)
         result = run_shape(&check, &shapes[i], i, count);
-    if (result == 0 && print_report(&check) == 0)
-        status = STATUS_DONE;
+    if (result == 0)
+        status = print_report(&check);
     release_subjects(&check);
     session_close(&check.session);
     return finish_output() == STATUS_DONE ? status : STATUS_FAILED;

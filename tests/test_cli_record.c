@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tool computes here is what is on record: ci/digests writes that anew when the contract or the cases change. */
+#include "cli_run.h"
+
+#include "clnorm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *arguments, *before;
+} runs[] = {
+    {"check --quick", "\ndigest: "},
+    {"train --reproducible", "\nweights digest "},
+    {"check", "\ndigest: "},
+};
+enum { RUNS = sizeof(runs) / sizeof(runs[0]) };
+
+START_TEST(test_equal_to_the_record)
+{
+    char words[64];
+    const char *line;
+
+    ck_assert_msg(cli_run(runs[_i].arguments) == 0, "%s%s", cli_err, cli_out);
+    line = strstr(cli_out, runs[_i].before);
+    ck_assert_ptr_nonnull(line);
+    snprintf(words, sizeof(words), ", equal to the record of contract %d\n", CLNORM_CONTRACT_VERSION);
+    ck_assert_msg(strstr(line, words) != NULL, "%s", line);
+}
+END_TEST
+
+/* Weights of other options are on no record, and nothing is said of any. */
+START_TEST(test_other_options)
+{
+    static const char *const options[] = {"--epochs 1", "--epochs 1 --seed 2", "--epochs 1 --hidden 128",
+                                          "--epochs 1 --rate 0.2"};
+
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        char arguments[80];
+
+        snprintf(arguments, sizeof(arguments), "train --reproducible %s", options[i]);
+        ck_assert_msg(cli_run(arguments) == 0, "%s", cli_err);
+        ck_assert_ptr_nonnull(strstr(cli_out, "weights digest "));
+        ck_assert_msg(strstr(cli_out, "record") == NULL, "%s", cli_out);
+    }
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("cli_record");
+    TCase *quick = tcase_create("quick"), *full = tcase_create("full"); /* CK_RUN_CASE chooses */
+
+    tcase_set_timeout(quick, 0);
+    tcase_set_timeout(full, 0);
+    tcase_add_loop_test(quick, test_equal_to_the_record, 0, RUNS - 1);
+    tcase_add_test(quick, test_other_options);
+    tcase_add_loop_test(full, test_equal_to_the_record, RUNS - 1, RUNS);
+    suite_add_tcase(suite, quick);
+    suite_add_tcase(suite, full);
+    return suite;
+}
+
+int main(void)
+{
+    return cli_main(make_suite);
+}
