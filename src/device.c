@@ -8,6 +8,19 @@
 
 #define POCL "Portable Computing Language"
 
+int clnorm__text_has(const char *text, const char *part)
+{
+    size_t length = strlen(part);
+    for (; *text; text++) {
+        size_t i = 0;
+        while (i < length && text[i] && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
+            i++;
+        if (i == length)
+            return 1;
+    }
+    return 0;
+}
+
 /* Whether a platform's CPU devices are known to make machine code of prefetches and streaming stores. */
 static int takes_hints(const char *platform)
 {
@@ -18,12 +31,10 @@ static int takes_hints(const char *platform)
  * Mesa's llvmpipe counts the iterations of all loops that a work-item runs, and those of its neighbours in a vector, and once they
  * are so many it leaves each loop after its next turn, with no error. The number is LP_MAX_TGSI_LOOP_ITERATIONS of its source.
  */
-static unsigned loop_limit(const clnorm_device_info *info)
+unsigned clnorm__loop_limit(const char *device_name)
 {
-    static const char llvmpipe[] = "llvmpipe";
-    return strcmp(info->platform_name, "rusticl") == 0 && strncmp(info->name, llvmpipe, sizeof llvmpipe - 1) == 0
-               ? 65535
-               : 0;
+    /* Not by the platform: rusticl has it, and so has clvk where Mesa's lavapipe is below it. */
+    return clnorm__text_has(device_name, "llvmpipe") ? 65535 : 0;
 }
 
 /* An absent or too long string becomes a shortened or empty one: names are for people. */
@@ -103,7 +114,7 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
     device->hints = device->cpu_like && takes_hints(device->info.platform_name);
     device->compute_units = units ? units : 1;
     device->vector = width >= 16 ? 16 : width >= 8 ? 8 : 4;
-    device->loop_limit = loop_limit(&device->info);
+    device->loop_limit = clnorm__loop_limit(device->info.name);
     device->max_work_group = group;
     clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, sizeof cache, &cache, NULL);
     device->local_bytes = local;
@@ -149,19 +160,6 @@ int clnorm_list_devices(size_t capacity, clnorm_device_info *infos, size_t *coun
     return CLNORM_SUCCESS;
 }
 
-static int contains(const char *text, const char *part)
-{
-    size_t length = strlen(part);
-    for (; *text; text++) {
-        size_t i = 0;
-        while (i < length && text[i] && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
-            i++;
-        if (i == length)
-            return 1;
-    }
-    return 0;
-}
-
 /* How good a device is as a default. */
 static int merit(const clnorm_device_info *info)
 {
@@ -177,7 +175,7 @@ static size_t choose(const clnorm_device_info *infos, size_t count, const char *
         if (isdigit((unsigned char)selector[0]) && *end == '\0')
             return number < count ? number : count;
         for (size_t i = 0; i < count; i++)
-            if (contains(infos[i].name, selector) || contains(infos[i].platform_name, selector))
+            if (clnorm__text_has(infos[i].name, selector) || clnorm__text_has(infos[i].platform_name, selector))
                 return i;
         return count;
     }

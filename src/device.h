@@ -21,6 +21,12 @@ struct clnorm__device {
     struct clnorm__tuning tuning; /* set before the first plan, and not after */
 };
 
+/* Whether part stands in text; case is ignored. */
+int clnorm__text_has(const char *text, const char *part);
+
+/* clnorm__device.loop_limit of a device of that name. */
+unsigned clnorm__loop_limit(const char *device_name);
+
 int clnorm__device_read(cl_device_id id, struct clnorm__device *device);
 
 #endif
