@@ -21,7 +21,14 @@ int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *v
 int clnorm__program_slot(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
                          cl_program *slot, cl_program *program);
 
-/* The whole source of a kernel file, every #include "..." replaced by its file; the caller frees it. */
-int clnorm__source_read(const clnorm_context *context, const char *name, char **text);
+/*
+ * The whole source of a kernel file, every #include "..." replaced by its file; the caller frees it. *is_overridden: some of it is
+ * from the context's folder of kernel files.
+ */
+int clnorm__source_read(const clnorm_context *context, const char *name, char **text, int *is_overridden);
+
+/* What a variant's program in one form is compiled with. */
+void clnorm__build_options(const struct clnorm__device *device, const struct clnorm__variant *variant, unsigned form,
+                           int is_overridden, char *options, size_t size);
 
 #endif
