@@ -189,7 +189,8 @@ typedef struct clnorm_context_options {
     /*
      * Kernel variants to use, names separated by commas (see clnorm_variant_name); steps of which none is named choose
      * freely. A named variant that does not fit the shape is passed over; if that leaves a step with no variant it chose
-     * among, the call returns CLNORM_NO_VARIANT. NULL: the environment variable CLNORM_VARIANT, or all.
+     * among, the call returns CLNORM_NO_VARIANT. A variant that the device turns out not to build or to launch gives way to
+     * the next, with a warning to log; one that is named does not: the call returns the driver's error. NULL: the environment variable CLNORM_VARIANT, or all.
      */
     const char *variants;
     /*

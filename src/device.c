@@ -102,7 +102,7 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
     if (status != CLNORM_SUCCESS)
         return status;
     cl_uint units = 1, width = 1, align_bits = 0;
-    size_t group = 1;
+    size_t group = 1, items[8] = {0};
     cl_ulong local = 0, cache = 0;
     clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
     clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
@@ -116,6 +116,11 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
     device->vector = width >= 16 ? 16 : width >= 8 ? 8 : 4;
     device->loop_limit = clnorm__loop_limit(device->info.name);
     device->max_work_group = group;
+    /* Apple's CPU devices have work-groups of 1024 x 1 x 1, and others are narrower than max_work_group says. */
+    if (clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof items, items, NULL) == CL_SUCCESS) {
+        device->max_items[0] = items[0];
+        device->max_items[1] = items[1];
+    }
     clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, sizeof cache, &cache, NULL);
     device->local_bytes = local;
     device->cache_bytes = cache;

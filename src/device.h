@@ -14,6 +14,7 @@ struct clnorm__device {
     unsigned vector;        /* floats a vector of item variants holds: 4, 8 or 16 */
     unsigned loop_limit;    /* turns after which the driver ends a work-item's loops, see turns.h; 0: none */
     uint64_t max_work_group;
+    uint64_t max_items[2]; /* of a work-group along its first two dimensions; 0: not known, so max_work_group holds */
     uint64_t local_bytes;
     uint64_t base_align;          /* bytes: what a part of a buffer may start at a multiple of; at least 4 */
     uint64_t cache_bytes;         /* of global memory's last cache */

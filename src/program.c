@@ -146,8 +146,20 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
         snprintf(options + length, size - (size_t)length, " -DWORK_GROUP=%u -DWIDTH=%u", v->work_group, v->width);
 }
 
+/*
+ * Of a failure to build: an error where nothing can take the variant's place, a kernel file of the user's or a variant that is asked
+ * for by name.
+ */
+static enum clnorm_log_level failure_level(const clnorm_context *context, const struct clnorm__variant *v,
+                                           int is_overridden)
+{
+    return is_overridden || (v->step < CLNORM__STEPS && context->filter.steps[v->step]) ? CLNORM_LOG_ERROR
+                                                                                        : CLNORM_LOG_WARNING;
+}
+
 /* What the compiler said: of a program that it made, warnings are worth a warning and the rest is for the curious. */
-static void log_build(clnorm_context *context, const struct clnorm__variant *v, cl_program program, int is_built)
+static void log_build(clnorm_context *context, const struct clnorm__variant *v, cl_program program, int is_built,
+                      enum clnorm_log_level failed)
 {
     cl_device_id device = context->device.info.device;
     size_t size = 0;
@@ -156,7 +168,7 @@ static void log_build(clnorm_context *context, const struct clnorm__variant *v, 
     char *text = malloc(size + 1);
     if (text && clGetProgramBuildInfo(program, device, CL_PROGRAM_BUILD_LOG, size, text, NULL) == CL_SUCCESS) {
         text[size] = '\0';
-        enum clnorm_log_level level = !is_built                           ? CLNORM_LOG_ERROR
+        enum clnorm_log_level level = !is_built                           ? failed
                                       : clnorm__text_has(text, "warning") ? CLNORM_LOG_WARNING
                                                                           : CLNORM_LOG_DEBUG;
         clnorm__log(context, level, "build of %s on %s:\n%s", v->source, context->device.info.name, text);
@@ -215,7 +227,7 @@ static void store_binary(clnorm_context *context, const struct clnorm__variant *
 }
 
 static int compile(clnorm_context *context, const struct clnorm__variant *v, const char *source, const char *options,
-                   cl_program *program)
+                   enum clnorm_log_level failed, cl_program *program)
 {
     cl_int e;
     cl_device_id device = context->device.info.device;
@@ -224,10 +236,10 @@ static int compile(clnorm_context *context, const struct clnorm__variant *v, con
     if (e != CL_SUCCESS)
         return e;
     e = clBuildProgram(*program, 1, &device, options, NULL, NULL);
-    log_build(context, v, *program, e == CL_SUCCESS);
+    log_build(context, v, *program, e == CL_SUCCESS, failed);
     if (e == CL_SUCCESS && has_kernel(v, *program))
         return CLNORM_SUCCESS;
-    clnorm__log(context, CLNORM_LOG_ERROR, "kernel file %s does not %s", v->source,
+    clnorm__log(context, failed, "kernel file %s does not %s", v->source,
                 e == CL_SUCCESS ? "define the kernel it should" : "compile");
     clReleaseProgram(*program);
     *program = NULL;
@@ -250,13 +262,38 @@ static int make_program(clnorm_context *context, const struct clnorm__variant *v
     if (key.failed)
         status = CLNORM_OUT_OF_MEMORY;
     if (status == CLNORM_SUCCESS && !(*program = load_binary(context, v, key.data, options))) {
-        status = compile(context, v, source, options, program);
+        status = compile(context, v, source, options, failure_level(context, v, is_overridden), program);
         if (status == CLNORM_SUCCESS && context->cache_dir)
             store_binary(context, v, key.data, *program);
     }
     free(key.data);
     free(source);
     return status;
+}
+
+int clnorm__gives_way(const clnorm_context *context, const struct clnorm__variant *variant, int status)
+{
+    int is_overridden = 0;
+    char *source = NULL;
+    switch (status) {
+    case CLNORM_KERNEL_BUILD:
+        if (clnorm__source_read(context, variant->source, &source, &is_overridden) != CLNORM_SUCCESS)
+            return 0;
+        free(source);
+        return !is_overridden;
+    case CL_OUT_OF_RESOURCES:
+    case CL_COMPILE_PROGRAM_FAILURE:
+    case CL_LINK_PROGRAM_FAILURE:
+    case CL_INVALID_BINARY:
+    case CL_INVALID_PROGRAM_EXECUTABLE:
+    case CL_INVALID_KERNEL_DEFINITION:
+    case CL_INVALID_WORK_GROUP_SIZE:
+    case CL_INVALID_WORK_ITEM_SIZE:
+    case CL_INVALID_GLOBAL_WORK_SIZE:
+        return 1;
+    default:
+        return 0;
+    }
 }
 
 int clnorm__program_slot(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,

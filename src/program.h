@@ -22,6 +22,12 @@ int clnorm__program_slot(clnorm_context *context, const struct clnorm__variant *
                          cl_program *slot, cl_program *program);
 
 /*
+ * Whether a failure to build or to launch a variant is the device's, so that another one may do better: not where memory ran out,
+ * and not where the user's own kernel file does not compile.
+ */
+int clnorm__gives_way(const clnorm_context *context, const struct clnorm__variant *variant, int status);
+
+/*
  * The whole source of a kernel file, every #include "..." replaced by its file; the caller frees it. *is_overridden: some of it is
  * from the context's folder of kernel files.
  */
