@@ -47,6 +47,7 @@
  * the caller's queue and returns: it does not wait, does not allocate device memory and prints nothing. The first call
  * that needs a kernel on a context compiles it, or loads it from the disk cache, and so takes longer.
  * A clnorm_context may be used by several threads at the same time; releasing it must be the last use.
+ * On Intel's GPUs a buffer beyond 4 GB must be made with CL_MEM_ALLOW_UNRESTRICTED_SIZE_INTEL; the kernels are compiled for it.
  *
  * Errors
  * ------

@@ -37,6 +37,19 @@ unsigned clnorm__loop_limit(const char *device_name)
     return clnorm__text_has(device_name, "llvmpipe") ? 65535 : 0;
 }
 
+/*
+ * Intel's GPUs address buffers by 32 bits unless a program's options say otherwise, and beyond 4 GB they read other elements without
+ * a word. One program serves buffers of every size, and a caller may make large ones by an extension whatever the device calls its
+ * limit: so wherever the memory could hold one, always. "Intel(R) OpenCL", "... HD Graphics" and "... Graphics" are the platforms
+ * that know the option; Mesa's, on the same devices, are others and do not.
+ */
+int clnorm__large_buffers(const char *platform_name, cl_device_type type, uint64_t memory_bytes)
+{
+    static const char intel[] = "Intel(R) OpenCL";
+    return (type & CL_DEVICE_TYPE_GPU) != 0 && strncmp(platform_name, intel, sizeof intel - 1) == 0 &&
+           memory_bytes > (uint64_t)1 << 32;
+}
+
 /* An absent or too long string becomes a shortened or empty one: names are for people. */
 static void device_string(cl_device_id id, cl_device_info what, char *text, size_t size)
 {
@@ -103,7 +116,7 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
         return status;
     cl_uint units = 1, width = 1, align_bits = 0;
     size_t group = 1, items[8] = {0};
-    cl_ulong local = 0, cache = 0;
+    cl_ulong local = 0, cache = 0, memory = 0;
     clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
     clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
     clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
@@ -114,6 +127,8 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
     device->hints = device->cpu_like && takes_hints(device->info.platform_name);
     device->compute_units = units ? units : 1;
     device->vector = width >= 16 ? 16 : width >= 8 ? 8 : 4;
+    clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
+    device->large_buffers = clnorm__large_buffers(device->info.platform_name, device->info.type, memory);
     device->loop_limit = clnorm__loop_limit(device->info.name);
     device->max_work_group = group;
     /* Apple's CPU devices have work-groups of 1024 x 1 x 1, and others are narrower than max_work_group says. */

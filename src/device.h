@@ -12,6 +12,7 @@ struct clnorm__device {
     int hints;              /* its compiler takes clang's prefetches and streaming stores */
     unsigned compute_units; /* at least 1 */
     unsigned vector;        /* floats a vector of item variants holds: 4, 8 or 16 */
+    int large_buffers;      /* its compiler must be told of buffers beyond 4 GB */
     unsigned loop_limit;    /* turns after which the driver ends a work-item's loops, see turns.h; 0: none */
     uint64_t max_work_group;
     uint64_t max_items[2]; /* of a work-group along its first two dimensions; 0: not known, so max_work_group holds */
@@ -24,6 +25,9 @@ struct clnorm__device {
 
 /* Whether part stands in text; case is ignored. */
 int clnorm__text_has(const char *text, const char *part);
+
+/* clnorm__device.large_buffers of a device of that platform and type, with so much global memory. */
+int clnorm__large_buffers(const char *platform_name, cl_device_type type, uint64_t memory_bytes);
 
 /* clnorm__device.loop_limit of a device of that name. */
 unsigned clnorm__loop_limit(const char *device_name);

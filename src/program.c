@@ -136,7 +136,8 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
      * FP_CONTRACT is off in the sources. No option that relaxes arithmetic belongs here. Some drivers print what their compiler
      * says, past the log: our own sources, which tests compile with warnings as errors, build without a word.
      */
-    int length = snprintf(options, size, "-cl-std=CL1.2%s -DCHANNELS_LAST=%u", is_overridden ? "" : " -w", form / 3u);
+    int length = snprintf(options, size, "-cl-std=CL1.2%s%s -DCHANNELS_LAST=%u", is_overridden ? "" : " -w",
+                          device->large_buffers ? " -cl-intel-greater-than-4GB-buffer-required" : "", form / 3u);
     if (v->step == CLNORM__APPLY)
         length += snprintf(options + length, size - (size_t)length, " -DAPPLY=%u", form % 3u);
     if (v->kind == CLNORM__CPU_LIKE && v->work_group == 1)

@@ -30,7 +30,7 @@ START_TEST(arithmetic_is_as_written)
 {
     static const char *const bad[] = {"-cl-fast",   "-cl-mad",    "-cl-unsafe", "-cl-finite",
                                       "-cl-denorm", "-cl-single", "-cl-no",     "-cl-opt"};
-    const struct clnorm__device device = {.vector = 16, .hints = 1, .loop_limit = 65535};
+    const struct clnorm__device device = {.vector = 16, .hints = 1, .loop_limit = 65535, .large_buffers = 1};
 
     for (unsigned i = 0; row(i); i++)
         for (unsigned form = 0; form < CLNORM__FORMS; form++)
@@ -47,6 +47,32 @@ START_TEST(warnings)
     for (unsigned i = 0; row(i); i++) {
         ck_assert_ptr_nonnull(strstr(options(&device, i, 0, 0), " -w "));
         ck_assert_ptr_null(strstr(options(&device, i, 0, 1), " -w"));
+    }
+}
+END_TEST
+
+/* Intel's GPUs with more memory than 32 bits can address, by Intel's own driver; no other compiler knows the option. */
+START_TEST(large_buffers)
+{
+    static const uint64_t gib = (uint64_t)1 << 30;
+    static const char option[] = " -cl-intel-greater-than-4GB-buffer-required ";
+    struct clnorm__device device = {.vector = 8};
+
+    ck_assert(clnorm__large_buffers("Intel(R) OpenCL Graphics", CL_DEVICE_TYPE_GPU, 16 * gib));
+    ck_assert(
+        clnorm__large_buffers("Intel(R) OpenCL HD Graphics", CL_DEVICE_TYPE_GPU | CL_DEVICE_TYPE_DEFAULT, 5 * gib));
+    ck_assert(clnorm__large_buffers("Intel(R) OpenCL", CL_DEVICE_TYPE_GPU, 64 * gib));
+    ck_assert(!clnorm__large_buffers("Intel(R) OpenCL HD Graphics", CL_DEVICE_TYPE_GPU, 4 * gib));
+    ck_assert(!clnorm__large_buffers("Intel(R) OpenCL", CL_DEVICE_TYPE_CPU, 64 * gib));
+    ck_assert(!clnorm__large_buffers("rusticl", CL_DEVICE_TYPE_GPU, 64 * gib));
+    ck_assert(!clnorm__large_buffers("Intel Gen OCL Driver", CL_DEVICE_TYPE_GPU, 64 * gib));
+    ck_assert(!clnorm__large_buffers("NVIDIA CUDA", CL_DEVICE_TYPE_GPU, 64 * gib));
+    for (unsigned i = 0; row(i); i++) {
+        for (int large = 0; large < 2; large++) {
+            device.large_buffers = large;
+            ck_assert_int_eq(strstr(options(&device, i, 0, 0), option) != NULL, large);
+            ck_assert_int_eq(strstr(options(&device, i, 0, 1), option) != NULL, large);
+        }
     }
 }
 END_TEST
@@ -70,6 +96,7 @@ int main(void)
 
     tcase_add_test(tests, arithmetic_is_as_written);
     tcase_add_test(tests, warnings);
+    tcase_add_test(tests, large_buffers);
     tcase_add_test(tests, loop_limits);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
