@@ -300,13 +300,26 @@ int clnorm__gives_way(const clnorm_context *context, const struct clnorm__varian
 int clnorm__program_slot(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
                          cl_program *slot, cl_program *program)
 {
-    int status = CLNORM_SUCCESS;
+    cl_program made = NULL;
     pthread_mutex_lock(&context->lock);
-    if (!*slot)
-        status = make_program(context, variant, form, slot);
     *program = *slot;
     pthread_mutex_unlock(&context->lock);
-    return status;
+    if (*program)
+        return CLNORM_SUCCESS;
+    /* Not under the lock: a compiler takes its time, and other threads have programs already. Of two that make one, the first wins. */
+    int status = make_program(context, variant, form, &made);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    pthread_mutex_lock(&context->lock);
+    if (!*slot) {
+        *slot = made;
+        made = NULL;
+    }
+    *program = *slot;
+    pthread_mutex_unlock(&context->lock);
+    if (made)
+        clReleaseProgram(made);
+    return CLNORM_SUCCESS;
 }
 
 int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,

@@ -13,7 +13,7 @@ struct clnorm__file {
 };
 extern const struct clnorm__file clnorm__files[];
 
-/* The program of a variant in one form; built when it is asked for first. Not retained for the caller. */
+/* The program of a variant in one form; built when it is asked for first, outside the context's lock. Not retained for the caller. */
 int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
                         cl_program *program);
 
