@@ -69,6 +69,7 @@
  * the caller's queue and returns: it does not wait, does not allocate device memory and prints nothing. The first call
  * that needs a kernel on a context compiles it, or loads it from the disk cache, and so takes longer.
  * A clnorm_context may be used by several threads at the same time; releasing it must be the last use.
+ * On Intel's GPUs a buffer beyond 4 GB must be made with CL_MEM_ALLOW_UNRESTRICTED_SIZE_INTEL; the kernels are compiled for it.
  *
  * Errors
  * ------
@@ -205,13 +206,14 @@ typedef struct clnorm_context_options {
     const char *cache_dir;
     /*
      * Folder of .cl files that win over the embedded ones, file by file. NULL: the environment variable
-     * CLNORM_KERNEL_DIR, or none.
+     * CLNORM_KERNEL_DIR, or none. A compiler's warnings about them go to log; some drivers print them as well.
      */
     const char *kernel_dir;
     /*
      * Kernel variants to use, names separated by commas (see clnorm_variant_name); steps of which none is named choose
      * freely. A named variant that does not fit the shape is passed over; if that leaves a step with no variant it chose
-     * among, the call returns CLNORM_NO_VARIANT. NULL: the environment variable CLNORM_VARIANT, or all.
+     * among, the call returns CLNORM_NO_VARIANT. A variant that the device turns out not to build or to launch gives way to
+     * the next, with a warning to log; one that is named does not: the call returns the driver's error. NULL: the environment variable CLNORM_VARIANT, or all.
      */
     const char *variants;
     /*

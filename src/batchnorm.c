@@ -20,6 +20,7 @@ struct call {
     struct clnorm__stream stream;
     struct clnorm__buffers buffers;
     struct clnorm_finish finish;
+    struct clnorm__filter filter;
     char why[CLNORM__WHY];
 };
 
@@ -71,6 +72,41 @@ static int begin(struct call *call, clnorm_context *context, cl_command_queue qu
     return CLNORM_SUCCESS;
 }
 
+static int plan_call(struct call *call, struct clnorm__plan *plan)
+{
+    return clnorm__plan_make(call->desc, &call->ask, &call->context->device, &call->filter, plan, call->why,
+                             sizeof call->why);
+}
+
+/*
+ * Enqueues the plan. A variant that the device cannot build or launch gives way to the next that fits, for this step alone: what is
+ * enqueued before it stays, as the rows of other steps do not change. The context remembers it once the call went through: a device
+ * that is in trouble of another kind launches nothing at all.
+ */
+static int run(struct call *call, struct clnorm__plan *plan)
+{
+    struct clnorm__progress progress = {0};
+    int is_learnt = 0, status;
+    for (;;) {
+        status = clnorm__run(call->context, plan, &call->stream, &call->buffers, &call->finish, &progress);
+        const struct clnorm__variant *failed = progress.failed;
+        if (status == CLNORM_SUCCESS || !failed || call->filter.steps[failed->step])
+            break;
+        call->filter.unusable[clnorm__variant_index(failed)][clnorm__is_last(call->desc)] = is_learnt = 1;
+        if (plan_call(call, plan) != CLNORM_SUCCESS) {
+            call->why[0] = '\0';
+            break;
+        }
+        clnorm__log(call->context, CLNORM_LOG_WARNING, "%s cannot run on %s (%s); another variant takes its place",
+                    failed->name, call->context->device.info.name, clnorm_status_string(status));
+    }
+    if (progress.last)
+        clReleaseEvent(progress.last);
+    if (status == CLNORM_SUCCESS && is_learnt)
+        clnorm__filter_learn(call->context, &call->filter);
+    return status;
+}
+
 /* Checks what was filled in, plans and enqueues. */
 static int finish(struct call *call, clnorm_buffer workspace, cl_uint wait_count, const cl_event *wait_list,
                   cl_event *event)
@@ -81,11 +117,11 @@ static int finish(struct call *call, clnorm_buffer workspace, cl_uint wait_count
     call->stream.wait_list = wait_list;
     call->stream.event = event;
     call->buffers.workspace = workspace;
+    call->filter = clnorm__filter_now(call->context);
     int status = CLNORM_SUCCESS;
     plan.workspace = 0;
     if (desc->n > 0)
-        status = clnorm__plan_make(desc, &call->ask, &call->context->device, &call->context->filter, &plan, call->why,
-                                   sizeof call->why);
+        status = plan_call(call, &plan);
     use(call, "workspace", workspace, plan.workspace, 1, 1, 0);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_present(&call->uses, call->why);
@@ -102,7 +138,7 @@ static int finish(struct call *call, clnorm_buffer workspace, cl_uint wait_count
         call->finish.rm_lo = plan.rm_lo;
         if (!(call->finish.running_factor > 0))
             call->finish.running_factor = plan.unbias;
-        status = clnorm__run(call->context, &plan, &call->stream, &call->buffers, &call->finish);
+        status = run(call, &plan);
     }
     return status == CLNORM_SUCCESS ? status : refused(call, status);
 }
@@ -152,10 +188,11 @@ int clnorm_get_workspace_bytes(clnorm_context *context, enum clnorm_operation op
         *bytes = 0;
         return CLNORM_SUCCESS;
     }
-    struct clnorm__ask ask = {operation, operation != CLNORM_FORWARD_INFERENCE, 1};
     struct clnorm__plan plan;
+    call.ask = (struct clnorm__ask){operation, operation != CLNORM_FORWARD_INFERENCE, 1};
+    call.filter = clnorm__filter_now(context);
     if (status == CLNORM_SUCCESS)
-        status = clnorm__plan_make(desc, &ask, &context->device, &context->filter, &plan, call.why, sizeof call.why);
+        status = plan_call(&call, &plan);
     if (status != CLNORM_SUCCESS)
         return refused(&call, status);
     *bytes = (size_t)plan.workspace * sizeof(cl_float);
@@ -188,9 +225,10 @@ int clnorm_describe_launches(clnorm_context *context, enum clnorm_operation oper
         status = clnorm__check_operation((int)operation, call.why);
     if (status == CLNORM_SUCCESS && desc->n == 0)
         return CLNORM_SUCCESS;
-    struct clnorm__ask ask = {operation, operation != CLNORM_FORWARD_INFERENCE, 1};
+    call.ask = (struct clnorm__ask){operation, operation != CLNORM_FORWARD_INFERENCE, 1};
+    call.filter = clnorm__filter_now(context);
     if (status == CLNORM_SUCCESS)
-        status = clnorm__plan_make(desc, &ask, &context->device, &context->filter, &plan, call.why, sizeof call.why);
+        status = plan_call(&call, &plan);
     if (status != CLNORM_SUCCESS)
         return refused(&call, status);
     const struct clnorm__launch *launches[] = {&plan.fused, &plan.stats, &plan.finish, &plan.apply};

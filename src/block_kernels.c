@@ -36,12 +36,19 @@ static uint64_t ceil_div(uint64_t a, uint64_t b)
     return (a + b - 1) / b;
 }
 
+static uint64_t free_group(const struct clnorm__device *device)
+{
+    return least(64, least(device->max_work_group, clnorm__most_items(device, 0)));
+}
+
 enum clnorm__block_kernel clnorm__gemm_kernel(const struct clnorm__device *device)
 {
     if (device->cpu_like)
         return CLNORM__GEMM_ITEM;
     uint64_t group = clnorm__block_kernels[CLNORM__GEMM_GROUP].work_group;
-    return device->max_work_group >= group && device->local_bytes >= 16384 ? CLNORM__GEMM_GROUP : CLNORM__GEMM_NAIVE;
+    return device->max_work_group >= group && clnorm__most_items(device, 0) >= group && device->local_bytes >= 16384
+               ? CLNORM__GEMM_GROUP
+               : CLNORM__GEMM_NAIVE;
 }
 
 int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
@@ -61,8 +68,10 @@ int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *s
     /* Work-items of CPU-like devices have a lot to do each; elsewhere neighbours work together. */
     size_t local = v->work_group > 1 || kernel == CLNORM__GEMM_ITEM ? v->work_group
                    : v->work_group == 1 && context->device.cpu_like ? 1
-                                                                    : least(64, context->device.max_work_group);
+                                                                    : free_group(&context->device);
     size_t global = v->work_group > 1 ? items * local : ceil_div(items, local) * local;
+    if (e == CL_SUCCESS)
+        e = clnorm__fit_local(context, v, made, 1, &global, &local);
     if (e == CL_SUCCESS)
         e = clEnqueueNDRangeKernel(stream->queue, made, 1, NULL, &global, &local, stream->wait_count, stream->wait_list,
                                    stream->event);
@@ -70,26 +79,48 @@ int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *s
     return e;
 }
 
-int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer a, clnorm_buffer b,
-                       clnorm_buffer c, clnorm_buffer bias, struct clnorm_gemm g)
+/* The product by one of the kernels that make it, all in the same order. */
+static int launch_gemm(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
+                       const clnorm_buffer buffers[4], struct clnorm_gemm g)
 {
     uint64_t items = g.m * g.n;
-    g.a_at = a.offset;
-    g.b_at = b.offset;
-    g.c_at = c.offset;
-    g.bias_at = bias.offset;
-    if (context->gemm == CLNORM__GEMM_GROUP)
+    if (kernel == CLNORM__GEMM_GROUP)
         items = ceil_div(g.m, CLNORM_GEMM_TILE) * ceil_div(g.n, CLNORM_GEMM_TILE);
-    if (context->gemm == CLNORM__GEMM_ITEM) {
+    if (kernel == CLNORM__GEMM_ITEM) {
         uint64_t columns = ceil_div(g.n, 2 * context->device.vector), enough = 4 * context->device.compute_units;
         g.rows_per_item = CLNORM_GEMM_TILE;
         while (g.rows_per_item > 8 && columns * ceil_div(g.m, g.rows_per_item) < enough)
             g.rows_per_item /= 2;
         items = columns * ceil_div(g.m, g.rows_per_item);
     }
-    const struct clnorm__arg args[] = {CLNORM__MEM(a), CLNORM__MEM(b), CLNORM__MEM(c), CLNORM__MEM(bias),
-                                       CLNORM__ARG(g)};
-    return clnorm__block_launch(context, stream, context->gemm, args, 5, items);
+    const struct clnorm__arg args[] = {CLNORM__MEM(buffers[0]), CLNORM__MEM(buffers[1]), CLNORM__MEM(buffers[2]),
+                                       CLNORM__MEM(buffers[3]), CLNORM__ARG(g)};
+    return clnorm__block_launch(context, stream, kernel, args, 5, items);
+}
+
+int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer a, clnorm_buffer b,
+                       clnorm_buffer c, clnorm_buffer bias, struct clnorm_gemm g)
+{
+    const clnorm_buffer buffers[4] = {a, b, c, bias};
+    pthread_mutex_lock(&context->lock);
+    enum clnorm__block_kernel kernel = context->gemm;
+    pthread_mutex_unlock(&context->lock);
+    g.a_at = a.offset;
+    g.b_at = b.offset;
+    g.c_at = c.offset;
+    g.bias_at = bias.offset;
+    int status = launch_gemm(context, stream, kernel, buffers, g);
+    if (kernel == CLNORM__GEMM_NAIVE || !clnorm__gives_way(context, &clnorm__block_kernels[kernel], status))
+        return status;
+    clnorm__log(context, CLNORM_LOG_WARNING, "%s cannot run on %s (%s); gemm_naive takes its place",
+                clnorm__block_kernels[kernel].name, context->device.info.name, clnorm_status_string(status));
+    status = launch_gemm(context, stream, CLNORM__GEMM_NAIVE, buffers, g);
+    if (status == CLNORM_SUCCESS) {
+        pthread_mutex_lock(&context->lock);
+        context->gemm = CLNORM__GEMM_NAIVE;
+        pthread_mutex_unlock(&context->lock);
+    }
+    return status;
 }
 
 /* Turns of im2col and of move_rows for an element, at most; see turns.h. */

@@ -143,6 +143,23 @@ static int open_context(clnorm_context *context, cl_context cl, cl_device_id dev
     return e;
 }
 
+struct clnorm__filter clnorm__filter_now(clnorm_context *context)
+{
+    pthread_mutex_lock(&context->lock);
+    struct clnorm__filter filter = context->filter;
+    pthread_mutex_unlock(&context->lock);
+    return filter;
+}
+
+void clnorm__filter_learn(clnorm_context *context, const struct clnorm__filter *from)
+{
+    pthread_mutex_lock(&context->lock);
+    for (unsigned v = 0; v < CLNORM__VARIANTS; v++)
+        for (unsigned last = 0; last < 2; last++)
+            context->filter.unusable[v][last] |= from->unusable[v][last];
+    pthread_mutex_unlock(&context->lock);
+}
+
 static void free_context(clnorm_context *context)
 {
     for (unsigned v = 0; v < CLNORM__VARIANTS; v++)

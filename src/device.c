@@ -8,6 +8,19 @@
 
 #define POCL "Portable Computing Language"
 
+int clnorm__text_has(const char *text, const char *part)
+{
+    size_t length = strlen(part);
+    for (; *text; text++) {
+        size_t i = 0;
+        while (i < length && text[i] && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
+            i++;
+        if (i == length)
+            return 1;
+    }
+    return 0;
+}
+
 /* Whether a platform's CPU devices are known to make machine code of prefetches and streaming stores. */
 static int takes_hints(const char *platform)
 {
@@ -18,12 +31,23 @@ static int takes_hints(const char *platform)
  * Mesa's llvmpipe counts the iterations of all loops that a work-item runs, and those of its neighbours in a vector, and once they
  * are so many it leaves each loop after its next turn, with no error. The number is LP_MAX_TGSI_LOOP_ITERATIONS of its source.
  */
-static unsigned loop_limit(const clnorm_device_info *info)
+unsigned clnorm__loop_limit(const char *device_name)
 {
-    static const char llvmpipe[] = "llvmpipe";
-    return strcmp(info->platform_name, "rusticl") == 0 && strncmp(info->name, llvmpipe, sizeof llvmpipe - 1) == 0
-               ? 65535
-               : 0;
+    /* Not by the platform: rusticl has it, and so has clvk where Mesa's lavapipe is below it. */
+    return clnorm__text_has(device_name, "llvmpipe") ? 65535 : 0;
+}
+
+/*
+ * Intel's GPUs address buffers by 32 bits unless a program's options say otherwise, and beyond 4 GB they read other elements without
+ * a word. One program serves buffers of every size, and a caller may make large ones by an extension whatever the device calls its
+ * limit: so wherever the memory could hold one, always. "Intel(R) OpenCL", "... HD Graphics" and "... Graphics" are the platforms
+ * that know the option; Mesa's, on the same devices, are others and do not.
+ */
+int clnorm__large_buffers(const char *platform_name, cl_device_type type, uint64_t memory_bytes)
+{
+    static const char intel[] = "Intel(R) OpenCL";
+    return (type & CL_DEVICE_TYPE_GPU) != 0 && strncmp(platform_name, intel, sizeof intel - 1) == 0 &&
+           memory_bytes > (uint64_t)1 << 32;
 }
 
 /* An absent or too long string becomes a shortened or empty one: names are for people. */
@@ -91,8 +115,8 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
     if (status != CLNORM_SUCCESS)
         return status;
     cl_uint units = 1, width = 1, align_bits = 0;
-    size_t group = 1;
-    cl_ulong local = 0, cache = 0;
+    size_t group = 1, items[8] = {0};
+    cl_ulong local = 0, cache = 0, memory = 0;
     clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
     clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
     clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
@@ -103,8 +127,15 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
     device->hints = device->cpu_like && takes_hints(device->info.platform_name);
     device->compute_units = units ? units : 1;
     device->vector = width >= 16 ? 16 : width >= 8 ? 8 : 4;
-    device->loop_limit = loop_limit(&device->info);
+    clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
+    device->large_buffers = clnorm__large_buffers(device->info.platform_name, device->info.type, memory);
+    device->loop_limit = clnorm__loop_limit(device->info.name);
     device->max_work_group = group;
+    /* Apple's CPU devices have work-groups of 1024 x 1 x 1, and others are narrower than max_work_group says. */
+    if (clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof items, items, NULL) == CL_SUCCESS) {
+        device->max_items[0] = items[0];
+        device->max_items[1] = items[1];
+    }
     clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, sizeof cache, &cache, NULL);
     device->local_bytes = local;
     device->cache_bytes = cache;
@@ -149,19 +180,6 @@ int clnorm_list_devices(size_t capacity, clnorm_device_info *infos, size_t *coun
     return CLNORM_SUCCESS;
 }
 
-static int contains(const char *text, const char *part)
-{
-    size_t length = strlen(part);
-    for (; *text; text++) {
-        size_t i = 0;
-        while (i < length && text[i] && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
-            i++;
-        if (i == length)
-            return 1;
-    }
-    return 0;
-}
-
 /* How good a device is as a default. */
 static int merit(const clnorm_device_info *info)
 {
@@ -177,7 +195,7 @@ static size_t choose(const clnorm_device_info *infos, size_t count, const char *
         if (isdigit((unsigned char)selector[0]) && *end == '\0')
             return number < count ? number : count;
         for (size_t i = 0; i < count; i++)
-            if (contains(infos[i].name, selector) || contains(infos[i].platform_name, selector))
+            if (clnorm__text_has(infos[i].name, selector) || clnorm__text_has(infos[i].platform_name, selector))
                 return i;
         return count;
     }

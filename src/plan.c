@@ -80,7 +80,8 @@ static uint64_t stats_items(const struct clnorm__variant *v, const struct clnorm
 /* Work-items of a work-group where the kernel leaves them free. */
 static uint64_t free_group(const struct clnorm__device *device)
 {
-    return least(clnorm__tuned(device, CLNORM__GROUP_ITEMS), device->max_work_group);
+    return least(least(clnorm__tuned(device, CLNORM__GROUP_ITEMS), device->max_work_group),
+                 clnorm__most_items(device, 0));
 }
 
 /* ---- leaves and their tree ---- */
@@ -256,11 +257,12 @@ static void launch_apply(const struct clnorm__device *device, int last, struct c
         return;
     }
     uint64_t group = floor_power(least(clnorm__tuned(device, CLNORM__APPLY_ITEMS), device->max_work_group)), wide = 1;
-    while (wide < group && wide < cut->length)
+    const uint64_t widest = least(group, clnorm__most_items(device, 0));
+    while (wide * 2 <= widest && wide < cut->length)
         wide *= 2;
     l->dims = 2;
     l->local[0] = wide;
-    l->local[1] = group / wide;
+    l->local[1] = least(group / wide, floor_power(clnorm__most_items(device, 1)));
     uint64_t columns = ceil_div(cut->length, wide), rows = ceil_div(cut->rows, l->local[1]);
     /* Enough to hide latency; the kernel strides over the rest. */
     uint64_t groups = device->compute_units * clnorm__tuned(device, CLNORM__APPLY_GROUPS);
@@ -286,20 +288,38 @@ static int refuse(const struct clnorm__device *device, char *why, size_t size, c
 
 /* ---- several launches ---- */
 
+/*
+ * Partials of stage one, at most: a caller's workspace must do for every row that may yet take the chosen one's place, so unusable
+ * rows count as well.
+ */
+static uint64_t most_partials(enum clnorm__step step, int last, const struct clnorm__device *device,
+                              const struct clnorm__filter *filter, const struct clnorm_shape *shape)
+{
+    uint64_t blocks = 0;
+    for (unsigned i = 0; i < CLNORM__VARIANTS; i++) {
+        const struct clnorm__variant *v = &clnorm__variants[i];
+        if (v->step == step && (!filter->steps[step] || filter->named[i]) &&
+            !clnorm__variant_refusal(v, device, last, shape->leaves))
+            blocks = most(blocks, ceil_div(shape->leaves, (uint64_t)1 << choose_block(v, device, shape, last)));
+    }
+    return blocks;
+}
+
 /* Stage one and what it leaves in the workspace. */
 static int choose_stats(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
                         const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
 {
     int last = clnorm__is_last(desc);
-    const struct clnorm__variant *v =
-        clnorm__variant_choose(backward ? CLNORM__DIFF_STATS : CLNORM__STATS, device, filter, last, plan->shape.leaves);
+    const enum clnorm__step step = backward ? CLNORM__DIFF_STATS : CLNORM__STATS;
+    const struct clnorm__variant *v = clnorm__variant_choose(step, device, filter, last, plan->shape.leaves);
     if (!v)
         return refuse(device, why, why_size, "stats");
     plan->stats.variant = v;
     plan->stats.form = CLNORM__FORM(last, 0);
     plan->shape.block_log2 = choose_block(v, device, &plan->shape, last);
     plan->shape.blocks = (clnorm_u32)ceil_div(plan->shape.leaves, (uint64_t)1 << plan->shape.block_log2);
-    plan->workspace += (backward ? CLNORM_SUM_WORDS : CLNORM_NODE_WORDS) * plan->shape.blocks * desc->c;
+    plan->workspace += (backward ? CLNORM_SUM_WORDS : CLNORM_NODE_WORDS) *
+                       most_partials(step, last, device, filter, &plan->shape) * desc->c;
     return CLNORM_SUCCESS;
 }
 
@@ -454,15 +474,15 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
 }
 
 /*
- * Backward without diff_src takes several launches where backward with it takes one. The workspace is to be the same, so that a
- * caller may ask for less than was planned for.
+ * Backward without diff_src takes several launches where backward with it takes one, and so does a device that cannot run the fused
+ * variant after all. The workspace is to be the same, so that a caller may ask for less than was planned for.
  */
-static void reserve_partials(const clnorm_desc *desc, const struct clnorm__device *device,
+static void reserve_partials(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
                              const struct clnorm__filter *filter, struct clnorm__plan *plan)
 {
     struct clnorm__plan other = *plan;
     char why[CLNORM__WHY];
-    if (choose_stats(desc, 1, device, filter, &other, why, sizeof why) == CLNORM_SUCCESS)
+    if (choose_stats(desc, backward, device, filter, &other, why, sizeof why) == CLNORM_SUCCESS)
         plan->workspace = other.workspace;
 }
 
@@ -488,8 +508,7 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     plan->workspace = plan->partial_at;
     if (ask->apply && (ask->operation == CLNORM_FORWARD_TRAINING || ask->operation == CLNORM_BACKWARD_TRAINING)) {
         if (plan_fused(desc, backward ? 2 : 1, device, filter, plan)) {
-            if (backward)
-                reserve_partials(desc, device, filter, plan);
+            reserve_partials(desc, backward, device, filter, plan);
             return CLNORM_SUCCESS;
         }
         if (filter->steps[backward ? CLNORM__DIFF_FUSED : CLNORM__FUSED])

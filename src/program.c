@@ -14,6 +14,7 @@ struct text {
     char *data;
     size_t size, capacity;
     int failed;
+    int is_overridden; /* some of it is from the folder of kernel files */
 };
 
 static void append(struct text *t, const char *data, size_t size)
@@ -74,6 +75,7 @@ static int append_file(const clnorm_context *context, const char *name, unsigned
     size_t size = 0;
     char *override = read_override(context, name, &size, &status);
     const char *text = override;
+    t->is_overridden |= override != NULL;
     if (status != CLNORM_SUCCESS)
         return status;
     if (!text) {
@@ -113,10 +115,11 @@ static int append_file(const clnorm_context *context, const char *name, unsigned
     return status == CLNORM_SUCCESS && t->failed ? CLNORM_OUT_OF_MEMORY : status;
 }
 
-int clnorm__source_read(const clnorm_context *context, const char *name, char **text)
+int clnorm__source_read(const clnorm_context *context, const char *name, char **text, int *is_overridden)
 {
     struct text t = {0};
     int status = append_file(context, name, 0, &t);
+    *is_overridden = t.is_overridden;
     if (status != CLNORM_SUCCESS) {
         free(t.data);
         t.data = NULL;
@@ -127,22 +130,38 @@ int clnorm__source_read(const clnorm_context *context, const char *name, char **
 
 /* ---- programs ---- */
 
-static void build_options(const clnorm_context *context, const struct clnorm__variant *v, unsigned form, char *options,
-                          size_t size)
+void clnorm__build_options(const struct clnorm__device *device, const struct clnorm__variant *v, unsigned form,
+                           int is_overridden, char *options, size_t size)
 {
-    /* FP_CONTRACT is off in the sources. No option that relaxes arithmetic belongs here. */
-    int length = snprintf(options, size, "-cl-std=CL1.2 -DCHANNELS_LAST=%u", form / 3u);
+    /*
+     * FP_CONTRACT is off in the sources. No option that relaxes arithmetic belongs here. Some drivers print what their compiler
+     * says, past the log: our own sources, which tests compile with warnings as errors, build without a word.
+     */
+    int length = snprintf(options, size, "-cl-std=CL1.2%s%s -DCHANNELS_LAST=%u", is_overridden ? "" : " -w",
+                          device->large_buffers ? " -cl-intel-greater-than-4GB-buffer-required" : "", form / 3u);
     if (v->step == CLNORM__APPLY)
         length += snprintf(options + length, size - (size_t)length, " -DAPPLY=%u", form % 3u);
     if (v->kind == CLNORM__CPU_LIKE && v->work_group == 1)
-        length += snprintf(options + length, size - (size_t)length, " -DVEC=%u -DHINTS=%d%s", context->device.vector,
-                           context->device.hints, context->device.loop_limit ? " -DSCALAR_FINISH" : "");
+        length += snprintf(options + length, size - (size_t)length, " -DVEC=%u -DHINTS=%d%s", device->vector,
+                           device->hints, device->loop_limit ? " -DSCALAR_FINISH" : "");
     if (v->work_group > 1)
         snprintf(options + length, size - (size_t)length, " -DWORK_GROUP=%u -DWIDTH=%u", v->work_group, v->width);
 }
 
-static void log_build(clnorm_context *context, const struct clnorm__variant *v, cl_program program,
-                      enum clnorm_log_level level)
+/*
+ * Of a failure to build: an error where nothing can take the variant's place, a kernel file of the user's or a variant that is asked
+ * for by name.
+ */
+static enum clnorm_log_level failure_level(const clnorm_context *context, const struct clnorm__variant *v,
+                                           int is_overridden)
+{
+    return is_overridden || (v->step < CLNORM__STEPS && context->filter.steps[v->step]) ? CLNORM_LOG_ERROR
+                                                                                        : CLNORM_LOG_WARNING;
+}
+
+/* What the compiler said: of a program that it made, warnings are worth a warning and the rest is for the curious. */
+static void log_build(clnorm_context *context, const struct clnorm__variant *v, cl_program program, int is_built,
+                      enum clnorm_log_level failed)
 {
     cl_device_id device = context->device.info.device;
     size_t size = 0;
@@ -151,6 +170,9 @@ static void log_build(clnorm_context *context, const struct clnorm__variant *v, 
     char *text = malloc(size + 1);
     if (text && clGetProgramBuildInfo(program, device, CL_PROGRAM_BUILD_LOG, size, text, NULL) == CL_SUCCESS) {
         text[size] = '\0';
+        enum clnorm_log_level level = !is_built                           ? failed
+                                      : clnorm__text_has(text, "warning") ? CLNORM_LOG_WARNING
+                                                                          : CLNORM_LOG_DEBUG;
         clnorm__log(context, level, "build of %s on %s:\n%s", v->source, context->device.info.name, text);
     }
     free(text);
@@ -207,7 +229,7 @@ static void store_binary(clnorm_context *context, const struct clnorm__variant *
 }
 
 static int compile(clnorm_context *context, const struct clnorm__variant *v, const char *source, const char *options,
-                   cl_program *program)
+                   enum clnorm_log_level failed, cl_program *program)
 {
     cl_int e;
     cl_device_id device = context->device.info.device;
@@ -216,10 +238,10 @@ static int compile(clnorm_context *context, const struct clnorm__variant *v, con
     if (e != CL_SUCCESS)
         return e;
     e = clBuildProgram(*program, 1, &device, options, NULL, NULL);
-    log_build(context, v, *program, e == CL_SUCCESS ? CLNORM_LOG_DEBUG : CLNORM_LOG_ERROR);
+    log_build(context, v, *program, e == CL_SUCCESS, failed);
     if (e == CL_SUCCESS && has_kernel(v, *program))
         return CLNORM_SUCCESS;
-    clnorm__log(context, CLNORM_LOG_ERROR, "kernel file %s does not %s", v->source,
+    clnorm__log(context, failed, "kernel file %s does not %s", v->source,
                 e == CL_SUCCESS ? "define the kernel it should" : "compile");
     clReleaseProgram(*program);
     *program = NULL;
@@ -228,11 +250,11 @@ static int compile(clnorm_context *context, const struct clnorm__variant *v, con
 
 static int make_program(clnorm_context *context, const struct clnorm__variant *v, unsigned form, cl_program *program)
 {
-    char options[160], *source;
-    build_options(context, v, form, options, sizeof options);
-    int status = clnorm__source_read(context, v->source, &source);
+    char options[256], *source;
+    int is_overridden, status = clnorm__source_read(context, v->source, &source, &is_overridden);
     if (status != CLNORM_SUCCESS)
         return status;
+    clnorm__build_options(&context->device, v, form, is_overridden, options, sizeof options);
     struct text key = {0};
     append(&key, context->device.identity, strlen(context->device.identity));
     append(&key, "|", 1);
@@ -242,7 +264,7 @@ static int make_program(clnorm_context *context, const struct clnorm__variant *v
     if (key.failed)
         status = CLNORM_OUT_OF_MEMORY;
     if (status == CLNORM_SUCCESS && !(*program = load_binary(context, v, key.data, options))) {
-        status = compile(context, v, source, options, program);
+        status = compile(context, v, source, options, failure_level(context, v, is_overridden), program);
         if (status == CLNORM_SUCCESS && context->cache_dir)
             store_binary(context, v, key.data, *program);
     }
@@ -251,16 +273,54 @@ static int make_program(clnorm_context *context, const struct clnorm__variant *v
     return status;
 }
 
+int clnorm__gives_way(const clnorm_context *context, const struct clnorm__variant *variant, int status)
+{
+    int is_overridden = 0;
+    char *source = NULL;
+    switch (status) {
+    case CLNORM_KERNEL_BUILD:
+        if (clnorm__source_read(context, variant->source, &source, &is_overridden) != CLNORM_SUCCESS)
+            return 0;
+        free(source);
+        return !is_overridden;
+    case CL_OUT_OF_RESOURCES:
+    case CL_COMPILE_PROGRAM_FAILURE:
+    case CL_LINK_PROGRAM_FAILURE:
+    case CL_INVALID_BINARY:
+    case CL_INVALID_PROGRAM_EXECUTABLE:
+    case CL_INVALID_KERNEL_DEFINITION:
+    case CL_INVALID_WORK_GROUP_SIZE:
+    case CL_INVALID_WORK_ITEM_SIZE:
+    case CL_INVALID_GLOBAL_WORK_SIZE:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 int clnorm__program_slot(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
                          cl_program *slot, cl_program *program)
 {
-    int status = CLNORM_SUCCESS;
+    cl_program made = NULL;
     pthread_mutex_lock(&context->lock);
-    if (!*slot)
-        status = make_program(context, variant, form, slot);
     *program = *slot;
     pthread_mutex_unlock(&context->lock);
-    return status;
+    if (*program)
+        return CLNORM_SUCCESS;
+    /* Not under the lock: a compiler takes its time, and other threads have programs already. Of two that make one, the first wins. */
+    int status = make_program(context, variant, form, &made);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    pthread_mutex_lock(&context->lock);
+    if (!*slot) {
+        *slot = made;
+        made = NULL;
+    }
+    *program = *slot;
+    pthread_mutex_unlock(&context->lock);
+    if (made)
+        clReleaseProgram(made);
+    return CLNORM_SUCCESS;
 }
 
 int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,

@@ -156,72 +156,111 @@ static void set_apply(struct setter *s, const struct clnorm__plan *plan, const s
     set(s, sizeof plan->cut, &plan->cut);
 }
 
+int clnorm__fit_local(const clnorm_context *context, const struct clnorm__variant *variant, cl_kernel kernel,
+                      unsigned dims, const size_t *global, size_t *local)
+{
+    size_t most = 0, items = dims > 1 ? local[0] * local[1] : local[0];
+    if (items <= 1 || clGetKernelWorkGroupInfo(kernel, context->device.info.device, CL_KERNEL_WORK_GROUP_SIZE,
+                                               sizeof most, &most, NULL) != CL_SUCCESS)
+        return CL_SUCCESS;
+    if (items <= most)
+        return CL_SUCCESS;
+    if (variant->work_group > 1 || most == 0)
+        return CL_INVALID_WORK_GROUP_SIZE;
+    for (unsigned d = dims; d-- > 0 && items > most;) {
+        size_t others = items / local[d], fits = most > others ? most / others : 1;
+        while (global[d] % fits)
+            fits--;
+        local[d] = fits;
+        items = others * fits;
+    }
+    return CL_SUCCESS;
+}
+
 /* Kernels of a call, ready to be enqueued: nothing is enqueued before all of them are. */
 struct steps {
     unsigned count;
-    const struct clnorm__launch *launch[3];
+    struct clnorm__launch launch[3];
     cl_kernel kernel[3];
 };
 
-static int prepare(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__buffers *buffers,
-                   const struct clnorm_finish *finish, struct steps *steps)
+/* One launch: its program, its kernel with arguments, its work-group. */
+static int prepare_launch(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__launch *from,
+                          const struct clnorm__buffers *buffers, const struct clnorm_finish *finish,
+                          struct steps *steps)
 {
-    const struct clnorm__launch *all[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply};
-    for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
-        if (!all[i]->variant)
-            continue;
-        cl_program program;
-        int status = clnorm__program_get(context, all[i]->variant, all[i]->form, &program);
-        if (status != CLNORM_SUCCESS)
-            return status;
-        struct setter s = {0};
-        s.kernel = clCreateKernel(program, all[i]->variant->entry, &s.error);
-        if (s.error != CL_SUCCESS)
-            return s.error;
-        steps->launch[steps->count] = all[i];
-        steps->kernel[steps->count++] = s.kernel;
-        if (all[i] == &plan->fused)
-            set_fused(&s, plan, buffers, finish);
-        else if (all[i] == &plan->stats)
-            set_stats(&s, plan, buffers, finish);
-        else if (all[i] == &plan->finish)
-            set_finish(&s, plan, buffers, finish);
-        else
-            set_apply(&s, plan, buffers);
-        if (s.error != CL_SUCCESS)
-            return s.error;
-    }
-    return CLNORM_SUCCESS;
+    cl_program program;
+    struct clnorm__launch *l = &steps->launch[steps->count];
+    int status = clnorm__program_get(context, from->variant, from->form, &program);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    struct setter s = {0};
+    s.kernel = clCreateKernel(program, from->variant->entry, &s.error);
+    if (s.error != CL_SUCCESS)
+        return s.error;
+    *l = *from;
+    steps->kernel[steps->count++] = s.kernel;
+    if (from == &plan->fused)
+        set_fused(&s, plan, buffers, finish);
+    else if (from == &plan->stats)
+        set_stats(&s, plan, buffers, finish);
+    else if (from == &plan->finish)
+        set_finish(&s, plan, buffers, finish);
+    else
+        set_apply(&s, plan, buffers);
+    if (s.error != CL_SUCCESS)
+        return s.error;
+    return clnorm__fit_local(context, l->variant, s.kernel, l->dims, l->global, l->local);
 }
 
-static int enqueue(const struct clnorm__stream *stream, const struct steps *steps)
+static int prepare(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__buffers *buffers,
+                   const struct clnorm_finish *finish, struct clnorm__progress *progress, struct steps *steps)
 {
-    cl_event before = NULL;
-    cl_int e = CL_SUCCESS;
-    for (unsigned i = 0; i < steps->count && e == CL_SUCCESS; i++) {
-        const struct clnorm__launch *l = steps->launch[i];
+    const struct clnorm__launch *all[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply};
+    int status = CLNORM_SUCCESS;
+    for (unsigned i = 0, number = 0; i < sizeof all / sizeof *all && status == CLNORM_SUCCESS; i++) {
+        if (!all[i]->variant || number++ < progress->enqueued)
+            continue;
+        status = prepare_launch(context, plan, all[i], buffers, finish, steps);
+        if (clnorm__gives_way(context, all[i]->variant, status))
+            progress->failed = all[i]->variant;
+    }
+    return status;
+}
+
+static int enqueue(clnorm_context *context, const struct clnorm__stream *stream, const struct steps *steps,
+                   struct clnorm__progress *progress)
+{
+    for (unsigned i = 0; i < steps->count; i++) {
+        const struct clnorm__launch *l = &steps->launch[i];
         int final = i + 1 == steps->count;
         cl_event done = NULL, *wanted = final ? stream->event : stream->ordered ? NULL : &done;
-        cl_uint count = i == 0 ? stream->wait_count : before ? 1 : 0;
-        const cl_event *list = i == 0 ? stream->wait_list : before ? &before : NULL;
-        e = clEnqueueNDRangeKernel(stream->queue, steps->kernel[i], l->dims, NULL, l->global,
-                                   l->local[0] ? l->local : NULL, count, list, wanted);
-        if (before)
-            clReleaseEvent(before);
-        before = done;
+        cl_uint count = progress->enqueued == 0 ? stream->wait_count : progress->last ? 1 : 0;
+        const cl_event *list = progress->enqueued == 0 ? stream->wait_list : progress->last ? &progress->last : NULL;
+        cl_int e = clEnqueueNDRangeKernel(stream->queue, steps->kernel[i], l->dims, NULL, l->global,
+                                          l->local[0] ? l->local : NULL, count, list, wanted);
+        if (e != CL_SUCCESS) {
+            if (clnorm__gives_way(context, l->variant, e))
+                progress->failed = l->variant;
+            return e;
+        }
+        if (progress->last)
+            clReleaseEvent(progress->last);
+        progress->last = done;
+        progress->enqueued++;
     }
-    if (before)
-        clReleaseEvent(before);
-    return e;
+    return CL_SUCCESS;
 }
 
 int clnorm__run(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__stream *stream,
-                const struct clnorm__buffers *buffers, const struct clnorm_finish *finish)
+                const struct clnorm__buffers *buffers, const struct clnorm_finish *finish,
+                struct clnorm__progress *progress)
 {
     struct steps steps = {0};
-    int status = prepare(context, plan, buffers, finish, &steps);
+    progress->failed = NULL;
+    int status = prepare(context, plan, buffers, finish, progress, &steps);
     if (status == CLNORM_SUCCESS)
-        status = enqueue(stream, &steps);
+        status = enqueue(context, stream, &steps, progress);
     for (unsigned i = 0; i < steps.count; i++)
         clReleaseKernel(steps.kernel[i]);
     return status;

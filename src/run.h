@@ -26,8 +26,25 @@ struct clnorm__buffers {
     clnorm_buffer workspace;
 };
 
+/* How far a call has come. Zeroed at its start. */
+struct clnorm__progress {
+    unsigned enqueued; /* launches that are, and stay so when another variant takes a later one's place */
+    cl_event last;     /* of the last one, where the queue is out of order; the caller releases it */
+    const struct clnorm__variant
+        *failed; /* the one that this device cannot build or launch; NULL: another kind of failure */
+};
+
+/* Enqueues a plan's launches, from progress->enqueued on. */
 int clnorm__run(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__stream *stream,
-                const struct clnorm__buffers *buffers, const struct clnorm_finish *finish);
+                const struct clnorm__buffers *buffers, const struct clnorm_finish *finish,
+                struct clnorm__progress *progress);
+
+/*
+ * Makes local what this kernel may have, which can be less than the device has: registers and local memory run out. local divides
+ * global before and after. CL_INVALID_WORK_GROUP_SIZE where the kernel insists on its size.
+ */
+int clnorm__fit_local(const clnorm_context *context, const struct clnorm__variant *variant, cl_kernel kernel,
+                      unsigned dims, const size_t *global, size_t *local);
 
 /* n = 0: zeroes in diff_scale and diff_shift, and an event. */
 int clnorm__run_empty(const struct clnorm__stream *stream, const struct clnorm__buffers *buffers, uint64_t channels);

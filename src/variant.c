@@ -125,12 +125,17 @@ unsigned clnorm__variant_most_log2(const struct clnorm__variant *variant, const 
     return leaves ? log2 : UINT_MAX;
 }
 
+uint64_t clnorm__most_items(const struct clnorm__device *device, unsigned dimension)
+{
+    return device->max_items[dimension] ? device->max_items[dimension] : UINT64_MAX;
+}
+
 const char *clnorm__variant_refusal(const struct clnorm__variant *variant, const struct clnorm__device *device,
                                     int last, uint64_t leaves)
 {
     if (variant->layouts == (last ? CLNORM__FIRST : CLNORM__LAST))
         return "it is for the other layout";
-    if (variant->work_group > device->max_work_group)
+    if (variant->work_group > device->max_work_group || variant->work_group > clnorm__most_items(device, 0))
         return "the device has no work-group of that size";
     if (variant->work_group > 1 && device->local_bytes < variant->work_group * (NODE_BYTES + 8u))
         return "the device has too little local memory";
@@ -157,11 +162,12 @@ const struct clnorm__variant *clnorm__variant_choose(enum clnorm__step step, con
     enum clnorm__kind other = device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE;
     const struct clnorm__variant *spare = NULL;
     unsigned preferred = filter->steps[step] ? 0 : filter->preferred[step][last];
-    if (preferred && !clnorm__variant_refusal(&clnorm__variants[preferred - 1], device, last, leaves))
+    if (preferred && !filter->unusable[preferred - 1][last] &&
+        !clnorm__variant_refusal(&clnorm__variants[preferred - 1], device, last, leaves))
         return &clnorm__variants[preferred - 1];
     for (unsigned i = 0; i < CLNORM__VARIANTS; i++) {
         const struct clnorm__variant *v = &clnorm__variants[i];
-        if (v->step != step || clnorm__variant_refusal(v, device, last, leaves))
+        if (v->step != step || filter->unusable[i][last] || clnorm__variant_refusal(v, device, last, leaves))
             continue;
         if (filter->steps[step] ? filter->named[i] : v->kind != other)
             return v;

@@ -52,6 +52,8 @@ struct clnorm__filter {
     unsigned char named[CLNORM__VARIANTS];
     unsigned char steps[CLNORM__STEPS];
     unsigned char preferred[CLNORM__STEPS][2];
+    /* Rows that this device turned out not to build or to launch, for each layout. */
+    unsigned char unusable[CLNORM__VARIANTS][2];
 };
 
 /* The step's name, as in the names of its variants or near to it. */
@@ -66,12 +68,15 @@ const char *clnorm__filter_read(const char *names, struct clnorm__filter *filter
  */
 unsigned clnorm__variant_most_log2(const struct clnorm__variant *variant, const struct clnorm__device *device);
 
+/* Work-items that a work-group may have along its first or second dimension, whatever max_work_group says. */
+uint64_t clnorm__most_items(const struct clnorm__device *device, unsigned dimension);
+
 /* Why the variant cannot serve, or NULL if it can. last: channels-last. leaves: of a channel; for stage two its partials. */
 const char *clnorm__variant_refusal(const struct clnorm__variant *variant, const struct clnorm__device *device,
                                     int last, uint64_t leaves);
 
 /*
- * The first row of a step that fits: of those the filter names; or else the one it prefers; or else of those made for the
+ * The first row of a step that fits and is not unusable: of those the filter names; or else the one it prefers; or else of those made for the
  * device's kind. NULL if none.
  */
 const struct clnorm__variant *clnorm__variant_choose(enum clnorm__step step, const struct clnorm__device *device,

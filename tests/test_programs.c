@@ -255,6 +255,23 @@ START_TEST(test_bad_kernel_files)
 }
 END_TEST
 
+/* A compiler's warning about the user's own file is shown to the user; about what is embedded there is none. */
+START_TEST(test_warnings)
+{
+    struct rig rig;
+    clnorm_context_options options = {.variants = "apply_naive", .cache_dir = ""};
+
+    rig_open(&rig, &device, 1);
+    ck_assert_int_eq(run_with(&rig, &options), CLNORM_SUCCESS);
+    ck_assert(!messages_have(&rig.messages, "build of"));
+    options.kernel_dir = folder_with("#ifdef CLNORM_LANES\n#warning look here\n#endif\n");
+    ck_assert_int_eq(run_with(&rig, &options), CLNORM_SUCCESS);
+    ck_assert(messages_have(&rig.messages, "1 build of apply_naive.cl"));
+    ck_assert(messages_have(&rig.messages, "look here"));
+    rig_close(&rig);
+}
+END_TEST
+
 START_TEST(test_variant_option)
 {
     struct rig rig;
@@ -391,6 +408,7 @@ int main(void)
     tcase_add_test(cases, test_cache_environment);
     tcase_add_test(cases, test_kernel_folder);
     tcase_add_test(cases, test_bad_kernel_files);
+    tcase_add_test(cases, test_warnings);
     tcase_add_test(cases, test_variant_option);
     tcase_add_test(cases, test_nothing_leaks);
     suite_add_tcase(suite, cases);

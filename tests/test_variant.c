@@ -122,6 +122,48 @@ START_TEST(every_step_fits_the_least_device)
 }
 END_TEST
 
+/* Rows that a device cannot run after all: each is chosen once, until there is none; the other layout has its own. */
+START_TEST(unusable_rows_give_way)
+{
+    for (unsigned step = 0; step < CLNORM__STEPS; step++) {
+        for (int form = 0; form < 4; form++) {
+            struct clnorm__device d = device(form & 1, 1024, 48 << 10);
+            struct clnorm__filter filter = {.named = {0}};
+            const struct clnorm__variant *v;
+            unsigned rows = 0, fit = 0;
+            int last = form >> 1;
+            for (unsigned i = 0; i < CLNORM__VARIANTS; i++)
+                fit += clnorm__variants[i].step == step && !clnorm__variant_refusal(&clnorm__variants[i], &d, last, 9);
+            filter.preferred[step][last] = (unsigned char)(clnorm__variant_index(&clnorm__variants[0]) + 1);
+            if (clnorm__variants[0].step != step ||
+                clnorm__variants[0].layouts == (last ? CLNORM__FIRST : CLNORM__LAST))
+                filter.preferred[step][last] = 0;
+            while ((v = clnorm__variant_choose(step, &d, &filter, last, 9)) != NULL) {
+                ck_assert_uint_eq(v->step, step);
+                ck_assert_uint_eq(filter.unusable[clnorm__variant_index(v)][last], 0);
+                filter.unusable[clnorm__variant_index(v)][last] = 1;
+                rows++;
+            }
+            ck_assert_uint_eq(rows, fit);
+            ck_assert(is_optional((int)step) || clnorm__variant_choose(step, &d, &filter, !last, 9) != NULL);
+        }
+    }
+}
+END_TEST
+
+/* A work-group that the device has in all, but not along one dimension. */
+START_TEST(groups_are_wide_enough)
+{
+    struct clnorm__device d = device(0, 1024, 48 << 10);
+    d.max_items[0] = 128;
+    chosen(clnorm__variant_choose(CLNORM__STATS, &d, &all, 0, 100), "stats_cf_group64");
+    d.max_items[0] = 32;
+    chosen(clnorm__variant_choose(CLNORM__STATS, &d, &all, 0, 100), "stats_naive");
+    d.max_items[0] = 0;
+    chosen(clnorm__variant_choose(CLNORM__STATS, &d, &all, 0, 100), "stats_cf_group256");
+}
+END_TEST
+
 /* ---- the choice ---- */
 
 START_TEST(each_kind_gets_its_own)
@@ -266,6 +308,8 @@ int main(void)
     tcase_add_test(tests, rows_are_sound);
     tcase_add_test(tests, rows_of_a_step_stand_together);
     tcase_add_test(tests, every_step_fits_the_least_device);
+    tcase_add_test(tests, unusable_rows_give_way);
+    tcase_add_test(tests, groups_are_wide_enough);
     tcase_add_test(tests, each_kind_gets_its_own);
     tcase_add_test(tests, small_work_groups_and_little_local_memory);
     tcase_add_test(tests, refusals);

@@ -38,7 +38,7 @@ int train_kernels_open(struct session *session, struct train_kernels *kernels)
     session_expect(session, status, "cannot make the program of train.cl");
     if (session->is_failed)
         return -1;
-    status = clBuildProgram(kernels->program, 1, &session->info.device, "", NULL, NULL);
+    status = clBuildProgram(kernels->program, 1, &session->info.device, "-w", NULL, NULL); /* no chatter */
     if (status != CL_SUCCESS)
         tell_build_log(session, kernels->program);
     session_expect(session, status, "cannot compile train.cl");

@@ -55,7 +55,7 @@ static cl_int open_program(void)
         return status;
     width = type & CL_DEVICE_TYPE_CPU ? 16 : 4;
     local = type & CL_DEVICE_TYPE_CPU ? 1 : most < 256 ? (cl_uint)most : 256;
-    snprintf(options, sizeof options, "-DVECTOR=float%u -DLOCAL=%u", width, local);
+    snprintf(options, sizeof options, "-w -DVECTOR=float%u -DLOCAL=%u", width, local);
     program = clCreateProgramWithSource(cl->context, 1, &text, NULL, &status);
     return status ? status : clBuildProgram(program, 1, &cl->device, options, NULL, NULL);
 }

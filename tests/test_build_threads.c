@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A compiler that takes its time holds up nobody but those who need its program; two threads that need the same one get the same.
+ * clBuildProgram is wrapped (the linker's --wrap) and waits where the test tells it to.
+ */
+#include "context.h"
+#include "device_fixture.h"
+#include "program.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static clnorm_device_info device;
+static struct rig rig;
+
+/* ---- a compiler that waits ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    unsigned inside, gathered; /* builds that wait now; as many wait for one another */
+    int is_held;               /* builds of the kernel wait for this to end */
+    const char *kernel;
+} gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
+
+static int wait_change(unsigned seconds)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += seconds;
+    return pthread_cond_timedwait(&gate.change, &gate.lock, &until);
+}
+
+cl_int __real_clBuildProgram(cl_program program, cl_uint count, const cl_device_id *ids, const char *options,
+                             void(CL_CALLBACK *done)(cl_program, void *), void *user);
+cl_int __wrap_clBuildProgram(cl_program program, cl_uint count, const cl_device_id *ids, const char *options,
+                             void(CL_CALLBACK *done)(cl_program, void *), void *user);
+cl_int __wrap_clBuildProgram(cl_program program, cl_uint count, const cl_device_id *ids, const char *options,
+                             void(CL_CALLBACK *done)(cl_program, void *), void *user)
+{
+    char *source = calloc(1, 1 << 18);
+
+    ck_assert_int_eq(clGetProgramInfo(program, CL_PROGRAM_SOURCE, 1 << 18, source, NULL), CL_SUCCESS);
+    pthread_mutex_lock(&gate.lock);
+    if (gate.kernel && strstr(source, gate.kernel)) {
+        gate.inside++;
+        pthread_cond_broadcast(&gate.change);
+        while (gate.is_held && gate.inside < gate.gathered && wait_change(120) == 0)
+            continue;
+        gate.is_held = gate.is_held && gate.inside < gate.gathered;
+        pthread_cond_broadcast(&gate.change);
+    }
+    pthread_mutex_unlock(&gate.lock);
+    free(source);
+    return __real_clBuildProgram(program, count, ids, options, done, user);
+}
+
+/* Programs that are there. */
+static int programs;
+
+cl_program __real_clCreateProgramWithSource(cl_context cl, cl_uint count, const char **texts, const size_t *sizes,
+                                            cl_int *e);
+cl_program __wrap_clCreateProgramWithSource(cl_context cl, cl_uint count, const char **texts, const size_t *sizes,
+                                            cl_int *e);
+cl_program __wrap_clCreateProgramWithSource(cl_context cl, cl_uint count, const char **texts, const size_t *sizes,
+                                            cl_int *e)
+{
+    __atomic_add_fetch(&programs, 1, __ATOMIC_SEQ_CST);
+    return __real_clCreateProgramWithSource(cl, count, texts, sizes, e);
+}
+
+cl_int __real_clReleaseProgram(cl_program program);
+cl_int __wrap_clReleaseProgram(cl_program program);
+cl_int __wrap_clReleaseProgram(cl_program program)
+{
+    __atomic_sub_fetch(&programs, 1, __ATOMIC_SEQ_CST);
+    return __real_clReleaseProgram(program);
+}
+
+static void hold(const char *kernel, unsigned gathered)
+{
+    pthread_mutex_lock(&gate.lock);
+    gate.kernel = kernel;
+    gate.is_held = kernel != NULL;
+    gate.inside = 0;
+    gate.gathered = gathered;
+    pthread_cond_broadcast(&gate.change);
+    pthread_mutex_unlock(&gate.lock);
+}
+
+/* Whether so many builds came to wait within the time. */
+static int wait_inside(unsigned count, unsigned seconds)
+{
+    int e = 0;
+
+    pthread_mutex_lock(&gate.lock);
+    while (gate.inside < count && e == 0)
+        e = wait_change(seconds);
+    int are_there = gate.inside >= count;
+    pthread_mutex_unlock(&gate.lock);
+    return are_there;
+}
+
+/* ---- threads ---- */
+
+/* A thread's own queue and buffers on the shared context; its call is right, or it says so. */
+struct job {
+    enum clnorm_operation operation;
+    cl_command_queue queue;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    int is_done, status;
+    struct finding finding;
+};
+
+static void *work(void *user)
+{
+    struct job *job = user;
+    struct case_shape shape = {3, 5, 49, CLNORM_CHANNELS_FIRST};
+    struct call call = {.operation = job->operation, .desc = case_desc(&shape), .alias = OUT, .momentum = 0.3f};
+    struct values inputs = {0}, want = {0};
+    struct parts parts = {.cl = rig.cl};
+
+    values_make(&inputs, &call.desc, CASE_OFFSET_1E3);
+    values_copy(&want, &inputs);
+    call_model(&call, &want);
+    job->status = call_run(rig.context, job->queue, &call, &parts, &inputs, &want, rig.info.bits, &job->finding);
+    parts_free(&parts);
+    values_free(&inputs);
+    values_free(&want);
+    pthread_mutex_lock(&job->lock);
+    job->is_done = 1;
+    pthread_mutex_unlock(&job->lock);
+    return NULL;
+}
+
+static void start(struct job *job, enum clnorm_operation operation)
+{
+    memset(job, 0, sizeof(*job));
+    job->operation = operation;
+    job->queue = rig_queue(&rig, 0);
+    pthread_mutex_init(&job->lock, NULL);
+    ck_assert_int_eq(pthread_create(&job->thread, NULL, work, job), 0);
+}
+
+static int is_done(struct job *job)
+{
+    pthread_mutex_lock(&job->lock);
+    int done = job->is_done;
+    pthread_mutex_unlock(&job->lock);
+    return done;
+}
+
+static void end(struct job *job)
+{
+    pthread_join(job->thread, NULL);
+    ck_assert_int_eq(job->status, CLNORM_SUCCESS);
+    ck_assert_msg(job->finding.differences == 0, "%s", job->finding.text);
+    clReleaseCommandQueue(job->queue);
+    pthread_mutex_destroy(&job->lock);
+}
+
+/* While a program of backward is being built, calls of forward go through; built or not, queries do as well. */
+START_TEST(test_slow_compiler)
+{
+    struct job slow, quick;
+    struct timespec pause = {0, 10 * 1000 * 1000};
+    struct case_shape shape = {4, 6, 50, CLNORM_CHANNELS_LAST};
+    clnorm_desc desc = case_desc(&shape);
+    size_t bytes;
+    unsigned waits = 0;
+
+    start(&quick, CLNORM_FORWARD_TRAINING);
+    end(&quick);
+    hold(" diff_stats_naive(", 1000);
+    start(&slow, CLNORM_BACKWARD_TRAINING);
+    ck_assert(wait_inside(1, 60));
+    start(&quick, CLNORM_FORWARD_TRAINING);
+    while (!is_done(&quick) && waits++ < 3000)
+        nanosleep(&pause, NULL);
+    int went_through = is_done(&quick), was_held = !is_done(&slow);
+    ck_assert_int_eq(clnorm_get_workspace_bytes(rig.context, CLNORM_BACKWARD_TRAINING, &desc, &bytes), CLNORM_SUCCESS);
+    hold(NULL, 0);
+    end(&quick);
+    end(&slow);
+    ck_assert_msg(went_through, "a call whose program is built waits for another's compiler");
+    ck_assert(was_held);
+}
+END_TEST
+
+/* Two at one program at the same time: both are right, one program stays, and the other one's is let go. */
+START_TEST(test_same_program)
+{
+    struct job jobs[4];
+    unsigned kept = 0;
+
+    hold(" stats_naive(", 4);
+    for (unsigned i = 0; i < 4; i++)
+        start(&jobs[i], CLNORM_FORWARD_TRAINING);
+    int are_together = wait_inside(4, 20);
+    hold(NULL, 0);
+    for (unsigned i = 0; i < 4; i++)
+        end(&jobs[i]);
+    ck_assert(are_together);
+    for (unsigned v = 0; v < CLNORM__VARIANTS; v++)
+        for (unsigned f = 0; f < CLNORM__FORMS; f++)
+            kept += rig.context->programs[v][f] != NULL;
+    ck_assert_uint_ge(kept, 2);
+    ck_assert_int_eq(programs, (int)kept);
+    ck_assert_int_eq(clnorm_release_context(&rig.context), CLNORM_SUCCESS);
+    ck_assert_int_eq(programs, 0);
+}
+END_TEST
+
+static void open_rig(void)
+{
+    clnorm_context_options options = messages_options(&rig.messages);
+
+    rig_open(&rig, &device, 0);
+    options.cache_dir = "";
+    /* Programs of a step each, which wait for one another nowhere else. */
+    options.variants = "stats_naive,diff_stats_naive";
+    ck_assert_int_eq(clnorm_create_context(rig.cl, rig.info.device, &options, &rig.context), CLNORM_SUCCESS);
+}
+
+static void close_rig(void)
+{
+    hold(NULL, 0);
+    rig_close(&rig);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("build_threads");
+    TCase *cases = tcase_create("build_threads");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    fixture_own_cache(0);
+    device = fixture_device();
+    tcase_set_timeout(cases, 0);
+    tcase_add_checked_fixture(cases, open_rig, close_rig);
+    tcase_add_test(cases, test_slow_compiler);
+    tcase_add_test(cases, test_same_program);
+    suite_add_tcase(suite, cases);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    fixture_remove_folders();
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
