@@ -188,13 +188,14 @@ START_TEST(kernel_files)
 {
     struct clnorm_context context = {.kernel_dir = NULL};
     char path[128], *embedded, *source;
+    int is_overridden = 0;
     FILE *file;
 
-    ck_assert_int_eq(clnorm__source_read(&context, "apply_naive.cl", &embedded), CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm__source_read(&context, "apply_naive.cl", &embedded, &is_overridden), CLNORM_SUCCESS);
     context.kernel_dir = folder;
     snprintf(path, sizeof path, "%s/apply_naive.cl", folder);
     kinds[_i].make(path);
-    ck_assert_int_eq(clnorm__source_read(&context, "apply_naive.cl", &source), CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm__source_read(&context, "apply_naive.cl", &source, &is_overridden), CLNORM_SUCCESS);
     ck_assert_msg(strcmp(source, embedded) == 0, "%s", kinds[_i].name);
     free(source);
     unmake(path);
@@ -203,8 +204,9 @@ START_TEST(kernel_files)
     ck_assert_ptr_nonnull(file);
     fputs("nothing of the kind\n", file);
     fclose(file);
-    ck_assert_int_eq(clnorm__source_read(&context, "apply_naive.cl", &source), CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm__source_read(&context, "apply_naive.cl", &source, &is_overridden), CLNORM_SUCCESS);
     ck_assert_ptr_nonnull(strstr(source, "nothing of the kind"));
+    ck_assert_int_ne(is_overridden, 0);
     free(source);
     free(embedded);
 }
