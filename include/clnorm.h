@@ -347,8 +347,8 @@ enum clnorm_running_flags {
  * Running statistics move by momentum: new = batch * momentum + old * (1 - momentum). Momentum 0 writes nothing: they stay, whatever
  * the batch holds. Momentum 1 takes the batch's, and does not read the old ones, which may be NaN. So a cumulative average
  * over calls number k = 1, 2, 3, ... is momentum = 1 / k, from any start. (ONNX and Keras call 1 - momentum momentum.)
- * A variance beyond binary32 makes the running variance infinite, from which inference gives dst = shift; the next update with
- * a momentum between 0 and 1 makes NaN of it, and NaN it stays until momentum 1 replaces it.
+ * A variance beyond binary32 makes the running variance infinite, from which inference gives dst = shift, and so it stays until
+ * momentum 1 replaces it.
  * Required: src, dst, workspace. dst may be the same as src (same cl_mem and offset); no other overlap is allowed where
  * one of the two is written. With n = 0 nothing is written.
  */

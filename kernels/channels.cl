@@ -3,7 +3,7 @@
  * The end of stage two for the channels of a vector: finish.cl and channel.cl in vectors where all VEC are there and none is special,
  * and one channel after another otherwise. After channel.cl.
  */
-#ifdef SCALAR_FINISH /* llvmpipe, which takes very long to compile the other way */
+#ifdef SMALL_CODE
 #define FINISH_VEC 0u
 #else
 #define FINISH_VEC VEC
@@ -109,7 +109,8 @@ FUNC coefs_v finish_channels(const item_v *root, ulong c, uint count, const stru
 /* clnorm_running; with momentum 0 there are no running statistics. */
 FUNC vec running_v(vec old, vec batch, float momentum)
 {
-    return momentum == 1.0f ? batch : fma((vec)(momentum), batch, fma((vec)(-momentum), old, old));
+    vec kept = fabs(old) <= (vec)(FLT_MAX) ? fma((vec)(-momentum), old, old) : old;
+    return momentum == 1.0f ? batch : fma((vec)(momentum), batch, kept);
 }
 
 /* finish_channel of normal statistics. */

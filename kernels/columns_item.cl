@@ -43,12 +43,16 @@ FUNC item_v reduce_tile(vec *tile, uint stride, uint n, float rn)
     return node;
 }
 
-#define REDUCE reduce_group
-#define VECS GROUP_VECS
+#define REDUCE reduce_wide
+#define VECS WIDE_VECS
 #include "columns_leaf.cl"
+#if WIDE_VECS > 1
 #define REDUCE reduce_vec
 #define VECS 1u
 #include "columns_leaf.cl"
+#else
+#define reduce_vec reduce_wide
+#endif
 
 /*
  * The roots of `count` leaves from `start` on, for `channels` channels from c on: BLOCK_VECS vectors at most. Those of vector v are of
@@ -57,19 +61,19 @@ FUNC item_v reduce_tile(vec *tile, uint stride, uint n, float rn)
 FUNC void reduce_block(const global float *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
                        ulong c, uint channels, item_v *roots)
 {
-    item_v stack[BLOCK_VECS][CLNORM_TREE_LEVELS + 1u], nodes[GROUP_VECS];
+    item_v stack[BLOCK_VECS][CLNORM_TREE_LEVELS + 1u], nodes[WIDE_VECS];
     vec tile[CLNORM_LANES];
     struct fetch fetch;
-    const uint vecs = VECS_OF(channels), grouped = channels / (GROUP_VECS * VEC) * GROUP_VECS;
+    const uint vecs = VECS_OF(channels), grouped = channels / (WIDE_VECS * VEC) * WIDE_VECS;
     for (uint k = 0u; k < count; k++) {
         const uint n = leaf_size(shape, start + k);
         const float rn = leaf_reciprocal(shape, n);
         const global float *leaf = src + leaf_start(shape, start + k, c);
         fetch_begin(&fetch, start + k + 1u < shape->leaves ? leaf + CLNORM_LANES * shape->c : leaf, shape->c, channels);
         for (uint v = 0u; v < vecs;) {
-            const uint step = v < grouped ? GROUP_VECS : 1u;
+            const uint step = v < grouped ? WIDE_VECS : 1u;
             if (v < grouped) {
-                reduce_group(leaf + v * VEC, shape->c, n, rn, &fetch, nodes);
+                reduce_wide(leaf + v * VEC, shape->c, n, rn, &fetch, nodes);
             } else if (channels >= VEC) {
                 reduce_vec(leaf + VEC_AT(v, channels), shape->c, n, rn, &fetch, nodes);
             } else {

@@ -17,12 +17,16 @@ FUNC vec centred(vec x, const struct centre_v *k)
     return mul_v((x - k->hi) - k->lo, k->magnify);
 }
 
-#define REDUCE diff_group
-#define VECS GROUP_VECS
+#define REDUCE diff_wide
+#define VECS WIDE_VECS
 #include "diff_columns_leaf.cl"
+#if WIDE_VECS > 1
 #define REDUCE diff_vec
 #define VECS 1u
 #include "diff_columns_leaf.cl"
+#else
+#define diff_vec diff_wide
+#endif
 
 /* The leaf of gathered channels. */
 FUNC void diff_tile(const global float *src, const global float *diff_dst, ulong c, uint n, uint channels,
@@ -47,9 +51,9 @@ FUNC void diff_tile(const global float *src, const global float *diff_dst, ulong
 FUNC void diff_block(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape,
                      uint start, uint count, ulong c, uint channels, const struct centre_v *centre, item_v *roots)
 {
-    item_v stack[BLOCK_VECS][CLNORM_TREE_LEVELS + 1u], items[GROUP_VECS];
+    item_v stack[BLOCK_VECS][CLNORM_TREE_LEVELS + 1u], items[WIDE_VECS];
     struct fetch fetch[2];
-    const uint vecs = VECS_OF(channels), grouped = channels / (GROUP_VECS * VEC) * GROUP_VECS;
+    const uint vecs = VECS_OF(channels), grouped = channels / (WIDE_VECS * VEC) * WIDE_VECS;
     for (uint b = 0u; b < count; b++) {
         const uint n = leaf_size(shape, start + b);
         const ulong leaf = leaf_start(shape, start + b, c);
@@ -57,10 +61,10 @@ FUNC void diff_block(const global float *src, const global float *diff_dst, cons
         fetch_begin(&fetch[0], src + ahead, shape->c, channels);
         fetch_begin(&fetch[1], diff_dst + ahead, shape->c, channels);
         for (uint v = 0u; v < vecs;) {
-            const uint step = v < grouped ? GROUP_VECS : 1u;
+            const uint step = v < grouped ? WIDE_VECS : 1u;
             const ulong at = leaf + VEC_AT(v, channels);
             if (v < grouped)
-                diff_group(src + at, diff_dst + at, shape->c, n, centre + v, fetch, items);
+                diff_wide(src + at, diff_dst + at, shape->c, n, centre + v, fetch, items);
             else if (channels >= VEC)
                 diff_vec(src + at, diff_dst + at, shape->c, n, centre + v, fetch, items);
             else

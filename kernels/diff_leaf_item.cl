@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The backward pass's sums over a channels-first leaf, by one work-item. After leaf.cl, lanes.cl, store.cl and diff_leaf.cl. */
+#ifndef SMALL_CODE
 #define IN(name) name##_global
 #define IN_ORDER 0
 #define LEAVES const global float *src, const global float *diff_dst
@@ -17,6 +18,7 @@
 #define DIFF_DST(i) walk_on(diff_dst)
 #define DIFF_DST_REST(i, rest) lanes_rest(diff_dst->row + diff_dst->at, rest)
 #include "diff_lanes.cl"
+#endif
 
 #define IN(name) name##_private
 #define IN_ORDER 0
@@ -32,9 +34,10 @@ FUNC sums_f diff_leaf(const global float *src, const global float *diff_dst, con
                       ulong c, struct centre k, int quiet)
 {
     vec x[CLNORM_LEAF / VEC], g[CLNORM_LEAF / VEC];
-    struct walk x_walk, g_walk;
     uint n = leaf_size(shape, i);
     ulong at = leaf_start(shape, i, c);
+#ifndef SMALL_CODE
+    struct walk x_walk, g_walk;
     if (shape->rows == 1u)
         return diff_leaf_global(src + at, diff_dst + at, n, k);
     if (shape->s >= VEC && quiet) {
@@ -42,6 +45,9 @@ FUNC sums_f diff_leaf(const global float *src, const global float *diff_dst, con
         walk_begin(&g_walk, diff_dst + at, shape);
         return diff_leaf_walked(&x_walk, &g_walk, n, k);
     }
+#else
+    (void)quiet;
+#endif
     x[(n - 1u) / VEC] = g[(n - 1u) / VEC] = (vec)(0.0f);
     gather_rows(x, src + at, src + at, shape, n);
     gather_rows(g, diff_dst + at, diff_dst + at, shape, n);

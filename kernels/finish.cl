@@ -127,7 +127,8 @@ FUNC float clnorm_running(float old, float batch, float momentum)
 {
     if (momentum == 0.0f)
         return old;
-    return momentum == 1.0f ? batch : fma(momentum, batch, fma(-momentum, old, old));
+    float kept = fabs(old) <= FLT_MAX ? fma(-momentum, old, old) : old; /* an infinite variance stays so */
+    return momentum == 1.0f ? batch : fma(momentum, batch, kept);
 }
 
 /* In a channel of large or small magnitude the backward pass works on (src - mean) * 2^-81 or 2^81, and invstd * 2^81 or 2^-81. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A channels-first leaf, by one work-item: where it lies, or its rows gathered. After leaf.cl, lanes.cl and store.cl. */
+#ifndef SMALL_CODE
 #define IN(name) name##_global
 #define PLACE const global float *
 #define NEXT const global float *
@@ -9,6 +10,7 @@
 #define LOOK_REST(p, rest) lanes_rest(p, rest)
 #define FETCH(p, i) PREFETCH((p) + (i))
 #include "leaf_lanes.cl"
+#endif
 
 #define IN(name) name##_private
 #define PLACE const vec *
@@ -77,6 +79,7 @@ FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shap
     uint n = leaf_size(shape, i);
     float rn = leaf_reciprocal(shape, n);
     const global float *from = src + leaf_start(shape, i, c);
+#ifndef SMALL_CODE
     if (shape->rows == 1u) {
         struct parts_global parts;
         float s, q;
@@ -86,6 +89,7 @@ FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shap
         if (LEAF_PLAIN(m, q))
             return leaf_node_f(m, s, q, rn, 1.0f);
     }
+#endif
     leaf[(n - 1u) / VEC] = (vec)(0.0f);
     gather_rows(leaf, from, next, shape, n);
     return reduce_gathered(leaf, n, rn);

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a work-item of a CPU-like device takes channels-last columns: see columns_item.cl. After store.cl. */
-#define LINE 16u                                     /* floats of a line of most caches */
-#define GROUP_VECS (VEC == 4 ? 4u : 2u * LINE / VEC) /* vectors side by side whose sums stay in registers */
+#define LINE 16u /* floats of a line of most caches */
+/* Vectors side by side whose sums stay in registers. */
+#ifdef SMALL_CODE
+#define WIDE_VECS 1
+#elif VEC == 4
+#define WIDE_VECS 4
+#else
+#define WIDE_VECS (32 / VEC)
+#endif
 #define RUNS (CLNORM_LANES / 4u)
 #define BLOCK_VECS (CLNORM_SPAN(VEC) / VEC + 1u) /* most vectors side by side */
 

@@ -143,7 +143,7 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
         length += snprintf(options + length, size - (size_t)length, " -DAPPLY=%u", form % 3u);
     if (v->kind == CLNORM__CPU_LIKE && v->work_group == 1)
         length += snprintf(options + length, size - (size_t)length, " -DVEC=%u -DHINTS=%d%s", device->vector,
-                           device->hints, device->loop_limit ? " -DSCALAR_FINISH" : "");
+                           device->hints, device->loop_limit ? " -DSMALL_CODE" : "");
     if (v->work_group > 1)
         snprintf(options + length, size - (size_t)length, " -DWORK_GROUP=%u -DWIDTH=%u", v->work_group, v->width);
 }

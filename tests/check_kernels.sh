@@ -11,7 +11,7 @@ shift 2
 files=("$@")
 
 # 'NAME: WIDTHS: OPTIONS'. A program in vectors is compiled for the widths that drivers there ask for: the processor's own and, with
-# AVX-512, the half that compilers may prefer. Drivers of limited loops compile for spir64, forms of their own (SCALAR_FINISH).
+# AVX-512, the half that compilers may prefer. Drivers of limited loops compile for spir64, forms of their own (SMALL_CODE).
 targets=(
     "SSE2: 4: -target x86_64-linux-gnu"
     "AVX: 8: -target x86_64-linux-gnu -mavx"
@@ -37,7 +37,7 @@ programs_of()
     IFS=: read -r name widths options <<<"$1"
     while read -r source forms; do
         case $name,$forms in
-        spir64,*HINTS=1* | [!s]*SCALAR_FINISH*) continue ;;
+        spir64,*HINTS=1* | [!s]*SMALL_CODE*) continue ;;
         *-DVEC=*)
             [[ $forms =~ -DVEC=([0-9]+) && "$widths " == *" ${BASH_REMATCH[1]} "* ]] || continue
             ;;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 /* The form that drivers with a limit of loops (llvmpipe) compile: src/program.c. */
-#define LIMITED " -DSCALAR_FINISH"
+#define LIMITED " -DSMALL_CODE"
 
 static void print_program(const struct clnorm__variant *v, int last, int apply, const char *options)
 {
