@@ -140,7 +140,8 @@ extern "C" {
     X(CLNORM_INVALID_TUNING, -3025, "a tuning has an entry that is unknown or out of range")                           \
     X(CLNORM_NO_CACHE, -3026, "the disk cache is switched off, or its folder cannot be written")                       \
     X(CLNORM_BLAS_SIZE, -3027, "a matrix product is beyond the 2^31 - 1 elements that CLBlast can count")              \
-    X(CLNORM_UNEXPECTED_BUFFER, -3028, "a buffer is given that the operation has no use for")
+    X(CLNORM_UNEXPECTED_BUFFER, -3028, "a buffer is given that the operation has no use for")                          \
+    X(CLNORM_DEVICE_BITS, -3029, "the device does not keep the promise of bits that the context's options demand")
 
 enum clnorm_status {
 #define CLNORM_STATUS_ENUM(name, value, text) name = value,
@@ -157,9 +158,10 @@ CLNORM_API const char *clnorm_version(void);
 /* ---- devices -------------------------------------------------------------------------------------------------- */
 
 enum clnorm_bits {
-    CLNORM_BITS_NONE = 0,        /* no round-to-nearest or no correct fma: it computes, and promises no bits */
-    CLNORM_BITS_SAME_NORMAL = 1, /* flushes subnormal numbers: the same bits wherever no subnormal arises */
-    CLNORM_BITS_SAME = 2         /* the same bits on any data */
+    CLNORM_BITS_NONE = 0, /* no round-to-nearest or no correct fma: it computes, and promises no bits */
+    CLNORM_BITS_SAME_NORMAL =
+        1,               /* flushes subnormal numbers, or errs in the sign of zeros: the same bits but for these */
+    CLNORM_BITS_SAME = 2 /* the same bits on any data */
 };
 
 typedef struct clnorm_device_info {
@@ -173,7 +175,8 @@ typedef struct clnorm_device_info {
 } clnorm_device_info;
 
 /*
- * Lists every OpenCL device of every platform. infos may be NULL when capacity is 0. *count is set to the number there
+ * Lists every OpenCL device of every platform, and of each what its driver says of its bits. A context believes a device by
+ * arithmetic: see clnorm_get_device. infos may be NULL when capacity is 0. *count is set to the number there
  * are, which may be more than capacity. No device at all is no error: *count is 0.
  */
 CLNORM_API int clnorm_list_devices(size_t capacity, clnorm_device_info *infos, size_t *count);
@@ -222,6 +225,8 @@ typedef struct clnorm_context_options {
      * left out, with a warning to log.
      */
     const char *tuning;
+    /* A device that keeps less than this promise is refused with CLNORM_DEVICE_BITS. CLNORM_BITS_NONE, 0: no demand. */
+    enum clnorm_bits least_bits;
 } clnorm_context_options;
 
 /*
@@ -238,7 +243,11 @@ CLNORM_API int clnorm_create_context(cl_context cl, cl_device_id device, const c
  */
 CLNORM_API int clnorm_release_context(clnorm_context **context);
 
-/* The OpenCL objects a context works on; not retained for the caller. */
+/*
+ * The OpenCL objects a context works on; not retained for the caller. The device's bits are the lesser of what its driver says and of
+ * what a small kernel shows that tries rounding, fma, contraction, zeros, subnormal numbers and the statistics' tree. It runs when a
+ * context is made on a device and driver for the first time; the disk cache keeps what came of it.
+ */
 CLNORM_API int clnorm_get_cl_context(const clnorm_context *context, cl_context *cl);
 CLNORM_API int clnorm_get_device(const clnorm_context *context, clnorm_device_info *info);
 

@@ -99,4 +99,9 @@ struct clnorm_cut {
 #define COEF_GRAD_HI 5u /* backward: mean of diff_dst, a pair */
 #define COEF_GRAD_LO 6u
 
+/* probe.cl: words that come of three numbers; those that a tree of pairs takes, and those that come of it. */
+#define CLNORM_PROBE_OPERATIONS 7u
+#define CLNORM_PROBE_TREE_INPUTS 19u /* three leaves' m, s, q, rn and scale; two merges' f and w */
+#define CLNORM_PROBE_TREE_WORDS 10u
+
 #endif

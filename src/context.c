@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cache.h"
+#include "probe.h"
 #include "tuning.h"
 
 static void log_text(clnorm_log_callback log, void *user, enum clnorm_log_level level, const char *format, va_list args)
@@ -192,11 +193,18 @@ int clnorm_create_context(cl_context cl, cl_device_id device, const clnorm_conte
         free(made);
         return CLNORM_OUT_OF_MEMORY;
     }
-    int status = read_options(made, options);
+    const enum clnorm_bits least = options ? options->least_bits : CLNORM_BITS_NONE;
+    int status = least > CLNORM_BITS_SAME ? CLNORM_INVALID_ENUM : read_options(made, options);
     if (status == CLNORM_SUCCESS)
         status = open_context(made, cl, device);
     if (status == CLNORM_SUCCESS)
         status = read_tuning(made, options ? options->tuning : NULL);
+    if (status == CLNORM_SUCCESS)
+        made->device.info.bits = clnorm__probe_device(made);
+    if (status == CLNORM_SUCCESS && made->device.info.bits < least) {
+        clnorm__log(made, CLNORM_LOG_ERROR, "%s: %s", made->device.info.name, clnorm_status_string(CLNORM_DEVICE_BITS));
+        status = CLNORM_DEVICE_BITS;
+    }
     if (status == CLNORM_SUCCESS && made->device.info.bits == CLNORM_BITS_NONE)
         clnorm__log(made, CLNORM_LOG_WARNING, "%s cannot promise the same bits as other devices",
                     made->device.info.name);

@@ -248,28 +248,68 @@ static int compile(clnorm_context *context, const struct clnorm__variant *v, con
     return e == CL_SUCCESS || e == CL_BUILD_PROGRAM_FAILURE ? CLNORM_KERNEL_BUILD : e;
 }
 
-static int make_program(clnorm_context *context, const struct clnorm__variant *v, unsigned form, cl_program *program)
+/* A program's source with the options it is compiled with, and the key of both on this device. */
+struct recipe {
+    char options[256], *source, *key;
+    int is_overridden;
+};
+
+static void free_recipe(struct recipe *r)
 {
-    char options[256], *source;
-    int is_overridden, status = clnorm__source_read(context, v->source, &source, &is_overridden);
+    free(r->source);
+    free(r->key);
+}
+
+static int read_recipe(const clnorm_context *context, const struct clnorm__variant *v, unsigned form, struct recipe *r)
+{
+    memset(r, 0, sizeof *r);
+    int status = clnorm__source_read(context, v->source, &r->source, &r->is_overridden);
     if (status != CLNORM_SUCCESS)
         return status;
-    clnorm__build_options(&context->device, v, form, is_overridden, options, sizeof options);
+    clnorm__build_options(&context->device, v, form, r->is_overridden, r->options, sizeof r->options);
     struct text key = {0};
     append(&key, context->device.identity, strlen(context->device.identity));
     append(&key, "|", 1);
-    append(&key, options, strlen(options));
+    append(&key, r->options, strlen(r->options));
     append(&key, "|", 1);
-    append(&key, source, strlen(source));
-    if (key.failed)
-        status = CLNORM_OUT_OF_MEMORY;
-    if (status == CLNORM_SUCCESS && !(*program = load_binary(context, v, key.data, options))) {
-        status = compile(context, v, source, options, failure_level(context, v, is_overridden), program);
-        if (status == CLNORM_SUCCESS && context->cache_dir)
-            store_binary(context, v, key.data, *program);
+    append(&key, r->source, strlen(r->source));
+    r->key = key.data;
+    if (!key.failed)
+        return CLNORM_SUCCESS;
+    free_recipe(r);
+    return CLNORM_OUT_OF_MEMORY;
+}
+
+static int make_program(clnorm_context *context, const struct clnorm__variant *v, unsigned form, int is_cached,
+                        cl_program *program)
+{
+    struct recipe r;
+    int status = read_recipe(context, v, form, &r);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    *program = is_cached ? load_binary(context, v, r.key, r.options) : NULL;
+    if (!*program) {
+        status = compile(context, v, r.source, r.options, failure_level(context, v, r.is_overridden), program);
+        if (status == CLNORM_SUCCESS && is_cached && context->cache_dir)
+            store_binary(context, v, r.key, *program);
     }
-    free(key.data);
-    free(source);
+    free_recipe(&r);
+    return status;
+}
+
+int clnorm__program_compile(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
+                            cl_program *program)
+{
+    return make_program(context, variant, form, 0, program);
+}
+
+int clnorm__program_key(const clnorm_context *context, const struct clnorm__variant *variant, unsigned form, char **key)
+{
+    struct recipe r;
+    int status = read_recipe(context, variant, form, &r);
+    *key = status == CLNORM_SUCCESS ? r.key : NULL;
+    if (status == CLNORM_SUCCESS)
+        free(r.source);
     return status;
 }
 
@@ -308,7 +348,7 @@ int clnorm__program_slot(clnorm_context *context, const struct clnorm__variant *
     if (*program)
         return CLNORM_SUCCESS;
     /* Not under the lock: a compiler takes its time, and other threads have programs already. Of two that make one, the first wins. */
-    int status = make_program(context, variant, form, &made);
+    int status = make_program(context, variant, form, 1, &made);
     if (status != CLNORM_SUCCESS)
         return status;
     pthread_mutex_lock(&context->lock);

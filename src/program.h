@@ -21,6 +21,12 @@ int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *v
 int clnorm__program_slot(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
                          cl_program *slot, cl_program *program);
 
+/* The same for once, past the disk cache; the caller releases it. And the key that it would have there; the caller frees it. */
+int clnorm__program_compile(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
+                            cl_program *program);
+int clnorm__program_key(const clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
+                        char **key);
+
 /*
  * Whether a failure to build or to launch a variant is the device's, so that another one may do better: not where memory ran out,
  * and not where the user's own kernel file does not compile.

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints a line for every program of the tables of variants and of blocks' kernels in every form, for check_kernels.sh: the source file and the
+ * Prints a line for every program of the tables of variants and of blocks' kernels in every form, and for the probe's, for check_kernels.sh: the source file and the
  * options that it is compiled with. Made from the table, so that no kernel can be forgotten.
  */
 #include "block_kernels.h"
+#include "probe.h"
 #include "variant.h"
 
 #include <stdio.h>
@@ -51,5 +52,6 @@ int main(void)
     }
     for (int i = 0; i < CLNORM__BLOCK_KERNELS; i++)
         print_form(&clnorm__block_kernels[i], 0, 0);
+    print_form(&clnorm__probe_kernel, 0, 0);
     return 0;
 }

@@ -287,6 +287,9 @@ static int run_check(const char *device, int is_quick, int is_verbose)
         return STATUS_FAILED;
     printf("device %zu: %s, %s, driver %s, %s\n", check.session.device_index, check.session.info.platform_name,
            check.session.info.name, check.session.info.driver, promise_text(check.session.info.bits));
+    if (check.session.word != check.session.info.bits)
+        printf("probe: its driver says \"%s\", its arithmetic does not keep it (--verbose says where)\n",
+               promise_text(check.session.word));
     fflush(stdout);
     shapes = case_shapes(is_quick, &count);
     result = make_subjects(&check, is_verbose);

@@ -14,7 +14,9 @@ static int print_help(const struct option_row *rows)
     printf("usage: clnorm devices\n"
            "\n"
            "A line for each OpenCL device, its fields separated by tabs: number, platform, name, driver, and what it\n"
-           "promises: \"same bits\", \"same bits except where subnormals arise\" or \"no promise\".\n"
+           "promises: \"same bits\", \"same bits except where subnormals arise\" or \"no promise\". It is the driver's "
+           "word;\n"
+           "`clnorm check` puts it to the test.\n"
            "Exit status 1 when there is no device.\n"
            "\n"
            "options:\n");

@@ -78,6 +78,9 @@ int session_open(struct session *session, const char *selector, int is_verbose)
                    session->info.name);
     if (!session->is_failed)
         session_expect(session, clnorm_get_cl_context(session->context, &session->cl), session->info.name);
+    session->word = session->info.bits;
+    if (!session->is_failed) /* its bits are now what the context found out */
+        session_expect(session, clnorm_get_device(session->context, &session->info), session->info.name);
     if (!session->is_failed) {
         session->queue = clCreateCommandQueue(session->cl, session->info.device, 0, &status);
         session_expect(session, status, "cannot make a command queue");

@@ -12,7 +12,8 @@ enum { SESSION_BUFFERS = 96 };
 
 struct session {
     clnorm_context *context;
-    clnorm_device_info info;
+    clnorm_device_info info; /* bits: what the context found out */
+    enum clnorm_bits word;   /* what the driver says of them */
     size_t device_index;
     cl_context cl; /* the context's own */
     cl_command_queue queue;
