@@ -4,38 +4,40 @@
 /* The leaf of a vector of channels by all the rules: n rows of it, row i at tile[i * stride]. */
 FUNC item_v reduce_tile(vec *tile, uint stride, uint n, float rn)
 {
-    vec most = (vec)(0.0f), same = (vec)(1.0f), first = tile[0], runs[RUNS], q_runs[RUNS], s, q;
+    vec most = (vec)(0.0f), same = (vec)(1.0f), first = tile[0];
+    struct tile_runs a, s, q;
     for (uint i = 0u; i < n; i++) {
         vec v = tile[i * stride];
         most = fabs(v) > most ? fabs(v) : most;
         same = v == first ? same : (vec)(0.0f);
     }
     vec magnify = MAGNIFY_OF(vec, most);
-    for (uint r = 0u; r < RUNS; r++) {
-        runs[r] = (vec)(0.0f);
-        for (uint i = 4u * r; i < 4u * r + 4u && i < n; i++) {
+    for (uint r = 0u; r < RUNS_OF(n); r++) {
+        vec run = (vec)(0.0f);
+        for (uint i = 4u * r; i < min(4u * r + 4u, n); i++) {
             tile[i * stride] = mul_v(tile[i * stride], magnify);
-            runs[r] += tile[i * stride];
+            run += tile[i * stride];
         }
+        tile_runs_add(&a, r, run);
     }
-    vec m = mul_v(by_pairs(runs, 1u), (vec)(rn));
-    for (uint look = 0u; look < 2u; look++) {
-        for (uint r = 0u; r < RUNS; r++) {
-            runs[r] = q_runs[r] = (vec)(0.0f);
-            for (uint i = 4u * r; i < 4u * r + 4u && i < n; i++) {
+    vec m = mul_v(a.sum, (vec)(rn));
+    for (uint look = 0u;; look++) {
+        for (uint r = 0u; r < RUNS_OF(n); r++) {
+            vec run = (vec)(0.0f), q_run = (vec)(0.0f);
+            for (uint i = 4u * r; i < min(4u * r + 4u, n); i++) {
                 vec d = tile[i * stride] - m;
-                runs[r] += d;
-                q_runs[r] = fma(d, d, q_runs[r]);
+                run += d;
+                q_run = fma(d, d, q_run);
             }
+            tile_runs_add(&s, r, run);
+            tile_runs_add(&q, r, q_run);
         }
-        s = by_pairs(runs, 1u);
-        q = by_pairs(q_runs, 1u);
-        /* A mean that stays gives the same sums again. */
-        if (look || !any(LEAF_IS_OFF(s, q, (vec)(rn))))
+        const ivec is_off = LEAF_IS_OFF(s.sum, q.sum, (vec)(rn));
+        if (look || !any(is_off))
             break;
-        m = LEAF_IS_OFF(s, q, (vec)(rn)) ? m + mul_v(s, (vec)(rn)) : m;
+        m = is_off ? m + mul_v(s.sum, (vec)(rn)) : m; /* a mean that stays gives the same sums again */
     }
-    item_v node = leaf_node_v(m, s, q, (vec)(rn), magnify);
+    item_v node = leaf_node_v(m, s.sum, q.sum, (vec)(rn), magnify);
     same = fabs(first) <= (vec)(FLT_MAX) ? same : (vec)(0.0f);
     node.mean.hi = SELECT(node.mean.hi, tile[0] + (vec)(0.0f), same == (vec)(1.0f));
     node.mean.lo = SELECT(node.mean.lo, (vec)(0.0f), same == (vec)(1.0f));
@@ -43,15 +45,13 @@ FUNC item_v reduce_tile(vec *tile, uint stride, uint n, float rn)
     return node;
 }
 
+#ifndef SMALL_CODE
 #define REDUCE reduce_wide
 #define VECS WIDE_VECS
 #include "columns_leaf.cl"
-#if WIDE_VECS > 1
 #define REDUCE reduce_vec
 #define VECS 1u
 #include "columns_leaf.cl"
-#else
-#define reduce_vec reduce_wide
 #endif
 
 /*
@@ -72,12 +72,15 @@ FUNC void reduce_block(const global float *src, const struct clnorm_shape *shape
         fetch_begin(&fetch, start + k + 1u < shape->leaves ? leaf + CLNORM_LANES * shape->c : leaf, shape->c, channels);
         for (uint v = 0u; v < vecs;) {
             const uint step = v < grouped ? WIDE_VECS : 1u;
+#ifndef SMALL_CODE
             if (v < grouped) {
                 reduce_wide(leaf + v * VEC, shape->c, n, rn, &fetch, nodes);
             } else if (channels >= VEC) {
                 reduce_vec(leaf + VEC_AT(v, channels), shape->c, n, rn, &fetch, nodes);
-            } else {
-                gather_tile(tile, leaf, shape->c, n, channels);
+            } else
+#endif
+            {
+                gather_tile(tile, leaf + VEC_AT(v, channels), shape->c, n, channels);
                 nodes[0] = reduce_tile(tile, 1u, n, rn);
             }
             for (uint u = 0u; u < step; u++, v++)

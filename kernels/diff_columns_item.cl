@@ -17,33 +17,34 @@ FUNC vec centred(vec x, const struct centre_v *k)
     return mul_v((x - k->hi) - k->lo, k->magnify);
 }
 
+#ifndef SMALL_CODE
 #define REDUCE diff_wide
 #define VECS WIDE_VECS
 #include "diff_columns_leaf.cl"
-#if WIDE_VECS > 1
 #define REDUCE diff_vec
 #define VECS 1u
 #include "diff_columns_leaf.cl"
-#else
-#define diff_vec diff_wide
 #endif
 
 /* The leaf of gathered channels. */
 FUNC void diff_tile(const global float *src, const global float *diff_dst, ulong c, uint n, uint channels,
                     const struct centre_v *k, item_v *item)
 {
-    vec runs[RUNS], d_runs[RUNS], x, y;
-    for (uint r = 0u; r < RUNS; r++) {
-        runs[r] = d_runs[r] = (vec)(0.0f);
-        for (uint i = 4u * r; i < 4u * r + 4u && i < n; i++) {
+    struct tile_runs g, gd;
+    vec x, y;
+    for (uint r = 0u; r < RUNS_OF(n); r++) {
+        vec run = (vec)(0.0f), d_run = (vec)(0.0f);
+        for (uint i = 4u * r; i < min(4u * r + 4u, n); i++) {
             gather_tile(&x, src + i * c, 0u, 1u, channels);
             gather_tile(&y, diff_dst + i * c, 0u, 1u, channels);
-            runs[r] += y;
-            d_runs[r] = fma(y, centred(x, k), d_runs[r]);
+            run += y;
+            d_run = fma(y, centred(x, k), d_run);
         }
+        tile_runs_add(&g, r, run);
+        tile_runs_add(&gd, r, d_run);
     }
-    item->g.hi = by_pairs(runs, 1u);
-    item->gd.hi = by_pairs(d_runs, 1u);
+    item->g.hi = g.sum;
+    item->gd.hi = gd.sum;
     item->g.lo = item->gd.lo = (vec)(0.0f);
 }
 
@@ -63,11 +64,13 @@ FUNC void diff_block(const global float *src, const global float *diff_dst, cons
         for (uint v = 0u; v < vecs;) {
             const uint step = v < grouped ? WIDE_VECS : 1u;
             const ulong at = leaf + VEC_AT(v, channels);
+#ifndef SMALL_CODE
             if (v < grouped)
                 diff_wide(src + at, diff_dst + at, shape->c, n, centre + v, fetch, items);
             else if (channels >= VEC)
                 diff_vec(src + at, diff_dst + at, shape->c, n, centre + v, fetch, items);
             else
+#endif
                 diff_tile(src + at, diff_dst + at, shape->c, n, channels, centre, items);
             for (uint u = 0u; u < step; u++, v++)
                 tree_push_v(stack[v], NO_TREE, start, b, items[u]);

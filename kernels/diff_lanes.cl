@@ -34,12 +34,15 @@ FUNC sums_f IN(diff_leaf)(LEAVES, uint n, struct centre k)
         for (ulong l = 0u; l < LANE_VECS; l++) {
             const ulong i = (ulong)run * RUN + l * VEC; /* as wide as an address, to be part of one */
             vec t = (vec)(0.0f), u = (vec)(0.0f);
+#ifndef SMALL_CODE
             if (here == 4u) {
                 ADD(SRC(i), DIFF_DST(i), t, u)
                 ADD(SRC(i + 64u), DIFF_DST(i + 64u), t, u)
                 ADD(SRC(i + 128u), DIFF_DST(i + 128u), t, u)
                 ADD(SRC(i + 192u), DIFF_DST(i + 192u), t, u)
-            } else {
+            } else
+#endif
+            {
                 for (ulong r = 0u; r < here; r++)
                     ADD(SRC(i + r * CLNORM_LANES), DIFF_DST(i + r * CLNORM_LANES), t, u)
             }

@@ -8,6 +8,7 @@
  * Loops over the vectors of the lanes stay loops: a body has two chains of a run each, and compilers that see several at once do worse.
  */
 
+#ifndef SMALL_CODE
 /* A run of one vector of lanes: four rows of 64 values. */
 FUNC vec IN(run_sum)(PLACE p)
 {
@@ -25,7 +26,9 @@ FUNC void IN(run_squares)(PLACE p, NEXT ahead, vec m, vec *s, vec *q)
     *q = fma(d3, d3, fma(d2, d2, fma(d1, d1, mul_v(d0, d0))));
 }
 
-/* A run of fewer rows; tail is the row behind them, or 0, which adds nothing. */
+#endif
+
+/* A run of `rows` rows; tail is the row behind them, or 0, which adds nothing. */
 FUNC vec IN(part_sum)(PLACE p, uint rows, vec tail)
 {
     vec a = (vec)(0.0f);
@@ -47,18 +50,20 @@ FUNC void IN(part_squares)(PLACE p, NEXT ahead, uint rows, vec m, vec tail, vec 
     *q = fma(tail, tail, *q);
 }
 
-/* Pairs of whole runs; then whole rows in two runs at most; then a tail, the next row of the run that is not full. */
+/* A leaf's pairs of whole runs; and its tail, the row of fewer than 64 values at its end. */
 struct IN(parts) {
-    uint pairs, rows, first, rest;
+    uint pairs, rest;
     vec tail[LANE_VECS];
 };
 
 FUNC void IN(parts_of)(PLACE leaf, uint n, struct IN(parts) * k)
 {
+#ifdef SMALL_CODE
+    k->pairs = 0u; /* all of it goes the way of what is left */
+#else
     k->pairs = n / (2u * RUN) * (2u * RUN);
+#endif
     k->rest = n % CLNORM_LANES;
-    k->rows = (n - k->pairs) / CLNORM_LANES;
-    k->first = min(k->rows, 4u);
     if (k->pairs == n)
         return;
     for (uint l = 0u; l < LANE_VECS; l++)
@@ -69,24 +74,34 @@ FUNC void IN(parts_of)(PLACE leaf, uint n, struct IN(parts) * k)
         k->tail[k->rest / VEC] = LOOK_REST(AT(leaf, n - k->rest + k->rest / VEC * VEC), k->rest % VEC);
 }
 
+/* Of what is left from value i on: rows in the first run and in the second; and in which of them the tail goes, if it is here. */
+#define LEFT(i)                                                                                                        \
+    const uint rows = min((n - (i)) / CLNORM_LANES, 8u), first = min(rows, 4u), second = rows - first;                 \
+    const int in_first = first < 4u, in_second = !in_first && second < 4u
+
 /* The sum of the values. */
 FUNC float IN(leaf_sum)(PLACE leaf, uint n, const struct IN(parts) * k)
 {
     vec a[LANE_VECS], none = (vec)(0.0f);
+#ifndef SMALL_CODE
     for (uint i = 0u; i < k->pairs; i += 2u * RUN) {
 #pragma nounroll
         for (uint l = 0u; l < LANE_VECS; l++) {
-            vec t = IN(run_sum)(AT(leaf, i + l * VEC)) + IN(run_sum)(AT(leaf, i + l * VEC + RUN));
+            PLACE p = AT(leaf, i + l * VEC);
+            vec t = IN(run_sum)(p) + IN(run_sum)(AT(p, RUN));
             a[l] = i ? a[l] + t : t;
         }
     }
-    const int is_first = k->first < 4u;
+#endif
+    for (uint i = k->pairs; i < n; i += 2u * RUN) {
+        LEFT(i);
 #pragma nounroll
-    for (uint l = 0u; l < LANE_VECS && k->pairs < n; l++) {
-        PLACE p = AT(leaf, k->pairs + l * VEC);
-        vec t = IN(part_sum)(p, k->first, is_first ? k->tail[l] : none);
-        t += IN(part_sum)(AT(p, RUN), k->rows - k->first, is_first ? none : k->tail[l]);
-        a[l] = k->pairs ? a[l] + t : t;
+        for (uint l = 0u; l < LANE_VECS; l++) {
+            PLACE p = AT(leaf, i + l * VEC);
+            vec t = IN(part_sum)(p, first, in_first ? k->tail[l] : none);
+            t += IN(part_sum)(AT(p, RUN), second, in_second ? k->tail[l] : none);
+            a[l] = i ? a[l] + t : t;
+        }
     }
     return lanes_sum(a);
 }
@@ -96,6 +111,7 @@ FUNC void IN(leaf_squares)(PLACE leaf, NEXT ahead, uint n, const struct IN(parts
                            float *squares)
 {
     vec s[LANE_VECS], q[LANE_VECS], s0, q0, s1, q1, none = (vec)(0.0f), m = (vec)(mean);
+#ifndef SMALL_CODE
     for (uint i = 0u; i < k->pairs; i += 2u * RUN) {
 #pragma nounroll
         for (uint l = 0u; l < LANE_VECS; l++) {
@@ -106,20 +122,24 @@ FUNC void IN(leaf_squares)(PLACE leaf, NEXT ahead, uint n, const struct IN(parts
             q[l] = i ? q[l] + (q0 + q1) : q0 + q1;
         }
     }
-    const int is_first = k->first < 4u;
+#endif
+    for (uint i = k->pairs; i < n; i += 2u * RUN) {
+        LEFT(i);
 #pragma nounroll
-    for (uint l = 0u; l < LANE_VECS && k->pairs < n; l++) {
-        const uint i = k->pairs + l * VEC;
-        PLACE p = AT(leaf, i);
-        vec d = LANE_NUMBERS + (ivec)((int)(l * VEC)) < (ivec)((int)k->rest) ? k->tail[l] - m : none;
-        IN(part_squares)(p, AHEAD(ahead, i), k->first, m, is_first ? d : none, &s0, &q0);
-        IN(part_squares)(AT(p, RUN), AHEAD(ahead, i + RUN), k->rows - k->first, m, is_first ? none : d, &s1, &q1);
-        s[l] = k->pairs ? s[l] + (s0 + s1) : s0 + s1;
-        q[l] = k->pairs ? q[l] + (q0 + q1) : q0 + q1;
+        for (uint l = 0u; l < LANE_VECS; l++) {
+            PLACE p = AT(leaf, i + l * VEC);
+            vec d = LANE_NUMBERS + (ivec)((int)(l * VEC)) < (ivec)((int)k->rest) ? k->tail[l] - m : none;
+            IN(part_squares)(p, AHEAD(ahead, i + l * VEC), first, m, in_first ? d : none, &s0, &q0);
+            IN(part_squares)
+            (AT(p, RUN), AHEAD(ahead, i + l * VEC + RUN), second, m, in_second ? d : none, &s1, &q1);
+            s[l] = i ? s[l] + (s0 + s1) : s0 + s1;
+            q[l] = i ? q[l] + (q0 + q1) : q0 + q1;
+        }
     }
     *sum = lanes_sum(s);
     *squares = lanes_sum(q);
 }
+#undef LEFT
 #undef IN
 #undef PLACE
 #undef NEXT

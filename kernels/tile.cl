@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a work-item of a CPU-like device takes channels-last columns: see columns_item.cl. After store.cl. */
 #define LINE 16u /* floats of a line of most caches */
-/* Vectors side by side whose sums stay in registers. */
 #ifdef SMALL_CODE
-#define WIDE_VECS 1
-#elif VEC == 4
-#define WIDE_VECS 4
+#define WIDE_VECS 1u
 #else
-#define WIDE_VECS (32 / VEC)
+#define WIDE_VECS (VEC == 4 ? 4u : 32u / VEC) /* vectors side by side whose sums stay in registers */
 #endif
 #define RUNS (CLNORM_LANES / 4u)
 #define BLOCK_VECS (CLNORM_SPAN(VEC) / VEC + 1u) /* most vectors side by side */
@@ -53,16 +50,21 @@ FUNC void fetch_on(struct fetch *k)
     }
 }
 
-/* n rows of fewer than VEC channels; absent channels are 0. */
+/* n rows of at most VEC channels; absent channels are 0. */
 FUNC void gather_tile(vec *tile, const global float *p, ulong c, uint n, uint channels)
 {
     for (uint i = 0u; i < n; i++, p += c) {
+        if (channels >= VEC) {
+            tile[i] = VEC_LOAD(global, p);
+            continue;
+        }
         tile[i] = (vec)(0.0f);
         for (uint j = 0u; j < channels; j++)
             ((float *)&tile[i])[j] = p[j];
     }
 }
 
+#ifndef SMALL_CODE
 /* The sum of a leaf's runs, number r at runs[r * stride], absent ones 0. */
 FUNC vec by_pairs(const vec *runs, uint stride)
 {
@@ -72,3 +74,20 @@ FUNC vec by_pairs(const vec *runs, uint stride)
         four[r] = (runs[0] + runs[stride]) + (runs[2u * stride] + runs[3u * stride]);
     return (four[0] + four[1]) + (four[2] + four[3]);
 }
+#endif
+
+/* The same, one run after another in their order, each waiting for its neighbour; all RUNS of them. */
+struct tile_runs {
+    vec two, four, eight, sum;
+};
+
+FUNC void tile_runs_add(struct tile_runs *k, uint r, vec run)
+{
+    k->two = r % 2u ? k->two + run : run;
+    k->four = r % 4u == 1u ? k->two : r % 4u == 3u ? k->four + k->two : k->four;
+    k->eight = r % 8u == 3u ? k->four : r % 8u == 7u ? k->eight + k->four : k->eight;
+    k->sum = r == 7u ? k->eight : r == 15u ? k->sum + k->eight : k->sum;
+}
+
+/* RUNS, as a number that compilers do not see through, for loops that are to stay loops. */
+#define RUNS_OF(n) min(RUNS, (n) + RUNS)

@@ -142,10 +142,14 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
     if (v->step == CLNORM__APPLY)
         length += snprintf(options + length, size - (size_t)length, " -DAPPLY=%u", form % 3u);
     if (v->kind == CLNORM__CPU_LIKE && v->work_group == 1)
-        length += snprintf(options + length, size - (size_t)length, " -DVEC=%u -DHINTS=%d%s", device->vector,
-                           device->hints, device->loop_limit ? " -DSMALL_CODE" : "");
+        length +=
+            snprintf(options + length, size - (size_t)length, " -DVEC=%u -DHINTS=%d", device->vector, device->hints);
     if (v->work_group > 1)
-        snprintf(options + length, size - (size_t)length, " -DWORK_GROUP=%u -DWIDTH=%u", v->work_group, v->width);
+        length +=
+            snprintf(options + length, size - (size_t)length, " -DWORK_GROUP=%u -DWIDTH=%u", v->work_group, v->width);
+    /* llvmpipe, which has no fma of its own and makes hundreds of instructions of each. */
+    if (device->loop_limit)
+        snprintf(options + length, size - (size_t)length, " -DSMALL_CODE");
 }
 
 /*
