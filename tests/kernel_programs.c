@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints a line for every program of the tables of variants and of blocks' kernels in every form, and for the probe's, for check_kernels.sh: the source file and the
- * options that it is compiled with. Made from the table, so that no kernel can be forgotten.
+ * Prints a line for every program of the tables of variants and of blocks' kernels in every form, and for the probe's, for
+ * check_kernels.sh: the source file and the options that it is compiled with. Made from the tables, so that no kernel can be forgotten.
  */
 #include "block_kernels.h"
 #include "probe.h"
