@@ -36,7 +36,7 @@ START_TEST(test_help)
     } good[] = {
         {"--help", "usage: clnorm"},
         {"--version", "clnorm 0."},
-        {"--verbose --version", "numerical contract 1"},
+        {"--verbose --version", "numerical contract 2"},
         {"devices --help", "usage: clnorm devices"},
         {"forward --help", "--save-invstd"},
         {"backward --help", "--grad-shift"},
