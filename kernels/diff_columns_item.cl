@@ -71,7 +71,7 @@ FUNC void diff_block(const global float *src, const global float *diff_dst, cons
                 diff_vec(src + at, diff_dst + at, shape->c, n, centre + v, fetch, items);
             else
 #endif
-                diff_tile(src + at, diff_dst + at, shape->c, n, channels, centre, items);
+                diff_tile(src + at, diff_dst + at, shape->c, n, channels, centre + v, items);
             for (uint u = 0u; u < step; u++, v++)
                 tree_push_v(stack[v], NO_TREE, start, b, items[u]);
         }
