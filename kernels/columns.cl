@@ -4,17 +4,17 @@
  * coalesce, by WORK_GROUP / WIDTH rows of work-items. A row reduces an aligned run of 2^run_log2 leaves, which is a subtree;
  * the runs then merge in local memory. After trees.cl.
  */
-/* The sum of a leaf's 16 runs, in their order: absent ones are 0 and add nothing. Each waits for its neighbour in a register. */
+/* A leaf's 16 runs, absent ones 0, and their sum: pairwise. */
 struct runs {
-    float pair, four, eight, sum;
+    float run[CLNORM_LANES / 4u];
 };
 
-FUNC void runs_add(struct runs *k, uint r, float run)
+FUNC float runs_sum(const struct runs *k)
 {
-    k->pair = r % 2u ? k->pair + run : run;
-    k->four = r % 4u == 1u ? k->pair : r % 4u == 3u ? k->four + k->pair : k->four;
-    k->eight = r % 8u == 3u ? k->four : r % 8u == 7u ? k->eight + k->four : k->eight;
-    k->sum = r == 7u ? k->eight : r == 15u ? k->sum + k->eight : k->sum;
+    float four[4];
+    for (uint r = 0u; r < 4u; r++)
+        four[r] = (k->run[4u * r] + k->run[4u * r + 1u]) + (k->run[4u * r + 2u] + k->run[4u * r + 3u]);
+    return (four[0] + four[1]) + (four[2] + four[3]);
 }
 
 struct columns {

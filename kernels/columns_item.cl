@@ -5,7 +5,7 @@
 FUNC item_v reduce_tile(vec *tile, uint stride, uint n, float rn)
 {
     vec most = (vec)(0.0f), same = (vec)(1.0f), first = tile[0];
-    struct tile_runs a, s, q;
+    vec runs[RUNS], q_runs[RUNS], s, q;
     for (uint i = 0u; i < n; i++) {
         vec v = tile[i * stride];
         most = fabs(v) > most ? fabs(v) : most;
@@ -18,9 +18,9 @@ FUNC item_v reduce_tile(vec *tile, uint stride, uint n, float rn)
             tile[i * stride] = mul_v(tile[i * stride], magnify);
             run += tile[i * stride];
         }
-        tile_runs_add(&a, r, run);
+        runs[r] = run;
     }
-    vec m = mul_v(a.sum, (vec)(rn));
+    vec m = mul_v(by_pairs(runs, 1u), (vec)(rn));
     for (uint look = 0u;; look++) {
         for (uint r = 0u; r < RUNS_OF(n); r++) {
             vec run = (vec)(0.0f), q_run = (vec)(0.0f);
@@ -29,15 +29,17 @@ FUNC item_v reduce_tile(vec *tile, uint stride, uint n, float rn)
                 run += d;
                 q_run = fma(d, d, q_run);
             }
-            tile_runs_add(&s, r, run);
-            tile_runs_add(&q, r, q_run);
+            runs[r] = run;
+            q_runs[r] = q_run;
         }
-        const ivec is_off = LEAF_IS_OFF(s.sum, q.sum, (vec)(rn));
+        s = by_pairs(runs, 1u);
+        q = by_pairs(q_runs, 1u);
+        const ivec is_off = LEAF_IS_OFF(s, q, (vec)(rn));
         if (look || !any(is_off))
             break;
-        m = is_off ? m + mul_v(s.sum, (vec)(rn)) : m; /* a mean that stays gives the same sums again */
+        m = is_off ? m + mul_v(s, (vec)(rn)) : m; /* a mean that stays gives the same sums again */
     }
-    item_v node = leaf_node_v(m, s.sum, q.sum, (vec)(rn), magnify);
+    item_v node = leaf_node_v(m, s, q, (vec)(rn), magnify);
     same = fabs(first) <= (vec)(FLT_MAX) ? same : (vec)(0.0f);
     node.mean.hi = SELECT(node.mean.hi, tile[0] + (vec)(0.0f), same == (vec)(1.0f));
     node.mean.lo = SELECT(node.mean.lo, (vec)(0.0f), same == (vec)(1.0f));

@@ -30,7 +30,7 @@ FUNC vec centred(vec x, const struct centre_v *k)
 FUNC void diff_tile(const global float *src, const global float *diff_dst, ulong c, uint n, uint channels,
                     const struct centre_v *k, item_v *item)
 {
-    struct tile_runs g, gd;
+    vec runs[RUNS], d_runs[RUNS];
     vec x, y;
     for (uint r = 0u; r < RUNS_OF(n); r++) {
         vec run = (vec)(0.0f), d_run = (vec)(0.0f);
@@ -40,11 +40,11 @@ FUNC void diff_tile(const global float *src, const global float *diff_dst, ulong
             run += y;
             d_run = fma(y, centred(x, k), d_run);
         }
-        tile_runs_add(&g, r, run);
-        tile_runs_add(&gd, r, d_run);
+        runs[r] = run;
+        d_runs[r] = d_run;
     }
-    item->g.hi = g.sum;
-    item->gd.hi = gd.sum;
+    item->g.hi = by_pairs(runs, 1u);
+    item->gd.hi = by_pairs(d_runs, 1u);
     item->g.lo = item->gd.lo = (vec)(0.0f);
 }
 

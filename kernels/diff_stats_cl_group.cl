@@ -19,10 +19,10 @@ FUNC sums_f diff_column(const global float *src, const global float *diff_dst, u
             run += dy;
             products = fma(dy, diff_centred(src[i * c], k), products);
         }
-        runs_add(&g, r, run);
-        runs_add(&gd, r, products);
+        g.run[r] = run;
+        gd.run[r] = products;
     }
-    return diff_node(g.sum, gd.sum);
+    return diff_node(runs_sum(&g), runs_sum(&gd));
 }
 
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void diff_stats_cl_group(DIFF_BUFFERS)

@@ -8,9 +8,9 @@ FUNC float column_sum(const global float *leaf, ulong c, uint n, float magnify)
         float run = 0.0f;
         for (uint i = 4u * r; i < 4u * r + 4u && i < n; i++)
             run += mul_f(leaf[i * c], magnify);
-        runs_add(&a, r, run);
+        a.run[r] = run;
     }
-    return a.sum;
+    return runs_sum(&a);
 }
 
 /* Of deviations from m: their sum and that of their squares. */
@@ -24,11 +24,11 @@ FUNC void column_squares(const global float *leaf, ulong c, uint n, float magnif
             run += d;
             square_run = fma(d, d, square_run);
         }
-        runs_add(&s, r, run);
-        runs_add(&q, r, square_run);
+        s.run[r] = run;
+        q.run[r] = square_run;
     }
-    *sum = s.sum;
-    *squares = q.sum;
+    *sum = runs_sum(&s);
+    *squares = runs_sum(&q);
 }
 
 FUNC node_f reduce_leaf(const global float *leaf, ulong c, uint n, float rn)

@@ -64,7 +64,6 @@ FUNC void gather_tile(vec *tile, const global float *p, ulong c, uint n, uint ch
     }
 }
 
-#ifndef SMALL_CODE
 /* The sum of a leaf's runs, number r at runs[r * stride], absent ones 0. */
 FUNC vec by_pairs(const vec *runs, uint stride)
 {
@@ -73,20 +72,6 @@ FUNC vec by_pairs(const vec *runs, uint stride)
     for (uint r = 0u; r < RUNS / 4u; r++, runs += 4u * stride)
         four[r] = (runs[0] + runs[stride]) + (runs[2u * stride] + runs[3u * stride]);
     return (four[0] + four[1]) + (four[2] + four[3]);
-}
-#endif
-
-/* The same, one run after another in their order, each waiting for its neighbour; all RUNS of them. */
-struct tile_runs {
-    vec two, four, eight, sum;
-};
-
-FUNC void tile_runs_add(struct tile_runs *k, uint r, vec run)
-{
-    k->two = r % 2u ? k->two + run : run;
-    k->four = r % 4u == 1u ? k->two : r % 4u == 3u ? k->four + k->two : k->four;
-    k->eight = r % 8u == 3u ? k->four : r % 8u == 7u ? k->eight + k->four : k->eight;
-    k->sum = r == 7u ? k->eight : r == 15u ? k->sum + k->eight : k->sum;
 }
 
 /* RUNS, as a number that compilers do not see through, for loops that are to stay loops. */
