@@ -158,10 +158,9 @@ CLNORM_API const char *clnorm_version(void);
 /* ---- devices -------------------------------------------------------------------------------------------------- */
 
 enum clnorm_bits {
-    CLNORM_BITS_NONE = 0, /* no round-to-nearest or no correct fma: it computes, and promises no bits */
-    CLNORM_BITS_SAME_NORMAL =
-        1,               /* flushes subnormal numbers, or errs in the sign of zeros: the same bits but for these */
-    CLNORM_BITS_SAME = 2 /* the same bits on any data */
+    CLNORM_BITS_NONE = 0,        /* no round-to-nearest or no correct fma: it computes, and promises no bits */
+    CLNORM_BITS_SAME_NORMAL = 1, /* the same bits but for subnormal numbers, which it flushes, and signs of zeros */
+    CLNORM_BITS_SAME = 2         /* the same bits on any data */
 };
 
 typedef struct clnorm_device_info {
@@ -216,7 +215,8 @@ typedef struct clnorm_context_options {
      * Kernel variants to use, names separated by commas (see clnorm_variant_name); steps of which none is named choose
      * freely. A named variant that does not fit the shape is passed over; if that leaves a step with no variant it chose
      * among, the call returns CLNORM_NO_VARIANT. A variant that the device turns out not to build or to launch gives way to
-     * the next, with a warning to log; one that is named does not: the call returns the driver's error. NULL: the environment variable CLNORM_VARIANT, or all.
+     * the next, with a warning to log; one that is named does not: the call returns the driver's error. NULL: the environment
+     * variable CLNORM_VARIANT, or all.
      */
     const char *variants;
     /*

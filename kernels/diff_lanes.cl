@@ -21,9 +21,9 @@ FUNC sums_f IN(diff_leaf)(LEAVES, uint n, struct centre k)
     }
     for (uint run = 0u; run < runs; run++) {
         const uint here = min(rows - 4u * run, 4u);
+#if IN_ORDER
         LANE_LOOP
         g_run[l] = gd_run[l] = (vec)(0.0f);
-#if IN_ORDER
         for (uint r = 0u; r < here; r++) {
             LANE_LOOP
             ADD(SRC(run * RUN + r * CLNORM_LANES + l * VEC), DIFF_DST(run * RUN + r * CLNORM_LANES + l * VEC), g_run[l],
