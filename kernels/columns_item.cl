@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Channels-last leaves of neighbouring channels, by one work-item, a group of vectors at a time. After leaf.cl, trees.cl and tile.cl. */
 
-/* The leaf of a vector of channels by all the rules: n rows of it, row i at tile[i * stride]. */
-FUNC item_v reduce_tile(vec *tile, uint stride, uint n, float rn)
+/* The leaf of a vector of channels by all the rules: n rows of it, gathered. */
+FUNC item_v reduce_tile(vec *tile, uint n, float rn)
 {
     vec most = (vec)(0.0f), same = (vec)(1.0f), first = tile[0];
     vec runs[RUNS], q_runs[RUNS], s, q;
     for (uint i = 0u; i < n; i++) {
-        vec v = tile[i * stride];
+        vec v = tile[i];
         most = fabs(v) > most ? fabs(v) : most;
         same = v == first ? same : (vec)(0.0f);
     }
@@ -15,8 +15,8 @@ FUNC item_v reduce_tile(vec *tile, uint stride, uint n, float rn)
     for (uint r = 0u; r < RUNS_OF(n); r++) {
         vec run = (vec)(0.0f);
         for (uint i = 4u * r; i < min(4u * r + 4u, n); i++) {
-            tile[i * stride] = mul_v(tile[i * stride], magnify);
-            run += tile[i * stride];
+            tile[i] = mul_v(tile[i], magnify);
+            run += tile[i];
         }
         runs[r] = run;
     }
@@ -25,7 +25,7 @@ FUNC item_v reduce_tile(vec *tile, uint stride, uint n, float rn)
         for (uint r = 0u; r < RUNS_OF(n); r++) {
             vec run = (vec)(0.0f), q_run = (vec)(0.0f);
             for (uint i = 4u * r; i < min(4u * r + 4u, n); i++) {
-                vec d = tile[i * stride] - m;
+                vec d = tile[i] - m;
                 run += d;
                 q_run = fma(d, d, q_run);
             }
@@ -46,6 +46,18 @@ FUNC item_v reduce_tile(vec *tile, uint stride, uint n, float rn)
     node.m2.hi = SELECT(node.m2.hi, (vec)(0.0f), same == (vec)(1.0f));
     return node;
 }
+
+/*
+ * What the second look reads: with KEEP_COLUMNS a copy. It pays where columns come from a cache: rows that lie a multiple of 1 KiB
+ * apart share so few sets of the first-level cache that it keeps none of them. Where they come from memory it costs more.
+ */
+#if KEEP_COLUMNS
+#define KEEP(i) kept[i] =
+#define KEPT(i, v) kept[(i)*VECS + (v)]
+#else
+#define KEEP(i)
+#define KEPT(i, v) VEC_LOAD(global, p + (i)*c + (v)*VEC)
+#endif
 
 #ifndef SMALL_CODE
 #define REDUCE reduce_wide
@@ -83,7 +95,7 @@ FUNC void reduce_block(const global float *src, const struct clnorm_shape *shape
 #endif
             {
                 gather_tile(tile, leaf + VEC_AT(v, channels), shape->c, n, channels);
-                nodes[0] = reduce_tile(tile, 1u, n, rn);
+                nodes[0] = reduce_tile(tile, n, rn);
             }
             for (uint u = 0u; u < step; u++, v++)
                 tree_push_v(stack[v], tree, start, k, nodes[u]);

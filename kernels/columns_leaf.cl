@@ -1,67 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The leaf of n rows of VECS vectors of channels side by side. A template: REDUCE is its name. The first look keeps a copy for the second:
- * rows that lie a multiple of 1 KiB apart share so few sets of the first-level cache that it keeps none of them. The loop over runs
- * stays one: compilers that see several runs at once need more registers than there are.
+ * The leaf of n rows of VECS vectors of channels side by side. A template: REDUCE is its name; KEEP(i) may keep what the first look reads,
+ * KEPT(i, v) is what the second reads of row i of a run. The loop over runs stays one: compilers that see several runs at once need
+ * more registers than there are.
  */
 FUNC void REDUCE(const global float *p, ulong c, uint n, float rn, struct fetch *fetch, item_v *nodes)
 {
-    vec copy[CLNORM_LANES * VECS], runs[RUNS * VECS], q_runs[RUNS * VECS], m[VECS], t[VECS], u[VECS];
+    vec copy[CLNORM_LANES * VECS], runs[RUNS * VECS], q_runs[RUNS * VECS], m[VECS];
     vec *kept = copy;
-#pragma nounroll
-    for (uint r = 0u; r < RUNS; r++, p += 4u * c, kept += 4u * VECS) {
-#pragma unroll
-        for (uint v = 0u; v < VECS; v++)
-            t[v] = (vec)(0.0f);
-        if (4u * r + 4u <= n) {
-#pragma unroll
-            for (uint i = 0u; i < 4u; i++) {
-#pragma unroll
-                for (uint v = 0u; v < VECS; v++)
-                    t[v] += kept[i * VECS + v] = VEC_LOAD(global, p + i * c + v * VEC);
-            }
-        } else {
+    const global float *const from = p;
+    const uint whole = n / 4u;
+    for (uint r = whole; r < RUNS; r++) {
+        for (uint v = 0u; v < VECS; v++) {
+            vec t = (vec)(0.0f);
             for (uint i = 0u; 4u * r + i < n; i++)
-                for (uint v = 0u; v < VECS; v++)
-                    t[v] += kept[i * VECS + v] = VEC_LOAD(global, p + i * c + v * VEC);
+                t += KEEP((4u * r + i) * VECS + v) VEC_LOAD(global, p + (4u * r + i) * c + v * VEC);
+            runs[r * VECS + v] = t;
         }
+    }
+#pragma nounroll
+    for (uint r = 0u; r < whole; r++, p += 4u * c, kept += 4u * VECS) {
 #pragma unroll
-        for (uint v = 0u; v < VECS; v++)
-            runs[r * VECS + v] = t[v];
+        for (uint v = 0u; v < VECS; v++) {
+            vec t = KEEP(v) VEC_LOAD(global, p + v * VEC);
+#pragma unroll
+            for (uint i = 1u; i < 4u; i++)
+                t += KEEP(i * VECS + v) VEC_LOAD(global, p + i * c + v * VEC);
+            runs[r * VECS + v] = t;
+        }
     }
 #pragma unroll
     for (uint v = 0u; v < VECS; v++)
         m[v] = mul_v(by_pairs(runs + v, VECS), (vec)(rn));
     kept = copy;
+    p = from;
 #pragma nounroll
-    for (uint r = 0u; r < RUNS; r++, kept += 4u * VECS) {
-#pragma unroll
-        for (uint v = 0u; v < VECS; v++)
-            t[v] = u[v] = (vec)(0.0f);
-        fetch_on(fetch);
-        if (4u * r + 4u <= n) {
-#pragma unroll
-            for (uint i = 0u; i < 4u; i++) {
-#pragma unroll
-                for (uint v = 0u; v < VECS; v++) {
-                    vec d = kept[i * VECS + v] - m[v];
-                    t[v] += d;
-                    u[v] = fma(d, d, u[v]);
-                }
-            }
-        } else {
-            for (uint i = 0u; 4u * r + i < n; i++) {
-                for (uint v = 0u; v < VECS; v++) {
-                    vec d = kept[i * VECS + v] - m[v];
-                    t[v] += d;
-                    u[v] = fma(d, d, u[v]);
-                }
-            }
-        }
+    for (uint r = 0u; r < whole; r++, p += 4u * c, kept += 4u * VECS) {
+        fetch_on(fetch, FETCH_PIECES(VECS));
 #pragma unroll
         for (uint v = 0u; v < VECS; v++) {
-            runs[r * VECS + v] = t[v];
-            q_runs[r * VECS + v] = u[v];
+            vec d = KEPT(0u, v) - m[v], t = d, u = mul_v(d, d);
+#pragma unroll
+            for (uint i = 1u; i < 4u; i++) {
+                d = KEPT(i, v) - m[v];
+                t += d;
+                u = fma(d, d, u);
+            }
+            runs[r * VECS + v] = t;
+            q_runs[r * VECS + v] = u;
+        }
+    }
+    for (uint r = whole; r < RUNS; r++) {
+        for (uint v = 0u; v < VECS; v++) {
+            vec t = (vec)(0.0f), u = (vec)(0.0f);
+            for (uint i = 0u; 4u * r + i < n; i++) {
+                vec d = KEPT(4u * (r - whole) + i, v) - m[v];
+                t += d;
+                u = fma(d, d, u);
+            }
+            runs[r * VECS + v] = t;
+            q_runs[r * VECS + v] = u;
         }
     }
     for (uint v = 0u; v < VECS; v++) {
@@ -69,9 +67,8 @@ FUNC void REDUCE(const global float *p, ulong c, uint n, float rn, struct fetch 
         if (all(LEAF_PLAIN(m[v], q))) {
             nodes[v] = leaf_node_v(m[v], s, q, (vec)(rn), (vec)(1.0f));
         } else {
-            for (uint i = 0u; i < n; i++)
-                copy[i * VECS] = copy[i * VECS + v];
-            nodes[v] = reduce_tile(copy, VECS, n, rn);
+            gather_tile(copy, from + v * VEC, c, n, VEC);
+            nodes[v] = reduce_tile(copy, n, rn);
         }
     }
 }

@@ -3,41 +3,41 @@
 FUNC void REDUCE(const global float *x, const global float *dy, ulong c, uint n, const struct centre_v *k,
                  struct fetch *fetch, item_v *items)
 {
-    vec runs[RUNS * VECS], d_runs[RUNS * VECS], t[VECS], u[VECS];
+    vec runs[RUNS * VECS], d_runs[RUNS * VECS], y;
+    const uint whole = n / 4u;
 #pragma nounroll
-    for (uint r = 0u; r < RUNS; r++, x += 4u * c, dy += 4u * c) {
-#pragma unroll
-        for (uint v = 0u; v < VECS; v++)
-            t[v] = u[v] = (vec)(0.0f);
-        fetch_on(&fetch[0]);
-        fetch_on(&fetch[1]);
-        if (4u * r + 4u <= n) {
-#pragma unroll
-            for (uint i = 0u; i < 4u; i++) {
-#pragma unroll
-                for (uint v = 0u; v < VECS; v++) {
-                    vec y = VEC_LOAD(global, dy + i * c + v * VEC);
-                    t[v] += y;
-                    u[v] = fma(y, centred(VEC_LOAD(global, x + i * c + v * VEC), &k[v]), u[v]);
-                }
-            }
-        } else {
-            for (uint i = 0u; 4u * r + i < n; i++) {
-                for (uint v = 0u; v < VECS; v++) {
-                    vec y = VEC_LOAD(global, dy + i * c + v * VEC);
-                    t[v] += y;
-                    u[v] = fma(y, centred(VEC_LOAD(global, x + i * c + v * VEC), &k[v]), u[v]);
-                }
-            }
-        }
+    for (uint r = 0u; r < whole; r++, x += 4u * c, dy += 4u * c) {
+        fetch_on(&fetch[0], FETCH_PIECES(VECS));
+        fetch_on(&fetch[1], FETCH_PIECES(VECS));
 #pragma unroll
         for (uint v = 0u; v < VECS; v++) {
-            runs[r * VECS + v] = t[v];
-            d_runs[r * VECS + v] = u[v];
+            y = VEC_LOAD(global, dy + v * VEC);
+            vec t = y, u = fma(y, centred(VEC_LOAD(global, x + v * VEC), &k[v]), (vec)(0.0f));
+#pragma unroll
+            for (uint i = 1u; i < 4u; i++) {
+                y = VEC_LOAD(global, dy + i * c + v * VEC);
+                t += y;
+                u = fma(y, centred(VEC_LOAD(global, x + i * c + v * VEC), &k[v]), u);
+            }
+            runs[r * VECS + v] = t;
+            d_runs[r * VECS + v] = u;
         }
     }
+    for (uint r = whole; r < RUNS; r++) {
+        for (uint v = 0u; v < VECS; v++) {
+            vec t = (vec)(0.0f), u = (vec)(0.0f);
+            for (uint i = 0u; 4u * r + i < n; i++) {
+                y = VEC_LOAD(global, dy + i * c + v * VEC);
+                t += y;
+                u = fma(y, centred(VEC_LOAD(global, x + i * c + v * VEC), &k[v]), u);
+            }
+            runs[r * VECS + v] = t;
+            d_runs[r * VECS + v] = u;
+        }
+    }
+    /* Runs of dy began with their first term instead of with +0, which only shows where all of them are -0. */
     for (uint v = 0u; v < VECS; v++) {
-        items[v].g.hi = by_pairs(runs + v, VECS);
+        items[v].g.hi = by_pairs(runs + v, VECS) + (vec)(0.0f);
         items[v].gd.hi = by_pairs(d_runs + v, VECS);
         items[v].g.lo = items[v].gd.lo = (vec)(0.0f);
     }

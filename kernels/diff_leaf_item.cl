@@ -5,6 +5,12 @@
 #define IN_ORDER 0
 #define LEAVES const global float *src, const global float *diff_dst
 #define SRC(i) VEC_LOAD(global, src + (i))
+/* As much of what comes next as a run of a vector takes, in the order of memory, which is not that of the looks. */
+#define FETCH_AHEAD(i)                                                                                                 \
+    for (uint f_ = 0u; f_ < 4u * VEC; f_ += 16u) {                                                                     \
+        PREFETCH(src + (i) + f_);                                                                                      \
+        PREFETCH(diff_dst + (i) + f_);                                                                                 \
+    }
 #define SRC_REST(i, rest) lanes_rest(src + (i), rest)
 #define DIFF_DST(i) VEC_LOAD(global, diff_dst + (i))
 #define DIFF_DST_REST(i, rest) lanes_rest(diff_dst + (i), rest)
@@ -23,6 +29,7 @@
 #define IN(name) name##_private
 #define IN_ORDER 0
 #define LEAVES const vec *src, const vec *diff_dst
+#define FETCH_AHEAD(i)
 #define SRC(i) src[(i) / VEC]
 #define SRC_REST(i, rest) (LANE_NUMBERS < (ivec)((int)(rest)) ? SRC(i) : (vec)(0.0f))
 #define DIFF_DST(i) diff_dst[(i) / VEC]

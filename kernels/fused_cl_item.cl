@@ -5,6 +5,7 @@
  */
 #define BACKWARD 0
 #define CHANNELS_LAST 1
+#define KEEP_COLUMNS 1
 #include "begin.cl"
 #include "trees.cl"
 #include "leaf.cl"

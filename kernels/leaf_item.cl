@@ -5,10 +5,11 @@
 #define PLACE const global float *
 #define NEXT const global float *
 #define AT(p, i) ((p) + (i))
-#define AHEAD(p, i) ((p) + (i))
 #define LOOK(p) VEC_LOAD(global, p)
 #define LOOK_REST(p, rest) lanes_rest(p, rest)
-#define FETCH(p, i) PREFETCH((p) + (i))
+#define FETCH(p, i)                                                                                                    \
+    for (uint f_ = 0u; f_ < PAIR; f_ += 16u)                                                                           \
+    PREFETCH((p) + (i) + f_)
 #include "leaf_lanes.cl"
 #endif
 
@@ -16,7 +17,6 @@
 #define PLACE const vec *
 #define NEXT uint
 #define AT(p, i) ((p) + (i) / VEC)
-#define AHEAD(p, i) 0u
 #define LOOK(p) (*(p))
 #define LOOK_REST(p, rest) (LANE_NUMBERS < (ivec)((int)(rest)) ? *(p) : (vec)(0.0f))
 #define FETCH(p, i)

@@ -2,8 +2,8 @@
 /*
  * The looks at a leaf of n floats, in lanes, by one work-item. A template: IN(x) is the name of x for it, PLACE is what points to values
  * of the leaf, AT(p, i) the place i values further on, LOOK(p) reads the VEC values there, LOOK_REST(p, rest) the last few, 0 behind
- * them. FETCH(p, i) may fetch what will be wanted next, i values from p: the second look finds the leaf in a cache and leaves memory
- * free. After lanes.cl, leaf.cl and store.cl.
+ * them. FETCH(p, i) may fetch PAIR values of what will be wanted next, from value i on, in the order of memory: the second look
+ * finds the leaf in a cache and leaves memory free. After lanes.cl, leaf.cl and store.cl.
  *
  * Loops over the vectors of the lanes stay loops: a body has two chains of a run each, and compilers that see several at once do worse.
  */
@@ -15,13 +15,9 @@ FUNC vec IN(run_sum)(PLACE p)
     return ((LOOK(p) + LOOK(AT(p, 64))) + LOOK(AT(p, 128))) + LOOK(AT(p, 192));
 }
 
-FUNC void IN(run_squares)(PLACE p, NEXT ahead, vec m, vec *s, vec *q)
+FUNC void IN(run_squares)(PLACE p, vec m, vec *s, vec *q)
 {
     vec d0 = LOOK(p) - m, d1 = LOOK(AT(p, 64)) - m, d2 = LOOK(AT(p, 128)) - m, d3 = LOOK(AT(p, 192)) - m;
-    FETCH(ahead, 0);
-    FETCH(ahead, 64);
-    FETCH(ahead, 128);
-    FETCH(ahead, 192);
     *s = ((d0 + d1) + d2) + d3;
     *q = fma(d3, d3, fma(d2, d2, fma(d1, d1, mul_v(d0, d0))));
 }
@@ -37,18 +33,21 @@ FUNC vec IN(part_sum)(PLACE p, uint rows, vec tail)
     return a + tail;
 }
 
-FUNC void IN(part_squares)(PLACE p, NEXT ahead, uint rows, vec m, vec tail, vec *s, vec *q)
+FUNC void IN(part_squares)(PLACE p, uint rows, vec m, vec tail, vec *s, vec *q)
 {
     *s = *q = (vec)(0.0f);
     for (uint r = 0u; r < rows; r++) {
         vec d = LOOK(AT(p, r * CLNORM_LANES)) - m;
-        FETCH(ahead, r * CLNORM_LANES);
         *s += d;
         *q = fma(d, d, *q);
     }
     *s += tail;
     *q = fma(tail, tail, *q);
 }
+
+#ifndef PAIR
+#define PAIR (8u * VEC) /* values of two runs of a vector of lanes */
+#endif
 
 /* A leaf's pairs of whole runs; and its tail, the row of fewer than 64 values at its end. */
 struct IN(parts) {
@@ -116,8 +115,9 @@ FUNC void IN(leaf_squares)(PLACE leaf, NEXT ahead, uint n, const struct IN(parts
 #pragma nounroll
         for (uint l = 0u; l < LANE_VECS; l++) {
             PLACE p = AT(leaf, i + l * VEC);
-            IN(run_squares)(p, AHEAD(ahead, i + l * VEC), m, &s0, &q0);
-            IN(run_squares)(AT(p, RUN), AHEAD(ahead, i + l * VEC + RUN), m, &s1, &q1);
+            FETCH(ahead, i + l * PAIR);
+            IN(run_squares)(p, m, &s0, &q0);
+            IN(run_squares)(AT(p, RUN), m, &s1, &q1);
             s[l] = i ? s[l] + (s0 + s1) : s0 + s1;
             q[l] = i ? q[l] + (q0 + q1) : q0 + q1;
         }
@@ -129,9 +129,9 @@ FUNC void IN(leaf_squares)(PLACE leaf, NEXT ahead, uint n, const struct IN(parts
         for (uint l = 0u; l < LANE_VECS; l++) {
             PLACE p = AT(leaf, i + l * VEC);
             vec d = LANE_NUMBERS + (ivec)((int)(l * VEC)) < (ivec)((int)k->rest) ? k->tail[l] - m : none;
-            IN(part_squares)(p, AHEAD(ahead, i + l * VEC), first, m, in_first ? d : none, &s0, &q0);
-            IN(part_squares)
-            (AT(p, RUN), AHEAD(ahead, i + l * VEC + RUN), second, m, in_second ? d : none, &s1, &q1);
+            FETCH(ahead, i + l * PAIR);
+            IN(part_squares)(p, first, m, in_first ? d : none, &s0, &q0);
+            IN(part_squares)(AT(p, RUN), second, m, in_second ? d : none, &s1, &q1);
             s[l] = i ? s[l] + (s0 + s1) : s0 + s1;
             q[l] = i ? q[l] + (q0 + q1) : q0 + q1;
         }
@@ -144,7 +144,6 @@ FUNC void IN(leaf_squares)(PLACE leaf, NEXT ahead, uint n, const struct IN(parts
 #undef PLACE
 #undef NEXT
 #undef AT
-#undef AHEAD
 #undef LOOK
 #undef LOOK_REST
 #undef FETCH

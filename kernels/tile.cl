@@ -21,32 +21,35 @@
 #define VECS_OF(channels) (((channels) + VEC - 1u) / VEC)
 
 /*
- * What is to be fetched of the next leaf: 64 rows of some lines, four lines with each run of a leaf that is reduced, row by row, as
- * memory likes to be read.
+ * What is to be fetched of the next leaf: 64 rows of some lines, row by row, as memory likes to be read. Each run of a leaf that is reduced
+ * fetches as much as it takes, in pieces of two lines.
  */
+#define PIECE (2u * LINE)
+#define FETCH_PIECES(vecs) ((vecs)*VEC < PIECE / 4u ? 1u : (vecs)*VEC * 4u / PIECE) /* with a run of so many vectors */
+
 struct fetch {
     const global float *at;
     ulong skip;       /* floats from the end of a row's part to the next row's */
-    uint turns, left; /* fours of lines a row, and left in this one */
+    uint turns, left; /* pieces a row, and left in this one */
 };
 
 FUNC void fetch_begin(struct fetch *k, const global float *leaf, ulong c, uint channels)
 {
     k->at = leaf;
-    k->turns = k->left = (channels + 4u * LINE - 1u) / (4u * LINE);
-    k->skip = c - k->turns * (4u * LINE);
+    k->turns = k->left = (channels + PIECE - 1u) / PIECE;
+    k->skip = c - k->turns * PIECE;
 }
 
-FUNC void fetch_on(struct fetch *k)
+FUNC void fetch_on(struct fetch *k, uint pieces)
 {
-    PREFETCH(k->at);
-    PREFETCH(k->at + LINE);
-    PREFETCH(k->at + 2u * LINE);
-    PREFETCH(k->at + 3u * LINE);
-    k->at += 4u * LINE;
-    if (--k->left == 0u) {
-        k->at += k->skip;
-        k->left = k->turns;
+    for (uint i = 0u; i < pieces; i++) {
+        PREFETCH(k->at);
+        PREFETCH(k->at + LINE);
+        k->at += PIECE;
+        if (--k->left == 0u) {
+            k->at += k->skip;
+            k->left = k->turns;
+        }
     }
 }
 
