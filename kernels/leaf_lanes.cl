@@ -28,6 +28,10 @@ FUNC void IN(run_squares)(PLACE p, vec m, vec *s, vec *q)
 FUNC vec IN(part_sum)(PLACE p, uint rows, vec tail)
 {
     vec a = (vec)(0.0f);
+#ifndef SMALL_CODE
+    if (rows == 4u)
+        return IN(run_sum)(p);
+#endif
     for (uint r = 0u; r < rows; r++)
         a += LOOK(AT(p, r * CLNORM_LANES));
     return a + tail;
@@ -35,6 +39,12 @@ FUNC vec IN(part_sum)(PLACE p, uint rows, vec tail)
 
 FUNC void IN(part_squares)(PLACE p, uint rows, vec m, vec tail, vec *s, vec *q)
 {
+#ifndef SMALL_CODE
+    if (rows == 4u) {
+        IN(run_squares)(p, m, s, q);
+        return;
+    }
+#endif
     *s = *q = (vec)(0.0f);
     for (uint r = 0u; r < rows; r++) {
         vec d = LOOK(AT(p, r * CLNORM_LANES)) - m;
@@ -98,7 +108,8 @@ FUNC float IN(leaf_sum)(PLACE leaf, uint n, const struct IN(parts) * k)
         for (uint l = 0u; l < LANE_VECS; l++) {
             PLACE p = AT(leaf, i + l * VEC);
             vec t = IN(part_sum)(p, first, in_first ? k->tail[l] : none);
-            t += IN(part_sum)(AT(p, RUN), second, in_second ? k->tail[l] : none);
+            if (second > 0u || (in_second && l * VEC < k->rest))
+                t += IN(part_sum)(AT(p, RUN), second, in_second ? k->tail[l] : none);
             a[l] = i ? a[l] + t : t;
         }
     }
@@ -131,9 +142,13 @@ FUNC void IN(leaf_squares)(PLACE leaf, NEXT ahead, uint n, const struct IN(parts
             vec d = LANE_NUMBERS + (ivec)((int)(l * VEC)) < (ivec)((int)k->rest) ? k->tail[l] - m : none;
             FETCH(ahead, i + l * PAIR);
             IN(part_squares)(p, first, m, in_first ? d : none, &s0, &q0);
-            IN(part_squares)(AT(p, RUN), second, m, in_second ? d : none, &s1, &q1);
-            s[l] = i ? s[l] + (s0 + s1) : s0 + s1;
-            q[l] = i ? q[l] + (q0 + q1) : q0 + q1;
+            if (second > 0u || (in_second && l * VEC < k->rest)) {
+                IN(part_squares)(AT(p, RUN), second, m, in_second ? d : none, &s1, &q1);
+                s0 += s1;
+                q0 += q1;
+            }
+            s[l] = i ? s[l] + s0 : s0;
+            q[l] = i ? q[l] + q0 : q0;
         }
     }
     *sum = lanes_sum(s);
