@@ -47,7 +47,19 @@ typedef FN(node) FN(item);
 /* Merges a and b, nodes of level t->base + level; a starts at node number `first` of level t->base. */
 FUNC FN(item) FN(item_merge)(FN(item) a, FN(item) b, TREE t, clnorm_u32 level, clnorm_u32 first)
 {
-#if BACKWARD
+#ifdef BY_ELEMENTS
+    item_f x, y; /* outside loops, see README.md */
+    for (uint j = 0u; j < VEC; j++) {
+        for (uint i = j; i < sizeof a / sizeof(float); i += VEC) {
+            ((float *)&x)[i / VEC] = ((const float *)&a)[i];
+            ((float *)&y)[i / VEC] = ((const float *)&b)[i];
+        }
+        x = item_merge_f(x, y, t, level, first);
+        for (uint i = j; i < sizeof a / sizeof(float); i += VEC)
+            ((float *)&a)[i] = ((const float *)&x)[i / VEC];
+    }
+    return a;
+#elif BACKWARD
     (void)t;
     (void)level;
     (void)first;

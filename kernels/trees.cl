@@ -6,6 +6,9 @@
 #undef T
 #undef FN
 #ifdef VEC
+#ifdef SMALL_CODE
+#define BY_ELEMENTS /* the code of one merge, whatever VEC is */
+#endif
 #define T vec
 #define FN(name) name##_v
 #include "tree.cl"

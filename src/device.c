@@ -130,6 +130,7 @@ int clnorm__device_read(cl_device_id id, struct clnorm__device *device)
     clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
     device->large_buffers = clnorm__large_buffers(device->info.platform_name, device->info.type, memory);
     device->loop_limit = clnorm__loop_limit(device->info.name);
+    device->small_code = device->loop_limit > 0; /* llvmpipe, both */
     device->max_work_group = group;
     /* Apple's CPU devices have work-groups of 1024 x 1 x 1, and others are narrower than max_work_group says. */
     if (clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof items, items, NULL) == CL_SUCCESS) {

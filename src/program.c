@@ -147,8 +147,7 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
     if (v->work_group > 1)
         length +=
             snprintf(options + length, size - (size_t)length, " -DWORK_GROUP=%u -DWIDTH=%u", v->work_group, v->width);
-    /* llvmpipe, which has no fma of its own and makes hundreds of instructions of each. */
-    if (device->loop_limit)
+    if (device->small_code)
         snprintf(options + length, size - (size_t)length, " -DSMALL_CODE");
 }
 

@@ -30,7 +30,8 @@ START_TEST(arithmetic_is_as_written)
 {
     static const char *const bad[] = {"-cl-fast",   "-cl-mad",    "-cl-unsafe", "-cl-finite",
                                       "-cl-denorm", "-cl-single", "-cl-no",     "-cl-opt"};
-    const struct clnorm__device device = {.vector = 16, .hints = 1, .loop_limit = 65535, .large_buffers = 1};
+    const struct clnorm__device device = {
+        .vector = 16, .hints = 1, .loop_limit = 65535, .small_code = 1, .large_buffers = 1};
 
     for (unsigned i = 0; row(i); i++)
         for (unsigned form = 0; form < CLNORM__FORMS; form++)

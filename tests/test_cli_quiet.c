@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Drivers print what their compilers say; a user of the tool reads none of it. Every program is compiled anew here: the caches of
- * the library and of PoCL are empty.
+ * Drivers print what their compilers say; a user of the tool reads none of it. Every program is compiled anew here, once: the caches
+ * of the library and of PoCL are empty at the start.
  */
 #define _XOPEN_SOURCE 700 /* setenv */
 #include "cli_run.h"
@@ -12,14 +12,11 @@
 
 static void empty_caches(void)
 {
-    static unsigned number;
     char folder[128];
 
-    cli_count_files(1);
-    number++;
-    snprintf(folder, sizeof(folder), "%s/clnorm-%u", cli_folder, number);
+    snprintf(folder, sizeof(folder), "%s/clnorm", cli_folder);
     setenv("CLNORM_CACHE_DIR", folder, 1);
-    snprintf(folder, sizeof(folder), "%s/pocl-%u", cli_folder, number);
+    snprintf(folder, sizeof(folder), "%s/pocl", cli_folder);
     setenv("POCL_CACHE_DIR", folder, 1);
 }
 
@@ -66,7 +63,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("cli_quiet");
     TCase *cases = tcase_create("quiet");
 
-    tcase_add_checked_fixture(cases, empty_caches, NULL);
+    tcase_add_unchecked_fixture(cases, empty_caches, NULL);
     tcase_set_timeout(cases, 0);
     tcase_add_test(cases, test_arrays);
     tcase_add_test(cases, test_bench);

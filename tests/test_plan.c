@@ -24,6 +24,13 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Whether fewer of the tunings are to do, as under sanitizers. */
+static int is_small(void)
+{
+    const char *small = getenv("CLNORM_TEST_SMALL");
+    return small && *small && strcmp(small, "0") != 0;
+}
+
 /* ---- leaves, from the numerical contract's words and not from the plan's formulas ---- */
 
 static int is_last(const clnorm_desc *desc)
@@ -444,7 +451,8 @@ enum { TUNED_SHAPES = sizeof tuned_shapes / sizeof tuned_shapes[0] };
 /* Every combination of least and most values, each with one shape, device and call in turn. */
 START_TEST(extreme_tunings)
 {
-    for (unsigned combination = 0; combination < 1u << CLNORM__PARAMETER_COUNT; combination++) {
+    unsigned step = is_small() ? 13 : 1;
+    for (unsigned combination = 0; combination < 1u << CLNORM__PARAMETER_COUNT; combination += step) {
         unsigned turn = combination ^ combination >> 7; /* else a shape would see few values of some parameters */
         struct clnorm__device device = devices[combination % DEVICES].device;
         const clnorm_desc *desc = &tuned_shapes[turn % TUNED_SHAPES];
@@ -465,7 +473,7 @@ END_TEST
 START_TEST(drawn_tunings)
 {
     uint64_t state = 1502;
-    for (int i = 0; i < 4000; i++) {
+    for (int i = 0; i < (is_small() ? 400 : 4000); i++) {
         struct clnorm__device device = devices[draw(&state) % DEVICES].device;
         const clnorm_desc *desc = &tuned_shapes[draw(&state) % TUNED_SHAPES];
         for (unsigned p = 0; p < CLNORM__PARAMETER_COUNT; p++) {

@@ -115,7 +115,7 @@ static void run_case(struct run *run, const struct case_shape *shape, enum case_
 /* Each shape has a few kinds of data, so that every kind meets many shapes. */
 static int wants_kind(const struct run *run, size_t shape, unsigned kind)
 {
-    unsigned step = fixture_is_small() ? 11 : 5;
+    unsigned step = fixture_is_small() ? 11 : 7;
 
     if (kind == CASE_SUBNORMAL && run->rig.info.bits != CLNORM_BITS_SAME)
         return 0;
