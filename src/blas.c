@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "clnorm_blocks.h"
+#include "status.h"
 
 #ifdef CLNORM_CLBLAST
 #include <clblast_c.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "block_check.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "block_plan.h"
 
 #define REFUSE_IF(condition, status, ...)                                                                              \
     do {                                                                                                               \

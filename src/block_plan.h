@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a block's description means: its sizes, the products it takes, and what stands where in the workspace. */
+/* The products that a block takes, and what stands where in its workspace. */
 #ifndef CLNORM_BLOCK_PLAN_H
 #define CLNORM_BLOCK_PLAN_H
 
 #include "blas.h"
-#include "clnorm_blocks.h"
-
-struct clnorm__geometry {
-    uint64_t n, channels; /* samples, output channels */
-    uint64_t terms;       /* of one element of the product: weights an output channel */
-    uint64_t dst_h, dst_w;
-    uint64_t positions;    /* dst_h * dst_w */
-    uint64_t src_elements; /* of one sample */
-    uint64_t src_count, weights_count, dst_count;
-    int dense;      /* one product does it: a kernel as large as the image sees all of it once */
-    int direct;     /* a 1 x 1 kernel that sees each position once: the image is its own columns */
-    uint64_t group; /* samples that a product takes, and whose columns are in the workspace at a time; 0 where dense */
-};
+#include "block_check.h"
 
 struct clnorm__block_plan {
     struct clnorm__geometry g;
@@ -31,9 +19,6 @@ struct clnorm__block_plan {
     uint64_t rows_at;    /* where not in place, its products: channels x samples x positions */
     uint64_t workspace;  /* elements in all */
 };
-
-/* What is legal. Pure; geometry may be NULL. */
-int clnorm__check_block_desc(const clnorm_block_desc *desc, struct clnorm__geometry *geometry, char why[CLNORM__WHY]);
 
 /* The normalization of the block's product. */
 clnorm_desc clnorm__block_norm(const struct clnorm__block_plan *plan, const clnorm_block_desc *desc);

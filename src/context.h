@@ -5,10 +5,7 @@
 
 #include <pthread.h>
 
-#include "block_kernels.h"
-#include "clnorm.h"
-#include "device.h"
-#include "variant.h"
+#include "block_variant.h"
 
 struct clnorm_context {
     cl_context cl;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cache.h"
+#include "device.h"
 #include "regular.h"
 
 /* ---- sources ---- */

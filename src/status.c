@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "blas.h"
+#include "status.h"
+
+#include "clnorm.h"
 
 #define OPENCL_STATUSES(X)                                                                                             \
     X(CL_DEVICE_NOT_FOUND, "OpenCL: no device found")                                                                  \

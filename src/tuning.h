@@ -1,63 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is a matter of speed alone: how plans cut work, and which variants they like best. Its text form is clnorm.h's. */
+/* Reads the text form of a tuning, which clnorm.h describes. Pure: no OpenCL call. */
 #ifndef CLNORM_TUNING_H
 #define CLNORM_TUNING_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-/*
- * X(NAME, name, least, most, default of CPU-like devices, default of others, meaning). Plans must be right for every value from
- * least to most; the defaults are what was measured to be good.
- */
-#define CLNORM__PARAMETERS(X)                                                                                          \
-    X(STATS_ITEMS, stats_items, 1, 1024, 16, 32,                                                                       \
-      "work-items or work-groups of stage one for each compute unit, at least, where there are leaves enough")         \
-    X(FUSED_ITEMS, fused_items, 1, 1024, 4, 4, "work-items of a fused variant for each compute unit, at most")         \
-    X(FUSED_GROUPS, fused_groups, 1, 1024, 2, 2,                                                                       \
-      "groups of channels that a fused variant leaves each compute unit, at least")                                    \
-    X(FUSED_PERCENT, fused_percent, 0, 10000, 75, 75,                                                                  \
-      "share of a compute unit's part of the cache that a channel may fill and training still be one launch")          \
-    X(FUSED_STREAM_PERCENT, fused_stream_percent, 0, 10000, 45, 45,                                                    \
-      "share of the cache that a call's tensors may fill before a fused variant stores past the caches")               \
-    X(GROUP_BYTES, group_bytes, 1024, 1 << 26, 1 << 17, 1 << 17,                                                       \
-      "bytes of tensors in a group of channels that a fused variant stores while it reads the next")                   \
-    X(COLUMNS_PERCENT, columns_percent, 0, 10000, 25, 25,                                                              \
-      "share of a compute unit's part of the cache that a fused variant's columns may fill, or a group of very short " \
-      "rows")                                                                                                          \
-    X(COLUMNS_VECTORS, columns_vectors, 4, 16, 8, 8,                                                                   \
-      "vectors of channels that fused_cl_item takes at a time, at most")                                               \
-    X(SMALL_BYTES, small_bytes, 0, 1 << 30, 1 << 20, 1 << 20,                                                          \
-      "bytes of tensors so small that channels-last training is one launch in any case")                               \
-    X(ITEM_ELEMENTS, item_elements, 64, 1 << 24, 8192, 8192,                                                           \
-      "elements that a work-item of apply_item takes, at least")                                                       \
-    X(ITEM_CHANNELS, item_channels, 16, 1 << 20, 512, 512,                                                             \
-      "channels that a work-item of apply_item takes side by side, channels-last; in sixteens")                        \
-    X(STREAM_PERCENT, stream_percent, 0, 10000, 80, 80,                                                                \
-      "share of the cache that a call's tensors may fill before apply_item stores past the caches")                    \
-    X(APPLY_ITEMS, apply_items, 1, 1024, 256, 256,                                                                     \
-      "work-items of a work-group of apply_group, at most; powers of two")                                             \
-    X(APPLY_GROUPS, apply_groups, 1, 4096, 64, 64, "work-groups of apply_group for each compute unit, at most")        \
-    X(GROUP_ITEMS, group_items, 1, 1024, 64, 64, "work-items of a work-group where a kernel leaves that free, at most")
-
-enum clnorm__parameter {
-#define CLNORM__PARAMETER_ENUM(NAME, name, least, most, cpu, other, meaning) CLNORM__##NAME,
-    CLNORM__PARAMETERS(CLNORM__PARAMETER_ENUM)
-#undef CLNORM__PARAMETER_ENUM
-        CLNORM__PARAMETER_COUNT
-};
-
-/* All zero: the defaults. */
-struct clnorm__tuning {
-    uint32_t value[CLNORM__PARAMETER_COUNT];
-    unsigned char is_set[CLNORM__PARAMETER_COUNT];
-};
-
-struct clnorm__device;
-struct clnorm__filter;
-
-/* The value that plans on this device work with. */
-uint64_t clnorm__tuned(const struct clnorm__device *device, enum clnorm__parameter parameter);
+#include "variant.h"
 
 /* Gets a sentence for each entry that is not taken. */
 typedef void (*clnorm__tuning_complaint)(void *user, const char *why);
@@ -68,14 +14,5 @@ typedef void (*clnorm__tuning_complaint)(void *user, const char *why);
  */
 unsigned clnorm__tuning_read(const char *text, struct clnorm__tuning *tuning, struct clnorm__filter *filter,
                              clnorm__tuning_complaint complaint, void *user);
-
-/* The stored text of a device, or NULL; the caller frees it. folder as in cache.h, not NULL. */
-char *clnorm__tuning_load(const char *folder, const struct clnorm__device *device);
-
-/* Stores a text whole or not at all; an empty one takes away what is stored. Returns 0, or -1 when it could not. */
-int clnorm__tuning_store(const char *folder, const struct clnorm__device *device, const char *text);
-
-/* Name of the file; the caller frees it. NULL: out of memory. */
-char *clnorm__tuning_path(const char *folder, const struct clnorm__device *device);
 
 #endif

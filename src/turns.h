@@ -6,7 +6,11 @@
 #ifndef CLNORM_TURNS_H
 #define CLNORM_TURNS_H
 
-#include "variant.h"
+#include "facts.h"
+#include "types.cl"
+
+/* Most turns of a work-item for a channels-first leaf: rows of two values gathered one by one, then all the rules. */
+#define CLNORM__LEAF_TURNS 5200u
 
 /* Turns that a work-item may take in all its loops together; UINT64_MAX where the driver sets no limit. */
 uint64_t clnorm__turns_most(const struct clnorm__device *device);

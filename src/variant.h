@@ -3,8 +3,7 @@
 #ifndef CLNORM_VARIANT_H
 #define CLNORM_VARIANT_H
 
-#include "clnorm.h"
-#include "device.h"
+#include "facts.h"
 #include "types.cl"
 
 enum clnorm__step {
@@ -37,9 +36,6 @@ struct clnorm__variant {
     unsigned least_log2, most_log2; /* leaves a block of stage one may have: 2^least .. 2^most */
     unsigned turns; /* of loops, of a work-item, at most: stage one's for each leaf, stage two's for each partial */
 };
-
-/* Most turns of a work-item for a channels-first leaf: rows of two values gathered one by one, then all the rules. */
-#define CLNORM__LEAF_TURNS 5200u
 
 #define CLNORM__VARIANTS 25
 extern const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS];

@@ -2,6 +2,7 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 #include "npy.h"
 #include "npy_header.h"
+#include "whole_file.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -389,19 +390,19 @@ START_TEST(test_refuses_outputs)
     char missing[128], below[160];
     struct npy_output two[2];
 
-    ck_assert_int_eq(npy_check_output(path, &error), 0);
-    ck_assert_int_eq(npy_check_output("", &error), -1);
-    ck_assert_int_eq(npy_check_output(folder, &error), -1);
+    ck_assert_int_eq(whole_file_possible(path, error.text, sizeof(error.text)), 0);
+    ck_assert_int_eq(whole_file_possible("", error.text, sizeof(error.text)), -1);
+    ck_assert_int_eq(whole_file_possible(folder, error.text, sizeof(error.text)), -1);
     ck_assert_ptr_nonnull(strstr(error.text, "it is a folder"));
-    ck_assert_int_eq(npy_check_output("/dev/full", &error), -1);
+    ck_assert_int_eq(whole_file_possible("/dev/full", error.text, sizeof(error.text)), -1);
     ck_assert_ptr_nonnull(strstr(error.text, "not a regular file"));
     snprintf(missing, sizeof(missing), "%s/none/y.npy", folder);
-    ck_assert_int_eq(npy_check_output(missing, &error), -1);
+    ck_assert_int_eq(whole_file_possible(missing, error.text, sizeof(error.text)), -1);
     ck_assert_ptr_nonnull(strstr(error.text, missing));
     ck_assert_ptr_nonnull(strstr(error.text, "expected a folder that exists"));
     write_bytes("x", 1);
     snprintf(below, sizeof(below), "%s/y.npy", path);
-    ck_assert_int_eq(npy_check_output(below, &error), -1);
+    ck_assert_int_eq(whole_file_possible(below, error.text, sizeof(error.text)), -1);
     unlink(path);
 
     /* The second has no folder: the first is not written either. */

@@ -5,7 +5,7 @@
 #include "context.h"
 #include "program.h"
 #include "regular.h"
-#include "tuning.h"
+#include "stored_tuning.h"
 
 #include <check.h>
 #include <dirent.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statuses and their texts. */
-#include "blas.h"
+#include "clnorm.h"
+#include "status.h"
 
 #include <check.h>
 #include <stdio.h>

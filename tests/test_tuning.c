@@ -2,6 +2,7 @@
 /* Tunings: their text form, their ranges, what they do to the choice of variants, and their file. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
 #include "cache.h"
+#include "stored_tuning.h"
 #include "tuning.h"
 #include "variant.h"
 

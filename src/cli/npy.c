@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _XOPEN_SOURCE 700 /* strdup */
+#define _XOPEN_SOURCE 700 /* fileno, ftello */
 #include "npy.h"
 #include "npy_header.h"
 #include "whole_file.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     MAX_HEADER_BYTES = 1 << 16, /* far above any real one; NumPy itself refuses 10,000 by default */
@@ -262,33 +260,6 @@ int npy_read_integers(const char *path, struct npy_array *array, struct npy_erro
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 
-int npy_check_output(const char *path, struct npy_error *error)
-{
-    struct stat status;
-    char *copy, *folder;
-    int result = 0;
-
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-        return set_error(error, "cannot write '%s': it is %s; expected the name of a file", path,
-                         S_ISDIR(status.st_mode) ? "a folder" : "not a regular file");
-    copy = strdup(path);
-    if (!copy)
-        return set_error(error, "out of memory");
-    folder = dirname(copy);
-    if (path[0] == '\0' || path[strlen(path) - 1] == '/')
-        result = set_error(error, "cannot write '%s': it does not name a file", path);
-    else if (stat(folder, &status) != 0)
-        result = set_error(error, "cannot write '%s': folder '%s': %s; expected a folder that exists", path, folder,
-                           strerror(errno));
-    else if (!S_ISDIR(status.st_mode))
-        result = set_error(error, "cannot write '%s': '%s' is not a folder", path, folder);
-    else if (access(folder, W_OK | X_OK) != 0)
-        result = set_error(error, "cannot write '%s': folder '%s': %s; expected one that can be written", path, folder,
-                           strerror(errno));
-    free(copy);
-    return result;
-}
-
 /* Bytes of the whole header, a multiple of 64, so that the values are aligned in the file as NumPy wants. */
 static size_t make_header(const struct npy_output *output, unsigned char *header, size_t capacity)
 {
@@ -363,7 +334,7 @@ int npy_write_all(const struct npy_output *outputs, size_t count, struct npy_err
     int result = files && list ? 0 : set_error(error, "out of memory"), reason;
 
     for (size_t i = 0; i < count && result == 0; i++)
-        result = npy_check_output(outputs[i].path, error);
+        result = whole_file_possible(outputs[i].path, error->text, sizeof(error->text));
     for (size_t i = 0; i < count && result == 0; i++) {
         list[i] = &files[i];
         result = write_temporary(&outputs[i], &files[i], error);

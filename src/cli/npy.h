@@ -51,9 +51,6 @@ struct npy_output {
 /* The whole file's bytes; an error stays the stream's. */
 void npy_write_stream(FILE *stream, const struct npy_output *output);
 
-/* Whether path can be written, as far as can be seen before there is anything to write. */
-int npy_check_output(const char *path, struct npy_error *error);
-
 /*
  * Writes all outputs or none: each goes to a temporary file next to its place, and only when all are whole they take
  * their names. On failure the temporary files are removed.

@@ -4,6 +4,7 @@
 #include "message.h"
 #include "options.h"
 #include "session.h"
+#include "whole_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,14 +107,9 @@ int check_distinct_outputs(const struct outputs *outputs)
 
 int check_outputs(const struct outputs *outputs)
 {
-    struct npy_error error;
-
-    for (size_t i = 0; i < outputs->count; i++) {
-        if (npy_check_output(outputs->files[i].path, &error) != 0) {
-            complain("option --%s: %s", outputs->options[i], error.text);
+    for (size_t i = 0; i < outputs->count; i++)
+        if (whole_file_check(outputs->options[i], outputs->files[i].path) != STATUS_DONE)
             return -1;
-        }
-    }
     return 0;
 }
 

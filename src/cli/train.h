@@ -60,7 +60,7 @@ double train_accuracy(const struct curve *curve, size_t i);
 /* Writes the script of the sweep's picture; path tells its format, .png or else SVG. */
 void train_plot_script(FILE *script, const char *path, const struct train_sweep *sweep);
 
-/* ---- train.c ---- */
+/* ---- train_session.c ---- */
 
 /* Opens the device and compiles train.cl. 0, or STATUS_FAILED after a message. */
 int train_session_open(const struct train_options *options, struct session *session, struct train_kernels *kernels);

@@ -4,13 +4,16 @@
 
 #include "interrupt.h"
 #include "message.h"
-#include "npy.h"
 
 #include <errno.h>
+#include <libgen.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { WHY_BYTES = 1024 };
 
 static int no_output(const char *path, int reason)
 {
@@ -160,21 +163,58 @@ void whole_file_drop(struct whole_file *file)
     memset(file, 0, sizeof(*file));
 }
 
+__attribute__((format(printf, 3, 4))) static int refuse(char *why, size_t size, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(why, size, format, args);
+    va_end(args);
+    return -1;
+}
+
+int whole_file_possible(const char *path, char *why, size_t size)
+{
+    struct stat status;
+    char *copy, *folder;
+    int result = 0;
+
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return refuse(why, size, "cannot write '%s': it is %s; expected the name of a file", path,
+                      S_ISDIR(status.st_mode) ? "a folder" : "not a regular file");
+    copy = strdup(path);
+    if (!copy)
+        return refuse(why, size, "out of memory");
+    folder = dirname(copy);
+    if (path[0] == '\0' || path[strlen(path) - 1] == '/')
+        result = refuse(why, size, "cannot write '%s': it does not name a file", path);
+    else if (stat(folder, &status) != 0)
+        result = refuse(why, size, "cannot write '%s': folder '%s': %s; expected a folder that exists", path, folder,
+                        strerror(errno));
+    else if (!S_ISDIR(status.st_mode))
+        result = refuse(why, size, "cannot write '%s': '%s' is not a folder", path, folder);
+    else if (access(folder, W_OK | X_OK) != 0)
+        result = refuse(why, size, "cannot write '%s': folder '%s': %s; expected one that can be written", path, folder,
+                        strerror(errno));
+    free(copy);
+    return result;
+}
+
 /* ---- the whole way -------------------------------------------------------------------------------------------- */
 
 int whole_file_check(const char *option, const char *path)
 {
-    struct npy_error error;
+    char why[WHY_BYTES];
 
-    if (!path || npy_check_output(path, &error) == 0)
+    if (!path || whole_file_possible(path, why, sizeof(why)) == 0)
         return STATUS_DONE;
-    complain("option --%s: %s", option, error.text);
+    complain("option --%s: %s", option, why);
     return STATUS_FAILED;
 }
 
 int whole_file_open(const char *path, struct whole_file *file)
 {
-    struct npy_error error;
+    char why[WHY_BYTES];
     int reason;
 
     memset(file, 0, sizeof(*file));
@@ -182,8 +222,8 @@ int whole_file_open(const char *path, struct whole_file *file)
     if (!path)
         return STATUS_DONE;
     /* A device or a pipe, /dev/stdout among them, would be replaced by the file. */
-    if (npy_check_output(path, &error) != 0) {
-        complain("%s", error.text);
+    if (whole_file_possible(path, why, sizeof(why)) != 0) {
+        complain("%s", why);
         return STATUS_FAILED;
     }
     reason = whole_file_make(path, file);

@@ -27,6 +27,9 @@ int whole_files_name(struct whole_file *const *files, size_t count, size_t *fail
 /* Removes the temporary file, unless it has its name, and frees what the file holds; its stream is closed. */
 void whole_file_drop(struct whole_file *file);
 
+/* Whether path can be written, as far as can be seen before there is anything to write; -1 and a sentence where not. */
+int whole_file_possible(const char *path, char *why, size_t size);
+
 /* ---- the whole way, for the tool's commands ---- */
 
 /* path NULL: standard output. All return 0, or STATUS_FAILED after a message. */
