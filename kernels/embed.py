@@ -9,7 +9,7 @@ import sys
 
 def main():
     arguments = sys.argv[1:]
-    header, kind, table = "program.h", "struct clnorm__file", "clnorm__files"
+    header, kind, table = "device/program.h", "struct clnorm__file", "clnorm__files"
     if arguments[0] == "--table":
         header, kind, table = arguments[1:4]
         arguments = arguments[4:]

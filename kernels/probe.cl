@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a device computes as it says: src/probe.c compares. A work-item takes three numbers, and those behind them a tree each. */
+/* Whether a device computes as it says: src/device/probe.c compares. A work-item takes three numbers, and those behind them a tree each. */
 #include "begin.cl"
 #define T float
 #define FN(name) name##_f

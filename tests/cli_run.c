@@ -2,7 +2,7 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 #include "cli_run.h"
 
-#include "npy.h"
+#include "cli/files/npy.h"
 
 #include <check.h>
 #include <dirent.h>

@@ -3,13 +3,13 @@
  * Prints a line for every program of the tables of variants and of blocks' kernels in every form, and for the probe's, for
  * check_kernels.sh: the source file and the options that it is compiled with. Made from the tables, so that no kernel can be forgotten.
  */
-#include "block_kernels.h"
-#include "probe.h"
-#include "variant.h"
+#include "run/block_kernels.h"
+#include "device/probe.h"
+#include "plan/variant.h"
 
 #include <stdio.h>
 
-/* The form that drivers with a limit of loops (llvmpipe) compile: src/program.c. */
+/* The form that drivers with a limit of loops (llvmpipe) compile: src/device/program.c. */
 #define LIMITED " -DSMALL_CODE"
 
 static void print_program(const struct clnorm__variant *v, int last, int apply, const char *options)

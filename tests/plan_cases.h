@@ -3,7 +3,7 @@
 #ifndef CLNORM_TESTS_PLAN_CASES_H
 #define CLNORM_TESTS_PLAN_CASES_H
 
-#include "plan.h"
+#include "plan/plan.h"
 
 static const struct clnorm__filter all;
 static char why[320];

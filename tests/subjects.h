@@ -3,7 +3,7 @@
 #ifndef CLNORM_TESTS_SUBJECTS_H
 #define CLNORM_TESTS_SUBJECTS_H
 
-#include "context.h"
+#include "device/context.h"
 #include "device_fixture.h"
 
 enum { MAX_SUBJECTS = 96, MAX_REPORTS = 20 };

@@ -4,9 +4,9 @@
  * no buffer is touched and nothing is held on to.
  */
 #define _DEFAULT_SOURCE
-#include "context.h"
+#include "device/context.h"
 #include "device_fixture.h"
-#include "plan.h"
+#include "plan/plan.h"
 
 #include <check.h>
 #include <math.h>

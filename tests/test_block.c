@@ -2,7 +2,7 @@
 /* What blocks compute: the model's bits where they are reproducible, and float64's values within proven bounds. */
 #include "block_case.h"
 
-#include "context.h"
+#include "device/context.h"
 
 #include <check.h>
 #include <math.h>

@@ -5,7 +5,7 @@
  */
 #include "block_case.h"
 
-#include "block_plan.h"
+#include "run/block_plan.h"
 
 #include <check.h>
 #include <float.h>

@@ -3,7 +3,7 @@
 #define _DEFAULT_SOURCE
 #include "block_case.h"
 
-#include "context.h"
+#include "device/context.h"
 
 #include <check.h>
 #include <math.h>

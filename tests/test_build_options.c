@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What programs are compiled with, and what is known of devices by their names. */
-#include "block_kernels.h"
-#include "device.h"
-#include "program.h"
+#include "run/block_kernels.h"
+#include "device/device.h"
+#include "device/program.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -3,9 +3,9 @@
  * A compiler that takes its time holds up nobody but those who need its program; two threads that need the same one get the same.
  * clBuildProgram is wrapped (the linker's --wrap) and waits where the test tells it to.
  */
-#include "context.h"
+#include "device/context.h"
 #include "device_fixture.h"
-#include "program.h"
+#include "device/program.h"
 
 #include <check.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiled programs on disk: what was stored comes back whole, and whatever is not what was stored does not. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, nftw, setenv */
-#include "cache.h"
+#include "device/cache.h"
 
 #include <check.h>
 #include <dirent.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is refused, with which status and in which words, and what is just still accepted. */
-#include "check.h"
+#include "plan/check.h"
 
 #include <check.h>
 #include <math.h>

@@ -3,7 +3,7 @@
 #include "cases.h"
 #include "cli_run.h"
 #include "model.h"
-#include "npy.h"
+#include "cli/files/npy.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* What `clnorm train` and `clnorm predict` learn, write and tell. Wrong usage and bad files: test_cli_train_usage.c. */
 #define _XOPEN_SOURCE 700 /* setenv */
 #include "cli_run.h"
-#include "npy.h"
+#include "cli/files/npy.h"
 #include "train_run.h"
 
 #include <math.h>

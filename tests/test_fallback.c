@@ -4,8 +4,8 @@
  * are wrapped (the linker's --wrap), so that the device at hand lies as told; what is computed still has the model's bits.
  */
 #include "block_case.h"
-#include "context.h"
-#include "program.h"
+#include "device/context.h"
+#include "device/program.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
-#include "npy.h"
-#include "npy_header.h"
-#include "whole_file.h"
+#include "cli/files/npy.h"
+#include "cli/files/npy_header.h"
+#include "cli/files/whole_file.h"
 
 #include <check.h>
 #include <dirent.h>

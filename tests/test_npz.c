@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* .npz files, the models in them, and .npy files of whole numbers: written, read back, and spoiled in every way. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
-#include "model_file.h"
-#include "npz.h"
-#include "whole_file.h"
+#include "cli/train/model_file.h"
+#include "cli/files/npz.h"
+#include "cli/files/whole_file.h"
 
 #include <check.h>
 #include <math.h>

@@ -64,7 +64,7 @@ START_TEST(arguments_have_no_padding)
 }
 END_TEST
 
-/* The least CL_DEVICE_MAX_PARAMETER_SIZE of OpenCL 1.2. Which kernel takes what: src/run.c. */
+/* The least CL_DEVICE_MAX_PARAMETER_SIZE of OpenCL 1.2. Which kernel takes what: src/run/run.c. */
 START_TEST(arguments_fit)
 {
     size_t finish = sizeof(struct clnorm_shape) + sizeof(struct clnorm_tree) + sizeof(struct clnorm_finish) +

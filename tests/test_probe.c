@@ -4,11 +4,11 @@
  * that compute as bad devices do: then bits go down, and a context that demands them is refused.
  */
 #define _DEFAULT_SOURCE
-#include "cache.h"
-#include "context.h"
+#include "device/cache.h"
+#include "device/context.h"
 #include "device_fixture.h"
-#include "probe.h"
-#include "program.h"
+#include "device/probe.h"
+#include "device/program.h"
 
 #include <check.h>
 #include <fenv.h>

@@ -5,7 +5,7 @@
  */
 #define _DEFAULT_SOURCE
 #include "device_fixture.h"
-#include "program.h"
+#include "device/program.h"
 
 #include <check.h>
 #include <dirent.h>

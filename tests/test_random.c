@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "random.h"
+#include "cli/train/random.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "record.h"
+#include "cli/check/record.h"
 
 #include "clnorm.h"
 

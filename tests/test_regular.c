@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the library looks for by itself, stored programs, tunings and kernel files, is a regular file or it is not there. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, symlink */
-#include "cache.h"
-#include "context.h"
-#include "program.h"
-#include "regular.h"
-#include "stored_tuning.h"
+#include "device/cache.h"
+#include "device/context.h"
+#include "device/program.h"
+#include "device/regular.h"
+#include "device/stored_tuning.h"
 
 #include <check.h>
 #include <dirent.h>

@@ -3,9 +3,9 @@
  * What `clnorm train` does on a device: the bits of the kernels of train.cl against the same source compiled as C, their
  * accuracy against float64, and the gradients of whole networks against finite differences in float64.
  */
-#include "network.h"
-#include "random.h"
-#include "train_kernels.h"
+#include "cli/train/network.h"
+#include "cli/train/random.h"
+#include "cli/train/train_kernels.h"
 
 #include <check.h>
 #include <math.h>
@@ -40,7 +40,7 @@ static uint32_t as_uint(float value)
 #define uint uint32_t
 #define fma fmaf
 #define get_global_id(dimension) item[dimension]
-#include "train.cl"
+#include "cli/train/train.cl"
 #undef fma
 #undef kernel
 #undef global

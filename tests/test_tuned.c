@@ -4,7 +4,7 @@
  * CLNORM_TEST_DEVICE selects one device, CLNORM_TEST_SMALL fewer shapes for slow ones.
  */
 #define _XOPEN_SOURCE 700 /* setenv */
-#include "context.h"
+#include "device/context.h"
 #include "device_fixture.h"
 
 #include <check.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tunings: their text form, their ranges, what they do to the choice of variants, and their file. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
-#include "cache.h"
-#include "stored_tuning.h"
-#include "tuning.h"
-#include "variant.h"
+#include "device/cache.h"
+#include "device/stored_tuning.h"
+#include "plan/tuning.h"
+#include "plan/variant.h"
 
 #include <check.h>
 #include <ftw.h>

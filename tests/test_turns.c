@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls where a driver ends the loops of a work-item after so many iterations, or turns (src/turns.h): on every device, what is
+ * Calls where a driver ends the loops of a work-item after so many iterations, or turns (src/plan/turns.h): on every device, what is
  * planned for such a limit has the model's bits, and so have, within a device's own limit if it has one, calls that would not.
  * Every fourth variant is compiled to the small code that such drivers get.
  */
 #include "block_case.h"
-#include "context.h"
+#include "device/context.h"
 
 #include <check.h>
 #include <stdio.h>

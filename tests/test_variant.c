@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of variants, the choice from it, and the list of names by which a caller chooses. */
-#include "variant.h"
+#include "plan/variant.h"
 
 #include <check.h>
 #include <stdlib.h>

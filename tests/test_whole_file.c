@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that take their names when they are whole: several together, and with signals that come at any moment, to any thread. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, nanosleep */
-#include "interrupt.h"
-#include "whole_file.h"
+#include "cli/interrupt.h"
+#include "cli/files/whole_file.h"
 
 #include <check.h>
 #include <dirent.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clnorm.h"
-#include "commands.h"
-#include "message.h"
-#include "no_device.h"
-#include "options.h"
-#include "session.h"
+#include "cli/commands.h"
+#include "cli/message.h"
+#include "cli/no_device.h"
+#include "cli/options.h"
+#include "cli/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clnorm.h"
-#include "commands.h"
-#include "message.h"
-#include "options.h"
-#include "session.h"
-#include "tensors.h"
+#include "cli/commands.h"
+#include "cli/message.h"
+#include "cli/options.h"
+#include "cli/session.h"
+#include "cli/tensors.h"
 
 #include <math.h>
 #include <stdio.h>

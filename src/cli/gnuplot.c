@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE /* posix_spawnp, environ, fileno */
-#include "gnuplot.h"
+#include "cli/gnuplot.h"
 
-#include "message.h"
+#include "cli/message.h"
 
 #include <errno.h>
 #include <fcntl.h>

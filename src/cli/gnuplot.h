@@ -3,7 +3,7 @@
 #ifndef CLNORM_CLI_GNUPLOT_H
 #define CLNORM_CLI_GNUPLOT_H
 
-#include "whole_file.h"
+#include "cli/files/whole_file.h"
 
 /* Whether gnuplot can be run, found out before there is anything to draw; option is what needs it, without its dashes. */
 int gnuplot_find(const char *option);

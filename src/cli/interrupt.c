@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _XOPEN_SOURCE 700 /* sigaction, pthread_sigmask */
-#include "interrupt.h"
+#include "cli/interrupt.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clnorm.h"
-#include "commands.h"
-#include "interrupt.h"
-#include "message.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/message.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _XOPEN_SOURCE 700 /* fileno */
-#include "message.h"
+#include "cli/message.h"
 
 #include <errno.h>
 #include <stdarg.h>

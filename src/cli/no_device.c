@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _XOPEN_SOURCE 700 /* access */
-#include "no_device.h"
+#include "cli/no_device.h"
 
-#include "message.h"
+#include "cli/message.h"
 
 #include <CL/cl.h>
 #include <stdio.h>

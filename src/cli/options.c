@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "options.h"
+#include "cli/options.h"
 
-#include "message.h"
+#include "cli/message.h"
 
 #include <errno.h>
 #include <math.h>

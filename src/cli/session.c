@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session.h"
+#include "cli/session.h"
 
-#include "message.h"
-#include "no_device.h"
+#include "cli/message.h"
+#include "cli/no_device.h"
 
 #include <stdlib.h>
 #include <string.h>

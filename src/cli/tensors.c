@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tensors.h"
+#include "cli/tensors.h"
 
-#include "message.h"
-#include "options.h"
-#include "session.h"
-#include "whole_file.h"
+#include "cli/message.h"
+#include "cli/options.h"
+#include "cli/session.h"
+#include "cli/files/whole_file.h"
 
 #include <stdlib.h>
 #include <string.h>

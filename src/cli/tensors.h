@@ -4,7 +4,7 @@
 #define CLNORM_CLI_TENSORS_H
 
 #include "clnorm.h"
-#include "npy.h"
+#include "cli/files/npy.h"
 
 /* What forward and backward are told alike. */
 struct tensor_options {

@@ -6,7 +6,7 @@
  */
 #include "bench.h"
 #include "opencl.h"
-#include "stream_store.h"
+#include "cli/stream_store.h"
 
 #include <stdlib.h>
 

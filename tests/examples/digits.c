@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "npy.h"
+#include "cli/files/npy.h"
 
 enum { RUNS = 101 };
 

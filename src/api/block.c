@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The exported calls of blocks: check, plan, run. */
+#include <stdio.h>
+#include <string.h>
+
+#include "run/block_run.h"
+#include "device/buffers.h"
+#include "device/context.h"
+#include "plan/turns.h"
+
+/* Everything about one call. */
+struct call {
+    clnorm_context *context;
+    const clnorm_block_desc *desc;
+    struct clnorm__block_plan plan;
+    struct clnorm__uses uses;
+    struct clnorm__chain chain;
+    char why[CLNORM__WHY];
+};
+
+static int refused(const struct call *call, int status)
+{
+    clnorm__log(call->context, CLNORM_LOG_ERROR, "%s", call->why[0] ? call->why : clnorm_status_string(status));
+    return status;
+}
+
+static void use(struct call *call, const char *name, clnorm_buffer buffer, uint64_t elements, int required, int written)
+{
+    struct clnorm__use u = {.name = name, .buffer = buffer, .elements = elements};
+    u.required = required;
+    u.written = written;
+    call->uses.use[call->uses.count++] = u;
+}
+
+/* What belongs to the normalization: where there is none it must be absent. */
+static void use_norm(struct call *call, const char *name, clnorm_buffer buffer, uint64_t elements, int required,
+                     int written)
+{
+    if (!call->plan.plain) {
+        use(call, name, buffer, elements, required, written);
+        return;
+    }
+    if (buffer.mem && !call->why[0])
+        snprintf(call->why, sizeof call->why,
+                 "%s is given; with CLNORM_BLOCK_PLAIN there is no normalization and it must be NULL", name);
+}
+
+/* What does not depend on the operation; on success the uses may be filled in. */
+static int begin(struct call *call, clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
+                 const void *args, enum clnorm_operation operation)
+{
+    memset(call, 0, sizeof *call);
+    call->context = call->chain.context = context;
+    call->desc = call->chain.desc = desc;
+    call->chain.plan = &call->plan;
+    call->chain.stream.queue = queue;
+    call->uses.query = "clnorm_get_block_workspace_bytes";
+    int status = clnorm__check_block_desc(desc, &call->plan.g, call->why);
+    if (status == CLNORM_SUCCESS && !args) {
+        snprintf(call->why, sizeof call->why, "args is NULL; it names the buffers of the call");
+        status = CLNORM_INVALID_ARGUMENT;
+    }
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__queue_facts(context, queue, &call->chain.stream.ordered, call->why);
+    if (status == CLNORM_SUCCESS && operation != CLNORM_BACKWARD_FROZEN) /* fold takes no product and no workspace */
+        status = clnorm__block_plan_make(context, queue, operation, desc, &call->plan, call->why);
+    return status == CLNORM_SUCCESS ? status : refused(call, status);
+}
+
+/* Checks what was filled in; on success the chain has begun. */
+static int check(struct call *call, clnorm_buffer workspace, cl_uint wait_count, const cl_event *wait_list,
+                 cl_event *event)
+{
+    int status = call->why[0] ? CLNORM_UNEXPECTED_BUFFER : CLNORM_SUCCESS;
+    use(call, "workspace", workspace, call->plan.workspace, 1, 1);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__check_present(&call->uses, call->why);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__buffer_facts(call->context, &call->uses, call->why);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__check_buffers(&call->uses, call->why);
+    if (status != CLNORM_SUCCESS)
+        return refused(call, status);
+    call->chain.stream.wait_count = wait_count;
+    call->chain.stream.wait_list = wait_list;
+    call->chain.stream.event = event;
+    clnorm__chain_begin(&call->chain, &call->uses.use[call->uses.count - 1]);
+    return CLNORM_SUCCESS;
+}
+
+static int end(struct call *call)
+{
+    int status = clnorm__chain_end(&call->chain);
+    return status == CLNORM_SUCCESS ? status : refused(call, status);
+}
+
+static clnorm_buffer norm_workspace(const struct call *call)
+{
+    clnorm_buffer buffer = call->chain.workspace;
+    buffer.offset += call->plan.norm_at;
+    return buffer;
+}
+
+/* ---- forward ---- */
+
+int clnorm_get_block_workspace_bytes(clnorm_context *context, enum clnorm_operation operation,
+                                     const clnorm_block_desc *desc, size_t *bytes)
+{
+    struct call call = {.context = context, .desc = desc};
+    if (!context)
+        return CLNORM_INVALID_CONTEXT;
+    if (!bytes)
+        return CLNORM_INVALID_ARGUMENT;
+    int status = clnorm__check_block_desc(desc, &call.plan.g, call.why);
+    if (status == CLNORM_SUCCESS && (operation < CLNORM_FORWARD_TRAINING || operation > CLNORM_BACKWARD_TRAINING)) {
+        snprintf(call.why, sizeof call.why,
+                 "operation is %d; of a block it is CLNORM_FORWARD_TRAINING (0), CLNORM_FORWARD_INFERENCE (1) or "
+                 "CLNORM_BACKWARD_TRAINING (2)",
+                 (int)operation);
+        status = CLNORM_INVALID_ENUM;
+    }
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__block_plan_make(context, NULL, operation, desc, &call.plan, call.why);
+    if (status != CLNORM_SUCCESS)
+        return refused(&call, status);
+    *bytes = (size_t)call.plan.workspace * sizeof(cl_float);
+    return CLNORM_SUCCESS;
+}
+
+static void train(struct call *call, const clnorm_block_training_args *args)
+{
+    struct clnorm__chain *chain = &call->chain;
+    int plain = call->plan.plain;
+    clnorm__chain_forward(chain, args->src, args->weights, args->bias, plain ? args->dst : args->product, plain);
+    if (plain)
+        return;
+    clnorm_desc norm = clnorm__block_norm(&call->plan, call->desc);
+    clnorm_forward_training_args n = {.src = args->product, .dst = args->dst};
+    n.scale = args->scale;
+    n.shift = args->shift;
+    n.running_mean = args->running_mean;
+    n.running_variance = args->running_variance;
+    n.save_mean = args->save_mean;
+    n.save_mean_low = args->save_mean_low;
+    n.save_invstd = args->save_invstd;
+    n.save_variance = args->save_variance;
+    n.workspace = norm_workspace(call);
+    n.momentum = args->momentum;
+    n.running_flags = args->running_flags;
+    CLNORM__CHAIN(chain, clnorm_forward_training(chain->context, chain->step.queue, &norm, &n, chain->step.wait_count,
+                                                 chain->step.wait_list, chain->step.event));
+    clnorm__chain_activate(chain, args->dst);
+}
+
+int clnorm_block_forward_training(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
+                                  const clnorm_block_training_args *args, cl_uint wait_count, const cl_event *wait_list,
+                                  cl_event *event)
+{
+    struct call call;
+    if (!context)
+        return CLNORM_INVALID_CONTEXT;
+    int status = begin(&call, context, queue, desc, args, CLNORM_FORWARD_TRAINING);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    const struct clnorm__geometry *g = &call.plan.g;
+    if (!call.plan.plain)
+        status = clnorm__check_momentum(args->momentum, args->running_flags, call.why);
+    if (status != CLNORM_SUCCESS)
+        return refused(&call, status);
+    use(&call, "src", args->src, g->src_count, 1, 0);
+    use(&call, "weights", args->weights, g->weights_count, g->n > 0, 0);
+    use(&call, "bias", args->bias, g->channels, 0, 0);
+    use(&call, "dst", args->dst, g->dst_count, 1, 1);
+    use_norm(&call, "product", args->product, g->dst_count, 1, 1);
+    use_norm(&call, "scale", args->scale, g->channels, 0, 0);
+    use_norm(&call, "shift", args->shift, g->channels, 0, 0);
+    use_norm(&call, "running_mean", args->running_mean, g->channels, 0, 1);
+    use_norm(&call, "running_variance", args->running_variance, g->channels, 0, 1);
+    use_norm(&call, "save_mean", args->save_mean, g->channels, 0, 1);
+    use_norm(&call, "save_mean_low", args->save_mean_low, g->channels, 0, 1);
+    use_norm(&call, "save_invstd", args->save_invstd, g->channels, 0, 1);
+    use_norm(&call, "save_variance", args->save_variance, g->channels, 0, 1);
+    status = check(&call, args->workspace, wait_count, wait_list, event);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    if (g->n > 0)
+        train(&call, args);
+    return end(&call);
+}
+
+static void infer(struct call *call, const clnorm_block_inference_args *args)
+{
+    struct clnorm__chain *chain = &call->chain;
+    clnorm__chain_forward(chain, args->src, args->weights, args->bias, args->dst, call->plan.plain);
+    if (call->plan.plain)
+        return;
+    clnorm_desc norm = clnorm__block_norm(&call->plan, call->desc);
+    clnorm_forward_inference_args n = {.src = args->dst, .dst = args->dst};
+    n.scale = args->scale;
+    n.shift = args->shift;
+    n.mean = args->mean;
+    n.variance = args->variance;
+    n.workspace = norm_workspace(call);
+    CLNORM__CHAIN(chain, clnorm_forward_inference(chain->context, chain->step.queue, &norm, &n, chain->step.wait_count,
+                                                  chain->step.wait_list, chain->step.event));
+    clnorm__chain_activate(chain, args->dst);
+}
+
+int clnorm_block_forward_inference(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
+                                   const clnorm_block_inference_args *args, cl_uint wait_count,
+                                   const cl_event *wait_list, cl_event *event)
+{
+    struct call call;
+    if (!context)
+        return CLNORM_INVALID_CONTEXT;
+    int status = begin(&call, context, queue, desc, args, CLNORM_FORWARD_INFERENCE);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    const struct clnorm__geometry *g = &call.plan.g;
+    use(&call, "src", args->src, g->src_count, 1, 0);
+    use(&call, "weights", args->weights, g->weights_count, g->n > 0, 0);
+    use(&call, "bias", args->bias, g->channels, 0, 0);
+    use(&call, "dst", args->dst, g->dst_count, 1, 1);
+    use_norm(&call, "scale", args->scale, g->channels, 0, 0);
+    use_norm(&call, "shift", args->shift, g->channels, 0, 0);
+    use_norm(&call, "mean", args->mean, g->channels, g->n > 0, 0);
+    use_norm(&call, "variance", args->variance, g->channels, g->n > 0, 0);
+    status = check(&call, args->workspace, wait_count, wait_list, event);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    if (g->n > 0)
+        infer(&call, args);
+    return end(&call);
+}
+
+int clnorm_block_fold(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
+                      const clnorm_block_fold_args *args, cl_uint wait_count, const cl_event *wait_list,
+                      cl_event *event)
+{
+    struct call call;
+    if (!context)
+        return CLNORM_INVALID_CONTEXT;
+    int status = begin(&call, context, queue, desc, args, CLNORM_BACKWARD_FROZEN);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    const struct clnorm__geometry *g = &call.plan.g;
+    status = clnorm__turns_check(&context->device, g->terms, call.why, sizeof call.why, "folding that many weights");
+    if (status != CLNORM_SUCCESS)
+        return refused(&call, status);
+    use(&call, "weights", args->weights, g->weights_count, 1, 0);
+    use(&call, "bias", args->bias, g->channels, 0, 0);
+    use(&call, "scale", args->scale, g->channels, 0, 0);
+    use(&call, "shift", args->shift, g->channels, 0, 0);
+    use(&call, "mean", args->mean, g->channels, 1, 0);
+    use(&call, "variance", args->variance, g->channels, 1, 0);
+    use(&call, "folded_weights", args->folded_weights, g->weights_count, 1, 1);
+    call.uses.use[6].alias = 1u << 0;
+    use(&call, "folded_bias", args->folded_bias, g->channels, 1, 1);
+    call.uses.use[7].alias = 1u << 1;
+    status = check(&call, (clnorm_buffer){NULL, 0}, wait_count, wait_list, event);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    CLNORM__CHAIN(&call.chain,
+                  clnorm__block_fold(context, &call.chain.step, args, g->channels, g->terms, desc->epsilon));
+    return end(&call);
+}
+
+/* ---- backward ---- */
+
+/* The gradient of the product into the workspace; or where it is without change, diff_dst itself. */
+static clnorm_buffer product_gradient(struct call *call, const clnorm_block_backward_args *args, int wanted)
+{
+    struct clnorm__chain *chain = &call->chain;
+    clnorm_buffer diff = args->diff_dst, mine = chain->workspace;
+    mine.offset += call->plan.diff_at;
+    if (call->plan.relu && (wanted || args->diff_scale.mem || args->diff_shift.mem)) {
+        CLNORM__CHAIN(chain,
+                      clnorm__block_mask(chain->context, &chain->step, diff, args->dst, mine, call->plan.g.dst_count));
+        diff = mine;
+    }
+    if (call->plan.plain)
+        return diff;
+    clnorm_desc norm = clnorm__block_norm(&call->plan, call->desc);
+    clnorm_backward_training_args n = {.src = args->product, .diff_dst = diff};
+    n.scale = args->scale;
+    n.save_mean = args->save_mean;
+    n.save_mean_low = args->save_mean_low;
+    n.save_invstd = args->save_invstd;
+    n.diff_src = wanted ? mine : n.diff_src;
+    n.diff_scale = args->diff_scale;
+    n.diff_shift = args->diff_shift;
+    n.workspace = norm_workspace(call);
+    CLNORM__CHAIN(chain, clnorm_backward_training(chain->context, chain->step.queue, &norm, &n, chain->step.wait_count,
+                                                  chain->step.wait_list, chain->step.event));
+    return mine;
+}
+
+/* diff_bias: a sum of frozen statistics, whose values it does not depend on. */
+static void sum_bias(struct call *call, clnorm_buffer diff, clnorm_buffer diff_bias)
+{
+    struct clnorm__chain *chain = &call->chain;
+    clnorm_desc norm = clnorm__block_norm(&call->plan, call->desc);
+    clnorm_backward_frozen_args n = {.diff_dst = diff, .variance = diff, .diff_shift = diff_bias};
+    n.workspace = norm_workspace(call);
+    CLNORM__CHAIN(chain, clnorm_backward_frozen(chain->context, chain->step.queue, &norm, &n, chain->step.wait_count,
+                                                chain->step.wait_list, chain->step.event));
+}
+
+static void differentiate(struct call *call, const clnorm_block_backward_args *args)
+{
+    int wanted = args->diff_src.mem || args->diff_weights.mem || args->diff_bias.mem;
+    clnorm_buffer diff = product_gradient(call, args, wanted);
+    if (args->diff_bias.mem)
+        sum_bias(call, diff, args->diff_bias);
+    if (args->diff_src.mem || args->diff_weights.mem)
+        clnorm__chain_backward(&call->chain, diff, args->src, args->weights, args->diff_src, args->diff_weights);
+}
+
+/* n = 0: gradients of parameters become 0. */
+static void zero(struct call *call, const clnorm_block_backward_args *args)
+{
+    const cl_float nothing = 0;
+    const struct {
+        clnorm_buffer buffer;
+        uint64_t elements;
+    } zeroed[] = {{args->diff_weights, call->plan.g.weights_count},
+                  {args->diff_bias, call->plan.g.channels},
+                  {args->diff_scale, call->plan.g.channels},
+                  {args->diff_shift, call->plan.g.channels}};
+    struct clnorm__chain *chain = &call->chain;
+    for (unsigned i = 0; i < sizeof zeroed / sizeof *zeroed; i++)
+        if (zeroed[i].buffer.mem)
+            CLNORM__CHAIN(chain, clEnqueueFillBuffer(chain->step.queue, zeroed[i].buffer.mem, &nothing, sizeof nothing,
+                                                     zeroed[i].buffer.offset * sizeof nothing,
+                                                     zeroed[i].elements * sizeof nothing, chain->step.wait_count,
+                                                     chain->step.wait_list, chain->step.event));
+}
+
+int clnorm_block_backward(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
+                          const clnorm_block_backward_args *args, cl_uint wait_count, const cl_event *wait_list,
+                          cl_event *event)
+{
+    struct call call;
+    if (!context)
+        return CLNORM_INVALID_CONTEXT;
+    int status = begin(&call, context, queue, desc, args, CLNORM_BACKWARD_TRAINING);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    const struct clnorm__geometry *g = &call.plan.g;
+    if (!args->diff_src.mem && !args->diff_weights.mem && !args->diff_bias.mem && !args->diff_scale.mem &&
+        !args->diff_shift.mem) {
+        snprintf(call.why, sizeof call.why,
+                 "diff_src, diff_weights, diff_bias, diff_scale and diff_shift are all NULL; at least one is required");
+        return refused(&call, CLNORM_MISSING_BUFFER);
+    }
+    use(&call, "diff_dst", args->diff_dst, g->dst_count, 1, 0);
+    use(&call, "src", args->src, g->src_count, args->diff_weights.mem != NULL, 0);
+    use(&call, "weights", args->weights, g->weights_count, args->diff_src.mem && g->n > 0, 0);
+    use(&call, "dst", args->dst, g->dst_count, call.plan.relu, 0);
+    use_norm(&call, "product", args->product, g->dst_count, 1, 0);
+    use_norm(&call, "scale", args->scale, g->channels, 0, 0);
+    use_norm(&call, "save_mean", args->save_mean, g->channels, g->n > 0, 0);
+    use_norm(&call, "save_mean_low", args->save_mean_low, g->channels, 0, 0);
+    use_norm(&call, "save_invstd", args->save_invstd, g->channels, g->n > 0, 0);
+    use(&call, "diff_src", args->diff_src, g->src_count, 0, 1);
+    use(&call, "diff_weights", args->diff_weights, g->weights_count, 0, 1);
+    use(&call, "diff_bias", args->diff_bias, g->channels, 0, 1);
+    use_norm(&call, "diff_scale", args->diff_scale, g->channels, 0, 1);
+    use_norm(&call, "diff_shift", args->diff_shift, g->channels, 0, 1);
+    status = check(&call, args->workspace, wait_count, wait_list, event);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    if (g->n > 0)
+        differentiate(&call, args);
+    else
+        zero(&call, args);
+    return end(&call);
+}
+
+/* ---- descriptions ---- */
+
+int clnorm_describe_convolution(uint64_t n, uint64_t src_c, uint64_t src_h, uint64_t src_w, uint64_t dst_c,
+                                uint64_t kernel, uint64_t stride, uint64_t pad, uint64_t dilation,
+                                clnorm_block_desc *desc)
+{
+    clnorm_block_desc d = {.n = n, .src_c = src_c, .dst_c = dst_c, .src_h = src_h, .src_w = src_w};
+    char why[CLNORM__WHY];
+    if (!desc)
+        return CLNORM_INVALID_ARGUMENT;
+    d.kernel_h = d.kernel_w = kernel;
+    d.stride_h = d.stride_w = stride;
+    d.pad_h = d.pad_w = pad;
+    d.dilation_h = d.dilation_w = dilation;
+    d.activation = CLNORM_IDENTITY;
+    d.type = CLNORM_FLOAT32;
+    d.epsilon = 1e-5f;
+    int status = clnorm__check_block_desc(&d, NULL, why);
+    if (status == CLNORM_SUCCESS)
+        *desc = d;
+    return status;
+}
+
+int clnorm_describe_linear(uint64_t n, uint64_t src_c, uint64_t dst_c, clnorm_block_desc *desc)
+{
+    return clnorm_describe_convolution(n, src_c, 1, 1, dst_c, 1, 1, 0, 1, desc);
+}
+
+int clnorm_get_block_dst_size(const clnorm_block_desc *desc, uint64_t *dst_h, uint64_t *dst_w)
+{
+    struct clnorm__geometry g;
+    char why[CLNORM__WHY];
+    int status = clnorm__check_block_desc(desc, &g, why);
+    if (status == CLNORM_SUCCESS && dst_h)
+        *dst_h = g.dst_h;
+    if (status == CLNORM_SUCCESS && dst_w)
+        *dst_w = g.dst_w;
+    return status;
+}

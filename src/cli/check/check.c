@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The conformance run: every kernel variant, and the free choice among them, against the model and float64. */
+#include "cases.h"
+#include "cli/check/check_case.h"
+#include "cli/check/check_device.h"
+#include "clnorm.h"
+#include "cli/commands.h"
+#include "cli/message.h"
+#include "cli/options.h"
+#include "cli/check/record.h"
+#include "cli/session.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAX_SUBJECTS = 64, MAX_REPORTS = 10 };
+
+/* A context whose results are looked at: number 0 chooses its variants freely, the others are held to one. */
+struct subject {
+    clnorm_context *context;
+    const char *name;
+    uint64_t cases, unfit, values, differences, inaccurate;
+    double worst_dst, worst_gradient;
+};
+
+struct check {
+    struct session session;
+    struct subject subjects[MAX_SUBJECTS];
+    size_t subject_count;
+    struct check_buffers buffers;
+    uint64_t digest;
+    unsigned reports;
+    int is_quick;
+};
+
+static int print_help(const struct option_row *rows)
+{
+    printf("usage: clnorm check [--device D] [--quick]\n"
+           "\n"
+           "Runs every operation and every kernel variant on many shapes and kinds of data, and compares the results\n"
+           "bit for bit with the model (a program for the CPU that defines the bits) and in accuracy with float64.\n"
+           "Prints a line for each difference (10 at most), a table, a digest of all bits, which is the same on every\n"
+           "device that promises the same bits and is compared with the record of this version of the numerical\n"
+           "contract, and the verdict. Exit status 1 when there is a difference.\n"
+           "\n"
+           "Columns: calls made and calls that the variant does not fit; values compared and values that differ;\n"
+           "the worst errors, of the outputs as a part of max(1, |y|, |scale|, |y - shift|), which may be 4e-7, and\n"
+           "of the gradients as a part of the terms they are summed from, which may be 1e-6.\n"
+           "\n"
+           "options:\n");
+    options_help(rows);
+    return finish_output();
+}
+
+/* The beginning of a line about a failing case, for the first few; returns 0 when there have been enough. */
+static int begin_report(struct check *check, const struct subject *subject, const struct check_case *one,
+                        enum check_result result, const char *what)
+{
+    if (check->reports == MAX_REPORTS)
+        return 0;
+    check->reports++;
+    clear_progress();
+    printf("%s: %s, %s, n %llu c %llu s %llu, data %s, %s, ", what,
+           check_operation_name(check_result_rows[result].operation), case_layout_name(one->shape.layout),
+           (unsigned long long)one->shape.n, (unsigned long long)one->shape.c, (unsigned long long)one->shape.s,
+           case_data_name(one->kind), subject->name);
+    return 1;
+}
+
+/* Where a device flushes subnormals, one that arises may be a zero and the other way round. */
+static int is_difference(enum clnorm_bits bits, float value, float model)
+{
+    if (bits == CLNORM_BITS_NONE || case_bits(value) == case_bits(model))
+        return 0;
+    return bits == CLNORM_BITS_SAME || !(fabsf(value) < FLT_MIN && fabsf(model) < FLT_MIN);
+}
+
+/* *is_told: whether a line about this call has been printed. */
+static void compare_bits(struct check *check, struct subject *subject, const struct check_case *one,
+                         enum check_result result, const float *values, int *is_told)
+{
+    size_t count = check_case_count(one, result), differences = 0, first = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (is_difference(check->session.info.bits, values[i], one->model[result][i]) && differences++ == 0)
+            first = i;
+    }
+    subject->values += count;
+    subject->differences += differences;
+    if (differences && !*is_told && begin_report(check, subject, one, result, "difference")) {
+        *is_told = 1;
+        printf("%s[%zu] is %a, model %a, %zu of %zu differ\n", check_result_rows[result].name, first,
+               (double)values[first], (double)one->model[result][first], differences, count);
+    }
+}
+
+static void compare_accuracy(struct check *check, struct subject *subject, const struct check_case *one,
+                             enum check_result result, const float *values, int *is_told)
+{
+    int is_dst = result == RESULT_DST || result == RESULT_INFERENCE_DST;
+    double bound = is_dst ? CHECK_BOUND_DST : CHECK_BOUND_GRADIENT;
+    double *worst = is_dst ? &subject->worst_dst : &subject->worst_gradient, worst_here = 0;
+    size_t count = check_case_count(one, result), at = 0, inaccurate = 0;
+
+    if (!one->exact[result])
+        return;
+    for (size_t i = 0; i < count; i++) {
+        double error = fabs((double)values[i] - one->exact[result][i]) / one->unit[result][i];
+
+        /* Written so that a NaN, which is below nothing, counts. */
+        if (!(error <= worst_here)) {
+            worst_here = isnan(error) ? (double)INFINITY : error;
+            at = i;
+        }
+        inaccurate += !(error <= bound);
+    }
+    if (worst_here > *worst)
+        *worst = worst_here;
+    subject->inaccurate += inaccurate;
+    if (inaccurate && !*is_told && begin_report(check, subject, one, result, "inaccurate")) {
+        *is_told = 1;
+        printf("%s[%zu] is %a, float64 %a, error %.2g, at most %.2g\n", check_result_rows[result].name, at,
+               (double)values[at], one->exact[result][at], worst_here, bound);
+    }
+}
+
+/* Runs the four operations of a case with every context. Returns 0, or -1 on failure. */
+static int run_case(struct check *check, const struct check_case *one, float *const *values)
+{
+    check_upload(&check->session, &check->buffers, one);
+    for (size_t i = 0; i < check->subject_count; i++) {
+        struct subject *subject = &check->subjects[i];
+
+        for (unsigned operation = CLNORM_FORWARD_TRAINING; operation <= CLNORM_BACKWARD_FROZEN; operation++) {
+            int ran = check_run(&check->session, subject->context, &check->buffers, one,
+                                (enum clnorm_operation)operation, values);
+            int is_told = 0;
+
+            if (ran < 0)
+                return -1;
+            subject->cases += ran == 1;
+            subject->unfit += ran == 0;
+            for (unsigned r = 0; r < RESULT_COUNT && ran; r++) {
+                if ((unsigned)check_result_rows[r].operation != operation)
+                    continue;
+                compare_bits(check, subject, one, r, values[r], &is_told);
+                compare_accuracy(check, subject, one, r, values[r], &is_told);
+                /* Subnormals stay out of the digest: devices that flush them shall give the same one. */
+                if (i == 0 && one->kind != CASE_SUBNORMAL)
+                    check->digest = case_hash(check->digest, values[r], check_case_count(one, r));
+            }
+        }
+    }
+    return 0;
+}
+
+/* Which kinds of data a shape is run with: all, or two of them in turn for a quick run. */
+static int wants_kind(const struct check *check, size_t shape, enum case_data kind)
+{
+    if (kind == CASE_SUBNORMAL && check->session.info.bits != CLNORM_BITS_SAME)
+        return 0;
+    return !check->is_quick || (size_t)kind == 2 * shape % CASE_DATA_COUNT ||
+           (size_t)kind == (2 * shape + 1) % CASE_DATA_COUNT;
+}
+
+static int run_shape(struct check *check, const struct case_shape *shape, size_t number, size_t of)
+{
+    struct check_case one;
+    float *values[RESULT_COUNT] = {NULL};
+    int is_first = 1, result = 0;
+
+    for (unsigned kind = 0; kind < CASE_DATA_COUNT && result == 0; kind++) {
+        if (!wants_kind(check, number, (enum case_data)kind))
+            continue;
+        show_progress("shape %zu of %zu: n %llu c %llu s %llu %s, %s", number + 1, of, (unsigned long long)shape->n,
+                      (unsigned long long)shape->c, (unsigned long long)shape->s, case_layout_name(shape->layout),
+                      case_data_name((enum case_data)kind));
+        result = check_case_make(&one, shape, (enum case_data)kind);
+        for (unsigned r = 0; r < RESULT_COUNT && result == 0 && is_first; r++) {
+            values[r] = malloc(check_case_count(&one, r) * sizeof(float));
+            result = values[r] ? 0 : -1;
+        }
+        if (result != 0) {
+            complain("out of memory");
+        } else {
+            if (is_first)
+                check_make_buffers(&check->session, &check->buffers, &one);
+            is_first = 0;
+            result = run_case(check, &one, values);
+        }
+        check_case_free(&one);
+    }
+    for (unsigned r = 0; r < RESULT_COUNT; r++)
+        free(values[r]);
+    clear_progress();
+    return result;
+}
+
+/* The free choice, then a context for each variant. */
+static int make_subjects(struct check *check, int is_verbose)
+{
+    clnorm_context_options options = session_options(is_verbose);
+
+    check->subjects[0].context = check->session.context;
+    check->subjects[0].name = "free choice";
+    check->subject_count = 1;
+    for (size_t i = 0; clnorm_variant_name(i) && check->subject_count < MAX_SUBJECTS; i++) {
+        struct subject *subject = &check->subjects[check->subject_count];
+
+        subject->name = options.variants = clnorm_variant_name(i);
+        /* The log stays silent: a variant that does not fit a shape is no error here. */
+        if (!is_verbose)
+            options.log = NULL;
+        session_expect(
+            &check->session,
+            clnorm_create_context(check->session.cl, check->session.info.device, &options, &subject->context),
+            subject->name);
+        if (check->session.is_failed)
+            return -1;
+        check->subject_count++;
+    }
+    return 0;
+}
+
+static void release_subjects(struct check *check)
+{
+    /* Number 0 is the session's own. */
+    for (size_t i = 1; i < check->subject_count; i++)
+        clnorm_release_context(&check->subjects[i].context);
+}
+
+/* The digest beside the record; returns whether it contradicts that. Where subnormals are flushed it may. */
+static int print_digest(const struct check *check)
+{
+    char words[128];
+    enum record_answer answer =
+        record_answer(check->is_quick ? "check-quick" : "check", check->digest, words, sizeof(words));
+
+    if (check->session.info.bits == CLNORM_BITS_NONE) {
+        printf("bits: not promised by this device, not compared\n");
+        words[0] = '\0';
+    }
+    printf("digest: %016llx%s%s\n", (unsigned long long)check->digest, check->is_quick ? " (quick)" : "", words);
+    return answer == RECORD_DIFFERS && check->session.info.bits == CLNORM_BITS_SAME;
+}
+
+/* Returns an exit status. */
+static int print_report(const struct check *check)
+{
+    uint64_t differences = 0, inaccurate = 0;
+    int contradicts;
+
+    printf("%-28s %8s %8s %12s %12s %10s %10s\n", "variant", "calls", "no fit", "values", "differences", "worst y",
+           "gradient");
+    for (size_t i = 0; i < check->subject_count; i++) {
+        const struct subject *s = &check->subjects[i];
+
+        printf("%-28s %8llu %8llu %12llu %12llu %10.2e %10.2e\n", s->name, (unsigned long long)s->cases,
+               (unsigned long long)s->unfit, (unsigned long long)s->values, (unsigned long long)s->differences,
+               s->worst_dst, s->worst_gradient);
+        differences += s->differences;
+        inaccurate += s->inaccurate;
+    }
+    contradicts = print_digest(check);
+    /* A value with other bits is often inaccurate as well: it counts once. */
+    if (differences == 0)
+        differences = inaccurate;
+    if (differences)
+        printf("check: FAILED (%llu differences)\n", (unsigned long long)differences);
+    else if (contradicts) /* the model has changed, or the cases */
+        printf("check: FAILED (all bits are the model's, but the model's are not those on record)\n");
+    else
+        printf("check: passed\n");
+    return differences || contradicts ? STATUS_FAILED : STATUS_DONE;
+}
+
+static int run_check(const char *device, int is_quick, int is_verbose)
+{
+    struct check check = {.digest = CASE_HASH_START, .is_quick = is_quick};
+    const struct case_shape *shapes;
+    int status = STATUS_FAILED, result;
+    size_t count;
+
+    if (session_open(&check.session, device, is_verbose) != 0)
+        return STATUS_FAILED;
+    printf("device %zu: %s, %s, driver %s, %s\n", check.session.device_index, check.session.info.platform_name,
+           check.session.info.name, check.session.info.driver, promise_text(check.session.info.bits));
+    if (check.session.word != check.session.info.bits)
+        printf("probe: its driver says \"%s\", its arithmetic does not keep it (--verbose says where)\n",
+               promise_text(check.session.word));
+    fflush(stdout);
+    shapes = case_shapes(is_quick, &count);
+    result = make_subjects(&check, is_verbose);
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = run_shape(&check, &shapes[i], i, count);
+    if (result == 0)
+        status = print_report(&check);
+    release_subjects(&check);
+    session_close(&check.session);
+    return finish_output() == STATUS_DONE ? status : STATUS_FAILED;
+}
+
+int command_check(int count, char *const *arguments, int is_verbose)
+{
+    const char *device = NULL;
+    int is_quick = 0, is_help = 0;
+    struct option_row rows[] = {
+        OPTION_ROW_DEVICE(&device),
+        OPTION_ROW_FLAG("quick", &is_quick, "a few small shapes only, for slow devices"),
+        OPTION_ROW_VERBOSE(&is_verbose),
+        OPTION_ROW_HELP(&is_help),
+        OPTION_ROW_END,
+    };
+
+    if (options_parse(rows, count, arguments) != 0)
+        return STATUS_USAGE;
+    return is_help ? print_help(rows) : run_check(device, is_quick, is_verbose);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The header of a .npy file: a Python dict literal with the keys 'descr', 'fortran_order' and 'shape'. No file access.
+ */
+#ifndef CLNORM_CLI_NPY_HEADER_H
+#define CLNORM_CLI_NPY_HEADER_H
+
+#include "cli/files/npy.h"
+
+/*
+ * Parses a header that must describe C order and '<f4', or with is_integers any type of enum npy_type; sets rank, shape,
+ * count and type. Returns NULL, or what is wrong and what was expected, as a string that is either constant or in error.
+ */
+const char *npy_parse_header(const char *header, size_t length, int is_integers, struct npy_array *array,
+                             struct npy_error *error);
+
+/* Bytes of a value. */
+size_t npy_type_bytes(enum npy_type type);
+
+#endif

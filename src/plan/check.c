@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/check.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define REFUSE_IF(condition, status, ...)                                                                              \
+    do {                                                                                                               \
+        if (condition) {                                                                                               \
+            snprintf(why, CLNORM__WHY, __VA_ARGS__);                                                                   \
+            return status;                                                                                             \
+        }                                                                                                              \
+    } while (0)
+
+typedef unsigned long long ull;
+
+/* a * b, or 0 when that is beyond 2^54: more elements than any address space has, and few enough for sizes made of them. */
+static uint64_t product(uint64_t a, uint64_t b)
+{
+    const uint64_t most = (uint64_t)1 << 54;
+    return a && b && a <= most / b ? a * b : 0;
+}
+
+int clnorm__check_desc(const clnorm_desc *desc, char why[CLNORM__WHY])
+{
+    REFUSE_IF(!desc, CLNORM_INVALID_ARGUMENT, "desc is NULL; clnorm_describe fills one");
+    REFUSE_IF(desc->layout != CLNORM_CHANNELS_FIRST && desc->layout != CLNORM_CHANNELS_LAST, CLNORM_INVALID_ENUM,
+              "layout is %d; it is CLNORM_CHANNELS_FIRST (0) or CLNORM_CHANNELS_LAST (1)", (int)desc->layout);
+    REFUSE_IF(desc->type != CLNORM_FLOAT32, CLNORM_INVALID_ENUM, "type is %d; it is CLNORM_FLOAT32 (0)",
+              (int)desc->type);
+    REFUSE_IF(desc->c == 0 || desc->s == 0, CLNORM_INVALID_SIZE,
+              "c is %llu and s is %llu; both are at least 1 (only n may be 0)", (ull)desc->c, (ull)desc->s);
+    REFUSE_IF(!product(product(desc->n ? desc->n : 1, desc->c), desc->s), CLNORM_SIZE_OVERFLOW,
+              "n %llu * c %llu * s %llu overflows; at most 2^54 elements can be addressed", (ull)desc->n, (ull)desc->c,
+              (ull)desc->s);
+    REFUSE_IF(!isfinite(desc->epsilon) || desc->epsilon < 0, CLNORM_INVALID_EPSILON,
+              "epsilon is %g; it is a finite number >= 0, 1e-5 as a rule", (double)desc->epsilon);
+    return CLNORM_SUCCESS;
+}
+
+int clnorm__check_operation(int operation, char why[CLNORM__WHY])
+{
+    REFUSE_IF(operation < CLNORM_FORWARD_TRAINING || operation > CLNORM_BACKWARD_FROZEN, CLNORM_INVALID_ENUM,
+              "operation is %d; it is one of enum clnorm_operation, 0 to 3", operation);
+    return CLNORM_SUCCESS;
+}
+
+int clnorm__check_momentum(float momentum, unsigned flags, char why[CLNORM__WHY])
+{
+    REFUSE_IF(flags > CLNORM_RUNNING_BIASED, CLNORM_INVALID_ENUM,
+              "running_flags is %u; it is CLNORM_RUNNING_UNBIASED (0) or CLNORM_RUNNING_BIASED (1)", flags);
+    REFUSE_IF(!(momentum >= 0 && momentum <= 1), CLNORM_INVALID_MOMENTUM,
+              "momentum is %g; it is in [0, 1], the weight of the new batch", (double)momentum);
+    return CLNORM_SUCCESS;
+}
+
+int clnorm__check_present(const struct clnorm__uses *uses, char why[CLNORM__WHY])
+{
+    for (unsigned i = 0; i < uses->count; i++) {
+        const struct clnorm__use *u = &uses->use[i];
+        int missing = u->required && u->elements && !u->buffer.mem;
+        REFUSE_IF(missing && i + 1 == uses->count, CLNORM_MISSING_WORKSPACE,
+                  "workspace is NULL; it is a buffer of %llu bytes (%s)", (ull)u->elements * 4,
+                  uses->query ? uses->query : "clnorm_get_workspace_bytes");
+        REFUSE_IF(missing, CLNORM_MISSING_BUFFER, "%s is NULL; it is required, a buffer of %llu elements", u->name,
+                  (ull)u->elements);
+    }
+    return CLNORM_SUCCESS;
+}
+
+static int check_size(const struct clnorm__use *u, int workspace, char why[CLNORM__WHY])
+{
+    uint64_t there = u->size_bytes / 4;
+    int small = u->buffer.offset > there || u->elements > there - u->buffer.offset;
+    REFUSE_IF(small && workspace, CLNORM_WORKSPACE_TOO_SMALL,
+              "workspace holds %llu bytes, less than offset %llu (elements of 4 bytes) and the %llu bytes it needs",
+              (ull)u->size_bytes, (ull)u->buffer.offset, (ull)u->elements * 4);
+    REFUSE_IF(small, CLNORM_BUFFER_TOO_SMALL, "%s holds %llu elements, less than offset %llu + %llu", u->name,
+              (ull)there, (ull)u->buffer.offset, (ull)u->elements);
+    return CLNORM_SUCCESS;
+}
+
+static int check_pair(const struct clnorm__use *a, const struct clnorm__use *b, unsigned b_index, char why[CLNORM__WHY])
+{
+    if (a->root != b->root || !(a->written || b->written) || !a->elements || !b->elements)
+        return CLNORM_SUCCESS;
+    uint64_t a_start = a->start_bytes + a->buffer.offset * 4, b_start = b->start_bytes + b->buffer.offset * 4;
+    uint64_t a_end = a_start + a->elements * 4, b_end = b_start + b->elements * 4;
+    if (a_end <= b_start || b_end <= a_start)
+        return CLNORM_SUCCESS;
+    int may = (a->alias >> b_index) & 1;
+    if (may && a_start == b_start && a_end == b_end)
+        return CLNORM_SUCCESS;
+    REFUSE_IF(1, CLNORM_BUFFER_OVERLAP,
+              "%s (bytes %llu to %llu) and %s (bytes %llu to %llu of the same buffer) overlap and one is written; %s",
+              a->name, (ull)a_start, (ull)a_end, b->name, (ull)b_start, (ull)b_end,
+              may ? "they may be exactly the same, or apart" : "they must be apart");
+}
+
+int clnorm__check_buffers(const struct clnorm__uses *uses, char why[CLNORM__WHY])
+{
+    for (unsigned i = 0; i < uses->count; i++) {
+        const struct clnorm__use *u = &uses->use[i];
+        if (!u->buffer.mem)
+            continue;
+        REFUSE_IF(u->foreign, CLNORM_FOREIGN_BUFFER, "%s belongs to another cl_context than the clnorm_context's",
+                  u->name);
+        int status = check_size(u, i + 1 == uses->count, why);
+        if (status != CLNORM_SUCCESS)
+            return status;
+    }
+    for (unsigned i = 0; i < uses->count; i++) {
+        for (unsigned j = 0; j < i; j++) {
+            if (!uses->use[i].buffer.mem || !uses->use[j].buffer.mem)
+                continue;
+            int status = check_pair(&uses->use[i], &uses->use[j], j, why);
+            if (status != CLNORM_SUCCESS)
+                return status;
+        }
+    }
+    return CLNORM_SUCCESS;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/variant.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "plan/turns.h"
+
+/* Bytes of the largest partial in local memory: CLNORM_NODE_WORDS floats. */
+#define NODE_BYTES (CLNORM_NODE_WORDS * 4u)
+
+/* Seventeen vectors of channels, a line at a time and then, gathered, each by all the rules; the channels that fill none. */
+#define COLUMNS_TURNS 11000u
+
+#define ROW(name_, source_, entry_, step_, kind_, layouts_, group_, width_, least_, most_, turns_)                     \
+    {                                                                                                                  \
+        name_, source_ ".cl", entry_, step_, kind_, layouts_, group_, width_, least_, most_, turns_                    \
+    }
+
+/* Per step: best rows first, the last one fits anything. */
+const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
+    /* name, source and entry; step, device kind, layouts; work-group, width; least and most leaves of a block (log2); turns */
+    ROW("fused_cf_item", "fused_cf_item", "fused_cf_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 0, 0,
+        0),
+    ROW("fused_cl_item", "fused_cl_item", "fused_cl_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 0, 0,
+        0),
+
+    ROW("stats_cf_item", "stats_cf_item", "stats_cf_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 1, 16,
+        CLNORM__LEAF_TURNS),
+    ROW("stats_cl_item", "stats_cl_item", "stats_cl_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 4, 16,
+        COLUMNS_TURNS),
+    ROW("stats_cf_group256", "stats_cf_group", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 256,
+        32, 2, 6, 64),
+    ROW("stats_cf_group64", "stats_cf_group", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 64, 32,
+        1, 6, 256),
+    ROW("stats_cl_group256", "stats_cl_group", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 256, 32,
+        4, 16, 64),
+    ROW("stats_cl_group64", "stats_cl_group", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 64, 16,
+        4, 16, 128),
+    ROW("stats_naive", "stats_naive", "stats_naive", CLNORM__STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4, 16,
+        CLNORM__LEAF_TURNS),
+
+    ROW("finish_item", "finish_item", "finish_item", CLNORM__FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 64),
+    ROW("finish_group", "finish_group", "finish_group", CLNORM__FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32, 0, 16,
+        1),
+
+    ROW("coefficients_item", "coefficients_item", "coefficients_item", CLNORM__COEFFICIENTS, CLNORM__CPU_LIKE,
+        CLNORM__BOTH, 1, 0, 0, 16, 0),
+    ROW("coefficients", "coefficients", "coefficients", CLNORM__COEFFICIENTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16,
+        0),
+
+    ROW("apply_item", "apply_item", "apply_item", CLNORM__APPLY, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
+    ROW("apply_group", "apply_group", "apply_group", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 0, 0, 16, 0),
+    ROW("apply_naive", "apply_naive", "apply_naive", CLNORM__APPLY, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
+
+    ROW("diff_fused_cf_item", "diff_fused_cf_item", "diff_fused_cf_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE,
+        CLNORM__FIRST, 1, 0, 0, 0, 0),
+    ROW("diff_fused_cl_item", "diff_fused_cl_item", "diff_fused_cl_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE,
+        CLNORM__LAST, 1, 0, 0, 0, 0),
+
+    ROW("diff_stats_cf_item", "diff_stats_cf_item", "diff_stats_cf_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE,
+        CLNORM__FIRST, 1, 0, 1, 16, CLNORM__LEAF_TURNS),
+    ROW("diff_stats_cl_item", "diff_stats_cl_item", "diff_stats_cl_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE,
+        CLNORM__LAST, 1, 0, 4, 16, COLUMNS_TURNS),
+    ROW("diff_stats_cf_group256", "diff_stats_cf_group", "diff_stats_cf_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
+        CLNORM__FIRST, 256, 32, 2, 6, 64),
+    ROW("diff_stats_cl_group256", "diff_stats_cl_group", "diff_stats_cl_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
+        CLNORM__LAST, 256, 32, 4, 16, 64),
+    ROW("diff_stats_naive", "diff_stats_naive", "diff_stats_naive", CLNORM__DIFF_STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0,
+        4, 16, CLNORM__LEAF_TURNS),
+
+    ROW("diff_finish_item", "diff_finish_item", "diff_finish_item", CLNORM__DIFF_FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH,
+        1, 0, 0, 16, 64),
+    ROW("diff_finish_group", "diff_finish_group", "diff_finish_group", CLNORM__DIFF_FINISH, CLNORM__GPU_LIKE,
+        CLNORM__BOTH, 64, 32, 0, 16, 1),
+};
+
+static const char *const step_names[CLNORM__STEPS] = {"stats",      "finish",      "coefficients", "apply",
+                                                      "diff_stats", "diff_finish", "fused",        "diff_fused"};
+
+const char *clnorm__step_name(unsigned step)
+{
+    return step_names[step];
+}
+
+const char *clnorm_variant_step(size_t index)
+{
+    return index < CLNORM__VARIANTS ? step_names[clnorm__variants[index].step] : NULL;
+}
+
+const char *clnorm_variant_name(size_t index)
+{
+    return index < CLNORM__VARIANTS ? clnorm__variants[index].name : NULL;
+}
+
+unsigned clnorm__variant_index(const struct clnorm__variant *variant)
+{
+    return (unsigned)(variant - clnorm__variants);
+}
+
+const char *clnorm__filter_read(const char *names, struct clnorm__filter *filter)
+{
+    memset(filter, 0, sizeof *filter);
+    while (names && *names) {
+        size_t length = strcspn(names, ",");
+        unsigned i = 0;
+        while (i < CLNORM__VARIANTS &&
+               (strlen(clnorm__variants[i].name) != length || strncmp(clnorm__variants[i].name, names, length) != 0))
+            i++;
+        if (i == CLNORM__VARIANTS)
+            return names;
+        filter->named[i] = 1;
+        filter->steps[clnorm__variants[i].step] = 1;
+        names += length + (names[length] == ',');
+    }
+    return NULL;
+}
+
+unsigned clnorm__variant_most_log2(const struct clnorm__variant *variant, const struct clnorm__device *device)
+{
+    uint64_t leaves = clnorm__turns_pieces(device, variant->turns);
+    unsigned log2 = variant->most_log2;
+    while (log2 > 0 && leaves >> log2 == 0)
+        log2--;
+    return leaves ? log2 : UINT_MAX;
+}
+
+uint64_t clnorm__most_items(const struct clnorm__device *device, unsigned dimension)
+{
+    return device->max_items[dimension] ? device->max_items[dimension] : UINT64_MAX;
+}
+
+const char *clnorm__variant_refusal(const struct clnorm__variant *variant, const struct clnorm__device *device,
+                                    int last, uint64_t leaves)
+{
+    if (variant->layouts == (last ? CLNORM__FIRST : CLNORM__LAST))
+        return "it is for the other layout";
+    if (variant->work_group > device->max_work_group || variant->work_group > clnorm__most_items(device, 0))
+        return "the device has no work-group of that size";
+    if (variant->work_group > 1 && device->local_bytes < variant->work_group * (NODE_BYTES + 8u))
+        return "the device has too little local memory";
+    if (leaves > (uint64_t)1 << (variant->most_log2 + CLNORM_TREE_LEVELS))
+        return "a channel has too many values";
+    if (!device->loop_limit)
+        return NULL;
+    int is_second = variant->step == CLNORM__FINISH || variant->step == CLNORM__DIFF_FINISH;
+    unsigned most_log2 = clnorm__variant_most_log2(variant, device);
+    if (is_second ? leaves > clnorm__turns_pieces(device, variant->turns)
+                  : most_log2 == UINT_MAX || leaves > (uint64_t)1 << (most_log2 + CLNORM_TREE_LEVELS))
+        return "the driver ends its loops before that many values";
+    return NULL;
+}
+
+int clnorm__is_preferred(const struct clnorm__variant *variant, const struct clnorm__filter *filter, int last)
+{
+    return filter->preferred[variant->step][last] == clnorm__variant_index(variant) + 1;
+}
+
+const struct clnorm__variant *clnorm__variant_choose(enum clnorm__step step, const struct clnorm__device *device,
+                                                     const struct clnorm__filter *filter, int last, uint64_t leaves)
+{
+    enum clnorm__kind other = device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE;
+    const struct clnorm__variant *spare = NULL;
+    unsigned preferred = filter->steps[step] ? 0 : filter->preferred[step][last];
+    if (preferred && !filter->unusable[preferred - 1][last] &&
+        !clnorm__variant_refusal(&clnorm__variants[preferred - 1], device, last, leaves))
+        return &clnorm__variants[preferred - 1];
+    for (unsigned i = 0; i < CLNORM__VARIANTS; i++) {
+        const struct clnorm__variant *v = &clnorm__variants[i];
+        if (v->step != step || filter->unusable[i][last] || clnorm__variant_refusal(v, device, last, leaves))
+            continue;
+        if (filter->steps[step] ? filter->named[i] : v->kind != other)
+            return v;
+        if (!filter->steps[step])
+            spare = v;
+    }
+    return spare;
+}

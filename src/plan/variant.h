@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of kernel variants: one row each. */
+#ifndef CLNORM_VARIANT_H
+#define CLNORM_VARIANT_H
+
+#include "plan/facts.h"
+#include "types.cl"
+
+enum clnorm__step {
+    CLNORM__STATS,        /* stage one of the statistics */
+    CLNORM__FINISH,       /* stage two: the tree and the finish */
+    CLNORM__COEFFICIENTS, /* from given statistics */
+    CLNORM__APPLY,        /* the elementwise step, forward or backward */
+    CLNORM__DIFF_STATS,   /* stage one of the backward sums */
+    CLNORM__DIFF_FINISH,
+    CLNORM__FUSED,      /* forward training in one launch */
+    CLNORM__DIFF_FUSED, /* backward training in one launch */
+    CLNORM__STEPS
+};
+
+/* What a program is compiled for beside its variant: the layout, and for CLNORM__APPLY what is applied. */
+enum clnorm__apply { CLNORM__APPLY_FORWARD, CLNORM__APPLY_BATCH, CLNORM__APPLY_FROZEN };
+#define CLNORM__FORMS 6
+#define CLNORM__FORM(last, apply) ((unsigned)(last)*3u + (unsigned)(apply))
+
+enum clnorm__kind { CLNORM__ANY, CLNORM__CPU_LIKE, CLNORM__GPU_LIKE };
+enum clnorm__layouts { CLNORM__BOTH, CLNORM__FIRST, CLNORM__LAST };
+
+struct clnorm__variant {
+    const char *name, *source, *entry;
+    enum clnorm__step step;
+    enum clnorm__kind kind; /* devices it is made for; it runs on others as well */
+    enum clnorm__layouts layouts;
+    unsigned work_group;            /* work-items of a work-group the kernel insists on; 0: free */
+    unsigned width;                 /* channels-last group variants: channels a work-group takes */
+    unsigned least_log2, most_log2; /* leaves a block of stage one may have: 2^least .. 2^most */
+    unsigned turns; /* of loops, of a work-item, at most: stage one's for each leaf, stage two's for each partial */
+};
+
+#define CLNORM__VARIANTS 25
+extern const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS];
+
+/*
+ * Variants a caller asks for by name; a step of which none is named is free. Of a free step the tuning may prefer one for each
+ * layout, channels-last second: its index + 1, or 0.
+ */
+struct clnorm__filter {
+    unsigned char named[CLNORM__VARIANTS];
+    unsigned char steps[CLNORM__STEPS];
+    unsigned char preferred[CLNORM__STEPS][2];
+    /* Rows that this device turned out not to build or to launch, for each layout. */
+    unsigned char unusable[CLNORM__VARIANTS][2];
+};
+
+/* The step's name, as in the names of its variants or near to it. */
+const char *clnorm__step_name(unsigned step);
+
+/* Reads a list of names separated by commas; NULL or "" asks for nothing. Returns the unknown name's start, or NULL. */
+const char *clnorm__filter_read(const char *names, struct clnorm__filter *filter);
+
+/*
+ * Leaves (log2) that a block of stage one may have on this device: most_log2, or fewer where the driver ends loops, which may be
+ * below least_log2; UINT_MAX where not even one may.
+ */
+unsigned clnorm__variant_most_log2(const struct clnorm__variant *variant, const struct clnorm__device *device);
+
+/* Work-items that a work-group may have along its first or second dimension, whatever max_work_group says. */
+uint64_t clnorm__most_items(const struct clnorm__device *device, unsigned dimension);
+
+/* Why the variant cannot serve, or NULL if it can. last: channels-last. leaves: of a channel; for stage two its partials. */
+const char *clnorm__variant_refusal(const struct clnorm__variant *variant, const struct clnorm__device *device,
+                                    int last, uint64_t leaves);
+
+/*
+ * The first row of a step that fits and is not unusable: of those the filter names; or else the one it prefers; or else of those made for the
+ * device's kind. NULL if none.
+ */
+const struct clnorm__variant *clnorm__variant_choose(enum clnorm__step step, const struct clnorm__device *device,
+                                                     const struct clnorm__filter *filter, int last, uint64_t leaves);
+
+int clnorm__is_preferred(const struct clnorm__variant *variant, const struct clnorm__filter *filter, int last);
+
+unsigned clnorm__variant_index(const struct clnorm__variant *variant);
+
+#endif

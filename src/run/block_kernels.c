@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/block_kernels.h"
+
+#include "device/program.h"
+#include "plan/turns.h"
+
+/* Elements a work-item of an elementwise kernel takes on a CPU-like device. */
+#define ITEM_ELEMENTS 8192u
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t ceil_div(uint64_t a, uint64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static uint64_t free_group(const struct clnorm__device *device)
+{
+    return least(64, least(device->max_work_group, clnorm__most_items(device, 0)));
+}
+
+int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
+                         const struct clnorm__arg *args, unsigned count, uint64_t items)
+{
+    const struct clnorm__variant *v = &clnorm__block_kernels[kernel];
+    cl_program program;
+    int status = clnorm__program_slot(context, v, 0, &context->block_programs[kernel], &program);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    cl_int e;
+    cl_kernel made = clCreateKernel(program, v->entry, &e);
+    if (e != CL_SUCCESS)
+        return e;
+    for (unsigned i = 0; i < count && e == CL_SUCCESS; i++)
+        e = clSetKernelArg(made, i, args[i].size, args[i].value);
+    /* Work-items of CPU-like devices have a lot to do each; elsewhere neighbours work together. */
+    size_t local = v->work_group > 1 || kernel == CLNORM__GEMM_ITEM ? v->work_group
+                   : v->work_group == 1 && context->device.cpu_like ? 1
+                                                                    : free_group(&context->device);
+    size_t global = v->work_group > 1 ? items * local : ceil_div(items, local) * local;
+    if (e == CL_SUCCESS)
+        e = clnorm__fit_local(context, v, made, 1, &global, &local);
+    if (e == CL_SUCCESS)
+        e = clEnqueueNDRangeKernel(stream->queue, made, 1, NULL, &global, &local, stream->wait_count, stream->wait_list,
+                                   stream->event);
+    clReleaseKernel(made);
+    return e;
+}
+
+/* The product by one of the kernels that make it, all in the same order. */
+static int launch_gemm(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
+                       const clnorm_buffer buffers[4], struct clnorm_gemm g)
+{
+    uint64_t items = g.m * g.n;
+    if (kernel == CLNORM__GEMM_GROUP)
+        items = ceil_div(g.m, CLNORM_GEMM_TILE) * ceil_div(g.n, CLNORM_GEMM_TILE);
+    if (kernel == CLNORM__GEMM_ITEM) {
+        uint64_t columns = ceil_div(g.n, 2 * context->device.vector), enough = 4 * context->device.compute_units;
+        g.rows_per_item = CLNORM_GEMM_TILE;
+        while (g.rows_per_item > 8 && columns * ceil_div(g.m, g.rows_per_item) < enough)
+            g.rows_per_item /= 2;
+        items = columns * ceil_div(g.m, g.rows_per_item);
+    }
+    const struct clnorm__arg args[] = {CLNORM__MEM(buffers[0]), CLNORM__MEM(buffers[1]), CLNORM__MEM(buffers[2]),
+                                       CLNORM__MEM(buffers[3]), CLNORM__ARG(g)};
+    return clnorm__block_launch(context, stream, kernel, args, 5, items);
+}
+
+int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer a, clnorm_buffer b,
+                       clnorm_buffer c, clnorm_buffer bias, struct clnorm_gemm g)
+{
+    const clnorm_buffer buffers[4] = {a, b, c, bias};
+    pthread_mutex_lock(&context->lock);
+    enum clnorm__block_kernel kernel = context->gemm;
+    pthread_mutex_unlock(&context->lock);
+    g.a_at = a.offset;
+    g.b_at = b.offset;
+    g.c_at = c.offset;
+    g.bias_at = bias.offset;
+    int status = launch_gemm(context, stream, kernel, buffers, g);
+    if (kernel == CLNORM__GEMM_NAIVE || !clnorm__gives_way(context, &clnorm__block_kernels[kernel], status))
+        return status;
+    clnorm__log(context, CLNORM_LOG_WARNING, "%s cannot run on %s (%s); gemm_naive takes its place",
+                clnorm__block_kernels[kernel].name, context->device.info.name, clnorm_status_string(status));
+    status = launch_gemm(context, stream, CLNORM__GEMM_NAIVE, buffers, g);
+    if (status == CLNORM_SUCCESS) {
+        pthread_mutex_lock(&context->lock);
+        context->gemm = CLNORM__GEMM_NAIVE;
+        pthread_mutex_unlock(&context->lock);
+    }
+    return status;
+}
+
+/* Turns of im2col and of move_rows for an element, at most; see turns.h. */
+#define MOVE_TURNS 12u
+
+/*
+ * A work-item's share of rows of `length` elements, each of which takes so many turns of loops; returns how many work-items there
+ * are.
+ */
+static uint64_t share(const struct clnorm__device *device, uint64_t rows, uint64_t length, uint64_t turns,
+                      clnorm_u64 *chunk, clnorm_u64 *rows_per_item)
+{
+    uint64_t elements = device->cpu_like ? ITEM_ELEMENTS : device->vector;
+    if (device->loop_limit)
+        elements = least(elements, clnorm__turns_pieces(device, turns));
+    *chunk = least(length, elements);
+    *rows_per_item = device->cpu_like ? ceil_div(elements, *chunk) : 1;
+    return ceil_div(length, *chunk) * ceil_div(rows, *rows_per_item);
+}
+
+int clnorm__block_rows(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
+                       clnorm_buffer dst, clnorm_buffer bias, struct clnorm_rows r)
+{
+    r.src_at = src.offset;
+    r.dst_at = dst.offset;
+    r.bias_at = bias.offset;
+    uint64_t items = share(&context->device, r.rows, r.length, MOVE_TURNS, &r.chunk, &r.rows_per_item);
+    if (!bias.mem)
+        r.bias = CLNORM_NO_BIAS;
+    const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(dst), CLNORM__MEM(bias), CLNORM__ARG(r)};
+    return clnorm__block_launch(context, stream, CLNORM__MOVE_ROWS, args, 4, items);
+}
+
+int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
+                         clnorm_buffer columns, struct clnorm_images g)
+{
+    g.image_at = src.offset;
+    g.columns_at = columns.offset;
+    uint64_t items = share(&context->device, g.src_c * g.kernel_h * g.kernel_w * g.samples, g.dst_h * g.dst_w,
+                           MOVE_TURNS, &g.chunk, &g.rows_per_item);
+    const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(columns), CLNORM__ARG(g)};
+    return clnorm__block_launch(context, stream, CLNORM__IM2COL, args, 3, items);
+}
+
+int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer columns,
+                         clnorm_buffer diff_src, struct clnorm_images g)
+{
+    g.image_at = diff_src.offset;
+    g.columns_at = columns.offset;
+    uint64_t items = share(&context->device, g.samples * g.src_c, g.src_h * g.src_w,
+                           clnorm__turns_of_image(g.kernel_h, g.kernel_w), &g.chunk, &g.rows_per_item);
+    const struct clnorm__arg args[] = {CLNORM__MEM(columns), CLNORM__MEM(diff_src), CLNORM__ARG(g)};
+    return clnorm__block_launch(context, stream, CLNORM__COL2IM, args, 3, items);
+}
+
+int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
+                       clnorm_buffer dst, clnorm_buffer diff_src, uint64_t count)
+{
+    struct clnorm_rows r = {.rows = 1, .channels = 1, .length = count};
+    r.src_at = diff_dst.offset;
+    r.bias_at = dst.offset;
+    r.dst_at = diff_src.offset;
+    uint64_t items = share(&context->device, 1, count, MOVE_TURNS, &r.chunk, &r.rows_per_item);
+    const struct clnorm__arg args[] = {CLNORM__MEM(diff_dst), CLNORM__MEM(dst), CLNORM__MEM(diff_src), CLNORM__ARG(r)};
+    return clnorm__block_launch(context, stream, CLNORM__MASK, args, 4, items);
+}
+
+int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,
+                       uint64_t channels, uint64_t length, float epsilon)
+{
+    struct clnorm_fold f = {.channels = channels, .length = length, .epsilon = epsilon};
+    f.weights_at = args->weights.offset;
+    f.folded_weights_at = args->folded_weights.offset;
+    f.bias_at = args->bias.offset;
+    f.folded_bias_at = args->folded_bias.offset;
+    f.scale_at = args->scale.offset;
+    f.shift_at = args->shift.offset;
+    f.mean_at = args->mean.offset;
+    f.variance_at = args->variance.offset;
+    f.flags = (args->scale.mem ? CLNORM_HAS_SCALE : 0u) | (args->shift.mem ? CLNORM_HAS_SHIFT : 0u) |
+              (args->bias.mem ? CLNORM_FOLD_HAS_BIAS : 0u);
+    const struct clnorm__arg arg[] = {
+        CLNORM__MEM(args->weights),     CLNORM__MEM(args->folded_weights), CLNORM__MEM(args->bias),
+        CLNORM__MEM(args->folded_bias), CLNORM__MEM(args->scale),          CLNORM__MEM(args->shift),
+        CLNORM__MEM(args->mean),        CLNORM__MEM(args->variance),       CLNORM__ARG(f)};
+    return clnorm__block_launch(context, stream, CLNORM__FOLD, arg, 9, channels);
+}

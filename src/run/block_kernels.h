@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Enqueues the kernels of blocks. */
+#ifndef CLNORM_BLOCK_KERNELS_H
+#define CLNORM_BLOCK_KERNELS_H
+
+#include "block_types.cl"
+#include "plan/block_variant.h"
+#include "clnorm_blocks.h"
+#include "run/run.h"
+
+struct clnorm__arg {
+    size_t size;
+    const void *value; /* of an absent buffer NULL */
+};
+#define CLNORM__ARG(x) ((struct clnorm__arg){sizeof(x), &(x)})
+#define CLNORM__MEM(buffer) ((struct clnorm__arg){sizeof(cl_mem), (buffer).mem ? &(buffer).mem : NULL})
+
+/* Enqueues a kernel of `items` work-items, or of that many work-groups where the kernel insists on a size of them. */
+int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
+                         const struct clnorm__arg *args, unsigned count, uint64_t items);
+
+/* c = a * b in the fixed order, by the context's kernel; rows_per_item is set here. */
+int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer a, clnorm_buffer b,
+                       clnorm_buffer c, clnorm_buffer bias, struct clnorm_gemm g);
+
+/* dst = activation(src + bias), row by row; chunk and rows_per_item are set here. */
+int clnorm__block_rows(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
+                       clnorm_buffer dst, clnorm_buffer bias, struct clnorm_rows r);
+
+/* Columns from images, or diff_src from their gradients; offsets, chunk and rows_per_item are set here. */
+int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
+                         clnorm_buffer columns, struct clnorm_images g);
+int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer columns,
+                         clnorm_buffer diff_src, struct clnorm_images g);
+
+/* diff_src = diff_dst where dst > 0; count elements. */
+int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
+                       clnorm_buffer dst, clnorm_buffer diff_src, uint64_t count);
+
+/* Folds the statistics into weights and bias; length: weights a channel. */
+int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,
+                       uint64_t channels, uint64_t length, float epsilon);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/block_plan.h"
+
+#include <stdio.h>
+
+#include "device/context.h"
+#include "plan/turns.h"
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A product with at least so many columns uses the device well. */
+#define ENOUGH_COLUMNS 4096u
+/* Elements of the columns and the product of a group, unless one image has more: 64 MiB. */
+#define MOST_GROUP ((uint64_t)1 << 24)
+
+/* Samples that go through a product together. A product that stands in place needs room for columns alone, or for nothing. */
+static uint64_t choose_group(const struct clnorm__geometry *g, int reproducible)
+{
+    if (reproducible && g->direct)
+        return g->n;
+    uint64_t each = g->terms + (reproducible ? 0 : g->channels);
+    uint64_t room = MOST_GROUP / each / g->positions, group = ENOUGH_COLUMNS / g->positions;
+    return most(1, least(least(group, room), g->n));
+}
+
+clnorm_desc clnorm__block_norm(const struct clnorm__block_plan *plan, const clnorm_block_desc *desc)
+{
+    clnorm_desc norm = {.n = plan->g.n, .c = plan->g.channels, .s = plan->g.positions};
+    norm.layout = CLNORM_CHANNELS_FIRST;
+    norm.type = desc->type;
+    norm.epsilon = plan->plain ? 1e-5f : desc->epsilon;
+    return norm;
+}
+
+/* Rows are samples. */
+static struct clnorm__product dense_product(const struct clnorm__geometry *g, enum clnorm__pass pass)
+{
+    struct clnorm__product p = {0};
+    p.m = pass == CLNORM__PASS_WEIGHTS ? g->channels : g->n;
+    p.n = pass == CLNORM__PASS_FORWARD ? g->channels : g->terms;
+    p.k = pass == CLNORM__PASS_FORWARD ? g->terms : pass == CLNORM__PASS_WEIGHTS ? g->n : g->channels;
+    p.transpose_a = pass == CLNORM__PASS_WEIGHTS;
+    p.transpose_b = pass == CLNORM__PASS_FORWARD;
+    p.a_stride = pass == CLNORM__PASS_FORWARD ? g->terms : g->channels;
+    p.b_stride = g->terms;
+    p.c_stride = p.n;
+    p.column_run = p.n;
+    p.term_run = p.k;
+    return p;
+}
+
+/* Where a matrix of rows of (sample, position) stands: from row to row, and within a row from sample to sample. */
+struct stand {
+    uint64_t row, image;
+};
+
+static struct stand stand_of(const struct clnorm__geometry *g, uint64_t rows, uint64_t samples, int in_place)
+{
+    struct stand s = {samples * g->positions, g->positions};
+    if (in_place) {
+        s.row = g->positions;
+        s.image = rows * g->positions;
+    }
+    return s;
+}
+
+/* Where not dense, rows are channels (or terms), and columns (or terms) the positions of all samples. */
+struct clnorm__product clnorm__block_product(const struct clnorm__block_plan *plan, enum clnorm__pass pass,
+                                             uint64_t samples)
+{
+    const struct clnorm__geometry *g = &plan->g;
+    if (g->dense)
+        return dense_product(g, pass);
+    struct stand product = stand_of(g, g->channels, samples, plan->in_place);
+    struct stand columns = stand_of(g, g->terms, samples, plan->in_place && g->direct);
+    struct clnorm__product p = {.m = g->channels, .n = samples * g->positions, .k = g->terms};
+    p.column_run = g->positions;
+    switch (pass) {
+    case CLNORM__PASS_FORWARD:
+        p.a_stride = p.k;
+        p.b_stride = columns.row, p.b_image = columns.image;
+        p.c_stride = product.row, p.c_image = product.image;
+        break;
+    case CLNORM__PASS_WEIGHTS:
+        p.n = g->terms;
+        p.k = samples * g->positions;
+        p.transpose_b = 1;
+        p.a_stride = product.row, p.a_image = product.image;
+        p.b_stride = columns.row, p.b_image = columns.image;
+        p.c_stride = p.column_run = p.n;
+        break;
+    default:
+        p.m = g->terms;
+        p.k = g->channels;
+        p.transpose_a = 1;
+        p.a_stride = g->terms;
+        p.b_stride = product.row, p.b_image = product.image;
+        p.c_stride = columns.row, p.c_image = columns.image;
+        break;
+    }
+    p.term_run = pass == CLNORM__PASS_WEIGHTS ? g->positions : p.k;
+    return p;
+}
+
+/* CLBlast's share of the workspace. */
+static int plan_temp(clnorm_context *context, cl_command_queue queue, int backward, struct clnorm__block_plan *plan,
+                     char why[CLNORM__WHY])
+{
+    const struct clnorm__geometry *g = &plan->g;
+    cl_int e = CL_SUCCESS;
+    cl_command_queue used = queue;
+    if (!queue)
+        used = clCreateCommandQueue(context->cl, context->device.info.device, 0, &e);
+    if (e != CL_SUCCESS)
+        return e;
+    int status = CLNORM_SUCCESS;
+    for (int pass = backward ? CLNORM__PASS_WEIGHTS : CLNORM__PASS_FORWARD;
+         pass <= (backward ? CLNORM__PASS_SRC : CLNORM__PASS_FORWARD) && status == CLNORM_SUCCESS; pass++) {
+        struct clnorm__product p = clnorm__block_product(plan, (enum clnorm__pass)pass, g->group);
+        uint64_t temp = 0;
+        status = clnorm__blas_temp(used, &p, &temp, why);
+        plan->temp = most(plan->temp, temp);
+    }
+    if (!queue)
+        clReleaseCommandQueue(used);
+    return status;
+}
+
+/* What the normalizations of an operation need. The sum of diff_bias is one of frozen statistics. */
+static int plan_norm(clnorm_context *context, enum clnorm_operation operation, const clnorm_block_desc *desc,
+                     const struct clnorm__block_plan *plan, uint64_t *elements)
+{
+    clnorm_desc norm = clnorm__block_norm(plan, desc);
+    int status = CLNORM_SUCCESS;
+    size_t bytes = 0, sum_bytes = 0;
+    if (!plan->plain)
+        status = clnorm_get_workspace_bytes(context, operation, &norm, &bytes);
+    if (status == CLNORM_SUCCESS && operation == CLNORM_BACKWARD_TRAINING)
+        status = clnorm_get_workspace_bytes(context, CLNORM_BACKWARD_FROZEN, &norm, &sum_bytes);
+    *elements = most(bytes, sum_bytes) / sizeof(cl_float);
+    return status;
+}
+
+int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enum clnorm_operation operation,
+                            const clnorm_block_desc *desc, struct clnorm__block_plan *plan, char why[CLNORM__WHY])
+{
+    struct clnorm__geometry *g = &plan->g;
+    int backward = operation == CLNORM_BACKWARD_TRAINING, status = CLNORM_SUCCESS;
+    uint64_t norm = 0;
+    plan->reproducible = (desc->flags & CLNORM_BLOCK_REPRODUCIBLE) != 0;
+    plan->plain = (desc->flags & CLNORM_BLOCK_PLAIN) != 0;
+    plan->relu = desc->activation == CLNORM_RELU;
+    plan->temp = plan->workspace = 0;
+    if (!plan->reproducible && !clnorm__blas_is_there()) {
+        snprintf(why, CLNORM__WHY, "the library was built without CLBlast; CLNORM_BLOCK_REPRODUCIBLE needs none");
+        return CLNORM_NO_BLAS;
+    }
+    if (g->n == 0)
+        return CLNORM_SUCCESS;
+    if (!g->dense)
+        g->group = choose_group(g, plan->reproducible);
+    plan->in_place = plan->reproducible || g->group == 1;
+    if (backward && !g->dense && !g->direct)
+        status = clnorm__turns_check(&context->device, clnorm__turns_of_image(desc->kernel_h, desc->kernel_w), why,
+                                     CLNORM__WHY, "the gradient of an image by a kernel that large");
+    if (!plan->reproducible && status == CLNORM_SUCCESS)
+        status = plan_temp(context, queue, backward, plan, why);
+    if (status == CLNORM_SUCCESS)
+        status = plan_norm(context, operation, desc, plan, &norm);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    plan->temp_at = 0;
+    plan->norm_at = plan->temp ? plan->temp + context->device.base_align / sizeof(cl_float) : 0;
+    plan->diff_at = plan->norm_at + norm;
+    plan->columns_at = plan->diff_at + (backward && (!plan->plain || plan->relu) ? g->dst_count : 0);
+    plan->rows_at = plan->columns_at;
+    if (!g->dense && !(g->direct && plan->in_place))
+        plan->rows_at += g->terms * g->positions * g->group;
+    plan->workspace = plan->rows_at + (!g->dense && !plan->in_place ? g->channels * g->positions * g->group : 0);
+    return CLNORM_SUCCESS;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/run.h"
+
+#include "device/program.h"
+
+/* A kernel whose arguments are being set one after another; the first error stays. */
+struct setter {
+    cl_kernel kernel;
+    cl_uint next;
+    cl_int error;
+};
+
+static void set(struct setter *s, size_t size, const void *value)
+{
+    if (s->error == CL_SUCCESS)
+        s->error = clSetKernelArg(s->kernel, s->next++, size, value);
+}
+
+static void set_mem(struct setter *s, clnorm_buffer buffer)
+{
+    set(s, sizeof(cl_mem), buffer.mem ? &buffer.mem : NULL);
+}
+
+static void set_buffer(struct setter *s, clnorm_buffer buffer)
+{
+    cl_ulong offset = buffer.offset;
+    set_mem(s, buffer);
+    set(s, sizeof offset, &offset);
+}
+
+static clnorm_buffer part(clnorm_buffer buffer, uint64_t at)
+{
+    buffer.offset += at;
+    return buffer;
+}
+
+static clnorm_buffer either(clnorm_buffer a, clnorm_buffer b)
+{
+    return a.mem ? a : b;
+}
+
+static void set_stats(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
+                      const struct clnorm_finish *finish)
+{
+    if (plan->stats.variant->step == CLNORM__STATS) {
+        set_buffer(s, b->src);
+        set_buffer(s, part(b->workspace, plan->partial_at));
+        set(s, sizeof plan->shape, &plan->shape);
+        set(s, sizeof plan->low, &plan->low);
+        return;
+    }
+    cl_uint flags = finish->flags;
+    set_buffer(s, either(b->src, b->diff_dst)); /* without src, the sums that need it are not asked for */
+    set_buffer(s, b->diff_dst);
+    set_buffer(s, part(b->workspace, plan->partial_at));
+    set(s, sizeof plan->shape, &plan->shape);
+    set_buffer(s, b->mean);
+    set_buffer(s, b->mean_low);
+    set_buffer(s, b->spread);
+    set(s, sizeof finish->epsilon, &finish->epsilon);
+    set(s, sizeof flags, &flags);
+}
+
+/* Where vectors of c elements start. */
+static struct clnorm_offsets offsets(const struct clnorm__plan *plan, const struct clnorm__buffers *b)
+{
+    struct clnorm_offsets at = {
+        .scale = b->scale.offset,
+        .shift = b->shift.offset,
+        .mean = b->mean.offset,
+        .mean_low = b->mean_low.offset,
+        .spread = b->spread.offset,
+        .variance = b->variance.offset,
+        .running_mean = b->running_mean.offset,
+        .running_variance = b->running_variance.offset,
+        .diff_scale = b->diff_scale.offset,
+        .diff_shift = b->diff_shift.offset,
+        .partial = b->workspace.offset + plan->partial_at,
+        .coef = b->workspace.offset + plan->coef_at,
+    };
+    return at;
+}
+
+/* What finish_channel of kernels/channel.cl takes. */
+static void set_channel_buffers(struct setter *s, int backward, const struct clnorm__buffers *b)
+{
+    set_mem(s, b->scale);
+    if (backward) {
+        set_mem(s, b->mean);
+        set_mem(s, b->mean_low);
+        set_mem(s, b->spread);
+        set_mem(s, b->diff_scale);
+        set_mem(s, b->diff_shift);
+        return;
+    }
+    set_mem(s, b->shift);
+    set_mem(s, b->running_mean);
+    set_mem(s, b->running_variance);
+    set_mem(s, b->mean);
+    set_mem(s, b->mean_low);
+    set_mem(s, b->spread);
+    set_mem(s, b->variance);
+}
+
+static void set_finish(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
+                       const struct clnorm_finish *finish)
+{
+    struct clnorm_offsets at = offsets(plan, b);
+    if (plan->finish.variant->step == CLNORM__COEFFICIENTS) {
+        cl_ulong channels = plan->shape.c;
+        at.variance = b->spread.offset;
+        set_mem(s, b->workspace);
+        set(s, sizeof channels, &channels);
+        set(s, sizeof *finish, finish);
+        set(s, sizeof at, &at);
+        set_mem(s, b->scale);
+        set_mem(s, b->shift);
+        set_mem(s, b->mean);
+        set_mem(s, b->spread);
+        return;
+    }
+    set_mem(s, b->workspace);
+    set_mem(s, b->workspace);
+    set(s, sizeof plan->shape, &plan->shape);
+    if (plan->finish.variant->step == CLNORM__FINISH)
+        set(s, sizeof plan->high, &plan->high);
+    set(s, sizeof *finish, finish);
+    set(s, sizeof at, &at);
+    set_channel_buffers(s, plan->finish.variant->step == CLNORM__DIFF_FINISH, b);
+}
+
+static void set_fused(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
+                      const struct clnorm_finish *finish)
+{
+    struct clnorm_offsets at = offsets(plan, b);
+    int backward = plan->fused.variant->step == CLNORM__DIFF_FUSED;
+    set_buffer(s, b->src);
+    if (backward)
+        set_buffer(s, b->diff_dst);
+    set_buffer(s, b->dst);
+    set(s, sizeof plan->shape, &plan->shape);
+    if (!backward)
+        set(s, sizeof plan->low, &plan->low);
+    set(s, sizeof plan->cut, &plan->cut);
+    set(s, sizeof *finish, finish);
+    set(s, sizeof at, &at);
+    set_channel_buffers(s, backward, b);
+}
+
+static void set_apply(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b)
+{
+    set_buffer(s, either(b->src, b->diff_dst));
+    set_buffer(s, either(b->diff_dst, b->src));
+    set_buffer(s, b->dst);
+    set_buffer(s, part(b->workspace, plan->coef_at));
+    set(s, sizeof plan->cut, &plan->cut);
+}
+
+int clnorm__fit_local(const clnorm_context *context, const struct clnorm__variant *variant, cl_kernel kernel,
+                      unsigned dims, const size_t *global, size_t *local)
+{
+    size_t most = 0, items = dims > 1 ? local[0] * local[1] : local[0];
+    if (context->device.loop_limit) /* llvmpipe launches more work-items than it tells of */
+        return CL_SUCCESS;
+    if (items <= 1 || clGetKernelWorkGroupInfo(kernel, context->device.info.device, CL_KERNEL_WORK_GROUP_SIZE,
+                                               sizeof most, &most, NULL) != CL_SUCCESS)
+        return CL_SUCCESS;
+    if (items <= most)
+        return CL_SUCCESS;
+    if (variant->work_group > 1 || most == 0)
+        return CL_INVALID_WORK_GROUP_SIZE;
+    for (unsigned d = dims; d-- > 0 && items > most;) {
+        size_t others = items / local[d], fits = most > others ? most / others : 1;
+        while (global[d] % fits)
+            fits--;
+        local[d] = fits;
+        items = others * fits;
+    }
+    return CL_SUCCESS;
+}
+
+/* Kernels of a call, ready to be enqueued: nothing is enqueued before all of them are. */
+struct steps {
+    unsigned count;
+    struct clnorm__launch launch[3];
+    cl_kernel kernel[3];
+};
+
+/* One launch: its program, its kernel with arguments, its work-group. */
+static int prepare_launch(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__launch *from,
+                          const struct clnorm__buffers *buffers, const struct clnorm_finish *finish,
+                          struct steps *steps)
+{
+    cl_program program;
+    struct clnorm__launch *l = &steps->launch[steps->count];
+    int status = clnorm__program_get(context, from->variant, from->form, &program);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    struct setter s = {0};
+    s.kernel = clCreateKernel(program, from->variant->entry, &s.error);
+    if (s.error != CL_SUCCESS)
+        return s.error;
+    *l = *from;
+    steps->kernel[steps->count++] = s.kernel;
+    if (from == &plan->fused)
+        set_fused(&s, plan, buffers, finish);
+    else if (from == &plan->stats)
+        set_stats(&s, plan, buffers, finish);
+    else if (from == &plan->finish)
+        set_finish(&s, plan, buffers, finish);
+    else
+        set_apply(&s, plan, buffers);
+    if (s.error != CL_SUCCESS)
+        return s.error;
+    return clnorm__fit_local(context, l->variant, s.kernel, l->dims, l->global, l->local);
+}
+
+static int prepare(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__buffers *buffers,
+                   const struct clnorm_finish *finish, struct clnorm__progress *progress, struct steps *steps)
+{
+    const struct clnorm__launch *all[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply};
+    int status = CLNORM_SUCCESS;
+    for (unsigned i = 0, number = 0; i < sizeof all / sizeof *all && status == CLNORM_SUCCESS; i++) {
+        if (!all[i]->variant || number++ < progress->enqueued)
+            continue;
+        status = prepare_launch(context, plan, all[i], buffers, finish, steps);
+        if (clnorm__gives_way(context, all[i]->variant, status))
+            progress->failed = all[i]->variant;
+    }
+    return status;
+}
+
+static int enqueue(clnorm_context *context, const struct clnorm__stream *stream, const struct steps *steps,
+                   struct clnorm__progress *progress)
+{
+    for (unsigned i = 0; i < steps->count; i++) {
+        const struct clnorm__launch *l = &steps->launch[i];
+        int final = i + 1 == steps->count;
+        cl_event done = NULL, *wanted = final ? stream->event : stream->ordered ? NULL : &done;
+        cl_uint count = progress->enqueued == 0 ? stream->wait_count : progress->last ? 1 : 0;
+        const cl_event *list = progress->enqueued == 0 ? stream->wait_list : progress->last ? &progress->last : NULL;
+        cl_int e = clEnqueueNDRangeKernel(stream->queue, steps->kernel[i], l->dims, NULL, l->global,
+                                          l->local[0] ? l->local : NULL, count, list, wanted);
+        if (e != CL_SUCCESS) {
+            if (clnorm__gives_way(context, l->variant, e))
+                progress->failed = l->variant;
+            return e;
+        }
+        if (progress->last)
+            clReleaseEvent(progress->last);
+        progress->last = done;
+        progress->enqueued++;
+    }
+    return CL_SUCCESS;
+}
+
+int clnorm__run(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__stream *stream,
+                const struct clnorm__buffers *buffers, const struct clnorm_finish *finish,
+                struct clnorm__progress *progress)
+{
+    struct steps steps = {0};
+    progress->failed = NULL;
+    int status = prepare(context, plan, buffers, finish, progress, &steps);
+    if (status == CLNORM_SUCCESS)
+        status = enqueue(context, stream, &steps, progress);
+    for (unsigned i = 0; i < steps.count; i++)
+        clReleaseKernel(steps.kernel[i]);
+    return status;
+}
+
+int clnorm__run_empty(const struct clnorm__stream *stream, const struct clnorm__buffers *buffers, uint64_t channels)
+{
+    const clnorm_buffer zeroed[2] = {buffers->diff_scale, buffers->diff_shift};
+    const cl_float zero = 0;
+    cl_event events[2];
+    cl_uint count = 0;
+    cl_int e = CL_SUCCESS;
+    for (unsigned i = 0; i < 2 && e == CL_SUCCESS; i++) {
+        if (!zeroed[i].mem)
+            continue;
+        e = clEnqueueFillBuffer(stream->queue, zeroed[i].mem, &zero, sizeof zero, zeroed[i].offset * sizeof zero,
+                                channels * sizeof zero, stream->wait_count, stream->wait_list, &events[count]);
+        count += e == CL_SUCCESS;
+    }
+    if (e == CL_SUCCESS && stream->event)
+        e = clEnqueueMarkerWithWaitList(stream->queue, count ? count : stream->wait_count,
+                                        count ? events : stream->wait_list, stream->event);
+    for (cl_uint i = 0; i < count; i++)
+        clReleaseEvent(events[i]);
+    return e;
+}
