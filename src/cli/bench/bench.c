@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Speed: operations over shapes, beside what the memory of the same device can do in the same run. */
-#include "cli/bench/bench.h"
+#include "cli/bench/bench_parts.h"
 #include "cli/bench/bench_device.h"
 #include "cli/bench/bench_time.h"
 #include "cli/commands.h"

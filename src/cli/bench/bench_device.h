@@ -3,7 +3,7 @@
 #ifndef CLNORM_CLI_BENCH_DEVICE_H
 #define CLNORM_CLI_BENCH_DEVICE_H
 
-#include "cli/bench/bench.h"
+#include "cli/bench/bench_parts.h"
 #include "cli/session.h"
 
 /* Channels' vectors, of which each is a buffer. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the cost grows: sweeps over the number of elements, and over n, c and s apart. */
-#include "cli/bench/bench.h"
+#include "cli/bench/bench_parts.h"
 #include "cli/gnuplot.h"
 #include "cli/message.h"
 #include "cli/session.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/bench/bench.h"
+#include "cli/bench/bench_parts.h"
 #include "cli/session.h"
 
 #include <math.h>

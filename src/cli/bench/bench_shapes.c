@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The shapes to time: the sets that are built in, a file's, or one from the command line. */
 #define _XOPEN_SOURCE 700 /* getline */
-#include "cli/bench/bench.h"
+#include "cli/bench/bench_parts.h"
 #include "cli/message.h"
 
 #include <errno.h>

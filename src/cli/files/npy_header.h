@@ -4,7 +4,9 @@
 #ifndef CLNORM_CLI_NPY_HEADER_H
 #define CLNORM_CLI_NPY_HEADER_H
 
-#include "cli/files/npy.h"
+#include "cli/files/npy_array.h"
+
+#include <stddef.h>
 
 /*
  * Parses a header that must describe C order and '<f4', or with is_integers any type of enum npy_type; sets rank, shape,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of `clnorm bench` share: shapes, options and results. */
-#ifndef CLNORM_CLI_BENCH_H
-#define CLNORM_CLI_BENCH_H
+#ifndef CLNORM_CLI_BENCH_PARTS_H
+#define CLNORM_CLI_BENCH_PARTS_H
 
 #include "clnorm.h"
 #include "cli/files/whole_file.h"
