@@ -21,12 +21,14 @@ struct example {
     cl_context cl;
     cl_command_queue queue;
     clnorm_context *norm;
+    cl_mem buffers[32]; /* what example_buffer made */
+    int buffer_count;
 };
 
 /* The device that CLNORM_DEVICE names, or the best one; the objects of OpenCL are the program's own. */
 static inline struct example example_open(cl_command_queue_properties properties)
 {
-    struct example e;
+    struct example e = {0};
     int status;
 
     TRY(clnorm_find_device(NULL, &e.device, NULL));
@@ -38,26 +40,36 @@ static inline struct example example_open(cl_command_queue_properties properties
     return e;
 }
 
+static inline void example_release_buffers(struct example *e)
+{
+    while (e->buffer_count > 0)
+        TRY(clReleaseMemObject(e->buffers[--e->buffer_count]));
+}
+
 static inline void example_close(struct example *e)
 {
+    example_release_buffers(e);
     TRY(clnorm_release_context(&e->norm));
     TRY(clReleaseCommandQueue(e->queue));
     TRY(clReleaseContext(e->cl));
 }
 
-/* A buffer of that many floats, from element 0 on; with values, filled with them. Released with clReleaseMemObject. */
-static inline clnorm_buffer example_buffer(const struct example *e, size_t count, const float *values)
+/* A buffer of that many floats, from element 0 on; with values, filled with them. example_close releases it. */
+static inline clnorm_buffer example_buffer(struct example *e, size_t count, const float *values)
 {
     int status;
     cl_mem_flags flags = CL_MEM_READ_WRITE | (values ? CL_MEM_COPY_HOST_PTR : 0);
     cl_mem mem = clCreateBuffer(e->cl, flags, count * sizeof(float), (void *)values, &status);
 
     TRY(status);
+    if (e->buffer_count == sizeof e->buffers / sizeof *e->buffers)
+        TRY(CLNORM_OUT_OF_MEMORY);
+    e->buffers[e->buffer_count++] = mem;
     return (clnorm_buffer){mem, 0};
 }
 
 /* What the operation needs; one workspace serves all calls that do not run at the same time. */
-static inline clnorm_buffer example_workspace(const struct example *e, enum clnorm_operation operation,
+static inline clnorm_buffer example_workspace(struct example *e, enum clnorm_operation operation,
                                               const clnorm_desc *desc)
 {
     size_t bytes;

@@ -6,7 +6,7 @@
 enum { N = 8, S = 5 * 5, C = 24, COUNT = N * S * C }; /* NHWC */
 
 /* Forward and backward; where `in_place` says so, each writes over its input. */
-static void normalize(const struct example *e, const clnorm_desc *desc, const float *x, const float *dy, int in_place,
+static void normalize(struct example *e, const clnorm_desc *desc, const float *x, const float *dy, int in_place,
                       float *y, float *dx)
 {
     clnorm_buffer src = example_buffer(e, COUNT, x), diff_dst = example_buffer(e, COUNT, dy);

@@ -45,7 +45,7 @@ static void *normalize_batches(void *argument)
         }
         job->error = fmax(job->error, example_error(COUNT, y, right));
     }
-    clReleaseMemObject(data.mem), clReleaseMemObject(workspace.mem);
+    example_release_buffers(&e);
     TRY(clReleaseCommandQueue(e.queue));
     return NULL;
 }

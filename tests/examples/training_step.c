@@ -99,6 +99,6 @@ int main(void)
     printf("training step: scale[0] %.6f -> %.6f, shift[1] %.6f -> %.6f, running mean[3] %.4f\n", (double)gamma[0],
            (double)parameters[0], (double)beta[1], (double)parameters[C + 1], (double)parameters[3 * C - 1]);
     printf("against float64: gradient of src %.1e, parameters and running statistics %.1e\n", gradients, others);
-    example_close(&e); /* buffers go with the process */
+    example_close(&e);
     return gradients < 1e-5 && others < 1e-6 ? 0 : 1;
 }
