@@ -338,6 +338,13 @@ CLNORM_API int clnorm_get_workspace_bytes(clnorm_context *context, enum clnorm_o
                                           const clnorm_desc *desc, size_t *bytes);
 
 /*
+ * Builds what calls of an operation on such a tensor need, whichever of its buffers they give, so that none of them waits for a
+ * compiler: before a loop, or in a thread of its own. Without it the first call builds. Some drivers compile the rest of the way at a
+ * kernel's first launch, PoCL for one; what that makes they keep, as CLNorm keeps its programs.
+ */
+CLNORM_API int clnorm_prepare(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc);
+
+/*
  * Writes what an operation with all its buffers would launch on this context, one line without its end: each step's variant,
  * work-items and how they share the work. size is that of text; a longer line is cut off. For people and for comparison: equal
  * lines are equal launches, and what stands in them may change with the version.

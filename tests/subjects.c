@@ -8,12 +8,13 @@
 
 /*
  * What other devices would make of a variant: few or many compute units mean long or short blocks of leaves, every width of
- * vectors is a program of its own, and a tensor too large for the cache is stored past it.
+ * vectors is a program of its own (0: the device's; ci/lesser-cpu has the smallest), and a tensor too large for the cache is stored
+ * past it.
  */
 static const struct machine {
     unsigned units, vector;
     uint64_t cache_bytes;
-} machines[MACHINES] = {{0, 0, 0}, {1, 4, 1 << 26}, {997, 8, 1 << 10}, {37, 16, 1 << 14}};
+} machines[MACHINES] = {{0, 0, 0}, {1, 0, 1 << 26}, {997, 8, 1 << 10}, {37, 16, 1 << 14}};
 
 static void add_subject(struct run *run, const struct clnorm__variant *variant, const struct machine *machine)
 {
@@ -28,10 +29,11 @@ static void add_subject(struct run *run, const struct clnorm__variant *variant, 
     snprintf(subject->name, sizeof(subject->name), "%s", variant ? variant->name : "free choice");
     if (machine->units) {
         subject->context->device.compute_units = machine->units;
-        subject->context->device.vector = machine->vector;
+        if (machine->vector)
+            subject->context->device.vector = machine->vector;
         subject->context->device.cache_bytes = machine->cache_bytes;
         snprintf(subject->name, sizeof(subject->name), "%s (units %u, vector %u, cache %llu)", variant->name,
-                 machine->units, machine->vector, (unsigned long long)machine->cache_bytes);
+                 machine->units, subject->context->device.vector, (unsigned long long)machine->cache_bytes);
     }
 }
 
@@ -133,7 +135,7 @@ void run_subjects(struct run *run, const struct call *call, const char *data, co
         struct subject *subject = &run->subjects[i];
         int is_extra = strchr(subject->name, '(') != NULL;
 
-        if (!has_step(call->operation, subject->variant))
+        if (!has_step(call->operation, subject->variant) || (run->step && (i + turn) % run->step != 0))
             continue;
         if (is_extra && (extra++ + turn) % (MACHINES - 1) != 0)
             continue;

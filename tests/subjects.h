@@ -20,6 +20,7 @@ struct run {
     struct parts parts;
     struct subject subjects[MAX_SUBJECTS];
     size_t subject_count;
+    unsigned step; /* unless 0, each call is made by one subject of so many, in turn */
     unsigned long long calls, unfit;
     uint64_t digest;
     unsigned reports;

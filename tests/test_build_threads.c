@@ -217,6 +217,65 @@ START_TEST(test_same_program)
 }
 END_TEST
 
+/* What is prepared needs no compiler any more, whatever calls ask for; other context, other layout, fused or in steps. */
+START_TEST(test_prepared)
+{
+    static const struct case_shape shapes[] = {{3, 5, 49, CLNORM_CHANNELS_FIRST}, {7, 19, 9, CLNORM_CHANNELS_LAST}};
+    static const struct {
+        enum clnorm_operation operation;
+        unsigned absent;
+    } calls[] = {
+        {CLNORM_FORWARD_TRAINING, 0},
+        {CLNORM_FORWARD_INFERENCE, 0},
+        {CLNORM_BACKWARD_TRAINING, 0},
+        {CLNORM_BACKWARD_TRAINING, BIT(OUT)},
+        {CLNORM_BACKWARD_TRAINING, BIT(DIFF_SCALE) | BIT(DIFF_SHIFT)},
+        {CLNORM_BACKWARD_FROZEN, 0},
+        {CLNORM_BACKWARD_FROZEN, BIT(OUT)},
+        {CLNORM_BACKWARD_FROZEN, BIT(SRC) | BIT(MEAN) | BIT(DIFF_SCALE) | BIT(DIFF_SHIFT)},
+    };
+    clnorm_context_options options = messages_options(&rig.messages);
+    clnorm_context *context;
+    clnorm_desc none = case_desc(&shapes[0]);
+
+    options.cache_dir = "";
+    for (unsigned is_free = 0; is_free < 2; is_free++) {
+        options.variants = is_free ? NULL : "stats_naive,diff_stats_naive";
+        ck_assert_int_eq(clnorm_create_context(rig.cl, rig.info.device, &options, &context), CLNORM_SUCCESS);
+        for (unsigned i = 0; i < 2 * sizeof(calls) / sizeof(calls[0]); i++) {
+            struct call call = {.operation = calls[i / 2].operation, .desc = case_desc(&shapes[i % 2]), .alias = OUT};
+            struct values inputs = {0}, want = {0};
+            struct parts parts = {.cl = rig.cl};
+            struct finding finding;
+
+            call.absent = calls[i / 2].absent;
+            call.momentum = 0.3f;
+            values_make(&inputs, &call.desc, CASE_NORMAL);
+            values_copy(&want, &inputs);
+            call_model(&call, &want);
+            int before = programs;
+            ck_assert_int_eq(clnorm_prepare(context, call.operation, &call.desc), CLNORM_SUCCESS);
+            int prepared = programs;
+            ck_assert(i > 1 || prepared > before);
+            ck_assert_int_eq(call_run(context, rig.queue, &call, &parts, &inputs, &want, rig.info.bits, &finding),
+                             CLNORM_SUCCESS);
+            ck_assert_msg(finding.differences == 0, "%s", finding.text);
+            ck_assert_msg(programs == prepared, "%s, absent %x: %d programs more", operation_name(call.operation),
+                          call.absent, programs - prepared);
+            parts_free(&parts);
+            values_free(&inputs);
+            values_free(&want);
+        }
+        none.n = 0;
+        ck_assert_int_eq(clnorm_prepare(context, CLNORM_FORWARD_TRAINING, &none), CLNORM_SUCCESS);
+        ck_assert_int_eq(clnorm_prepare(context, (enum clnorm_operation)4, &none), CLNORM_INVALID_ENUM);
+        ck_assert_int_eq(clnorm_prepare(context, CLNORM_FORWARD_TRAINING, NULL), CLNORM_INVALID_ARGUMENT);
+        ck_assert_int_eq(clnorm_prepare(NULL, CLNORM_FORWARD_TRAINING, &none), CLNORM_INVALID_CONTEXT);
+        ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
+    }
+}
+END_TEST
+
 static void open_rig(void)
 {
     clnorm_context_options options = messages_options(&rig.messages);
@@ -247,6 +306,7 @@ int main(void)
     tcase_add_checked_fixture(cases, open_rig, close_rig);
     tcase_add_test(cases, test_slow_compiler);
     tcase_add_test(cases, test_same_program);
+    tcase_add_test(cases, test_prepared);
     suite_add_tcase(suite, cases);
     srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_ENV);

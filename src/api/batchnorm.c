@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "device/buffers.h"
-#include "plan/check.h"
 #include "device/context.h"
+#include "plan/operand.h"
 #include "plan/plan.h"
 #include "run/run.h"
 
@@ -16,23 +16,13 @@ struct call {
     clnorm_context *context;
     const clnorm_desc *desc;
     struct clnorm__ask ask;
-    struct clnorm__uses uses;
     struct clnorm__stream stream;
     struct clnorm__buffers buffers;
     struct clnorm_finish finish;
     struct clnorm__filter filter;
+    int is_preparing; /* programs alone */
     char why[CLNORM__WHY];
 };
-
-static void use(struct call *call, const char *name, clnorm_buffer buffer, uint64_t elements, int required, int written,
-                unsigned alias)
-{
-    struct clnorm__use u = {.name = name, .buffer = buffer, .elements = elements};
-    u.required = required;
-    u.written = written;
-    u.alias = alias;
-    call->uses.use[call->uses.count++] = u;
-}
 
 static int refused(const struct call *call, int status)
 {
@@ -40,21 +30,13 @@ static int refused(const struct call *call, int status)
     return status;
 }
 
-static uint64_t elements(const clnorm_desc *desc)
-{
-    return desc->n * desc->c * desc->s;
-}
-
-static unsigned has(clnorm_buffer buffer, unsigned flag)
-{
-    return buffer.mem ? flag : 0u;
-}
-
 /* What does not depend on the operation; on success the call may be filled in. */
 static int begin(struct call *call, clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
                  const void *args, enum clnorm_operation operation)
 {
     memset(call, 0, sizeof *call);
+    if (!context)
+        return CLNORM_INVALID_CONTEXT;
     call->context = context;
     call->desc = desc;
     call->ask.operation = operation;
@@ -88,7 +70,9 @@ static int run(struct call *call, struct clnorm__plan *plan)
     struct clnorm__progress progress = {0};
     int is_learnt = 0, status;
     for (;;) {
-        status = clnorm__run(call->context, plan, &call->stream, &call->buffers, &call->finish, &progress);
+        status = call->is_preparing
+                     ? clnorm__run_prepare(call->context, plan, &progress)
+                     : clnorm__run(call->context, plan, &call->stream, &call->buffers, &call->finish, &progress);
         const struct clnorm__variant *failed = progress.failed;
         if (status == CLNORM_SUCCESS || !failed || call->filter.steps[failed->step])
             break;
@@ -107,28 +91,51 @@ static int run(struct call *call, struct clnorm__plan *plan)
     return status;
 }
 
-/* Checks what was filled in, plans and enqueues. */
-static int finish(struct call *call, clnorm_buffer workspace, cl_uint wait_count, const cl_event *wait_list,
-                  cl_event *event)
+/* Lists the call's buffers and checks them. */
+static int check_buffers(struct call *call, const struct clnorm__operands *operands, const void *args,
+                         uint64_t workspace)
 {
-    struct clnorm__plan plan;
+    const clnorm_desc *d = call->desc;
+    const uint64_t size[CLNORM__SIZES] = {
+        [CLNORM__OF_TENSOR] = d->n * d->c * d->s, [CLNORM__OF_CHANNELS] = d->c, [CLNORM__OF_WORKSPACE] = workspace};
+    struct clnorm__uses uses = {0};
+    int status = clnorm__operands_use(operands, args, size, d->n ? CLNORM__NOT_EMPTY : 0u, &uses, call->why);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__check_present(&uses, call->why);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__buffer_facts(call->context, &uses, call->why);
+    return status == CLNORM_SUCCESS ? clnorm__check_buffers(&uses, call->why) : status;
+}
+
+/* What begin has let through: places the buffers, plans, checks and enqueues. */
+static int finish(struct call *call, const void *args, cl_uint wait_count, const cl_event *wait_list, cl_event *event)
+{
+    const enum clnorm_operation operation = call->ask.operation;
+    const struct clnorm__operands *operands = &clnorm__operands[operation];
     const clnorm_desc *desc = call->desc;
+    struct clnorm__plan plan;
+    int status = CLNORM_SUCCESS;
+    if (operation == CLNORM_BACKWARD_TRAINING || operation == CLNORM_BACKWARD_FROZEN)
+        status = clnorm__check_gradients(operands, args, call->why);
+    if (status != CLNORM_SUCCESS)
+        return refused(call, status);
     call->stream.wait_count = wait_count;
     call->stream.wait_list = wait_list;
     call->stream.event = event;
-    call->buffers.workspace = workspace;
+    call->finish.flags |= clnorm__operands_place(operands, args, &call->buffers);
+    if (!(call->finish.momentum > 0)) /* then nothing is written, whatever the batch holds */
+        call->finish.flags &= ~(CLNORM_HAS_RUNNING_MEAN | CLNORM_HAS_RUNNING_VARIANCE);
+    call->ask.sums = operation == CLNORM_BACKWARD_FROZEN
+                         ? (call->finish.flags & (CLNORM_HAS_DIFF_SCALE | CLNORM_HAS_DIFF_SHIFT)) != 0
+                         : operation != CLNORM_FORWARD_INFERENCE;
+    call->ask.apply =
+        operation == CLNORM_FORWARD_TRAINING || operation == CLNORM_FORWARD_INFERENCE || call->buffers.dst.mem != NULL;
     call->filter = clnorm__filter_now(call->context);
-    int status = CLNORM_SUCCESS;
     plan.workspace = 0;
     if (desc->n > 0)
         status = plan_call(call, &plan);
-    use(call, "workspace", workspace, plan.workspace, 1, 1, 0);
     if (status == CLNORM_SUCCESS)
-        status = clnorm__check_present(&call->uses, call->why);
-    if (status == CLNORM_SUCCESS)
-        status = clnorm__buffer_facts(call->context, &call->uses, call->why);
-    if (status == CLNORM_SUCCESS)
-        status = clnorm__check_buffers(&call->uses, call->why);
+        status = check_buffers(call, operands, args, plan.workspace);
     if (status != CLNORM_SUCCESS)
         return refused(call, status);
     if (desc->n == 0)
@@ -173,30 +180,61 @@ int clnorm_describe(enum clnorm_layout layout, unsigned rank, const uint64_t *si
     return status;
 }
 
+/* The plan of a call that asks for everything; of no samples, one of nothing. */
+static int query(struct call *call, clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
+                 struct clnorm__plan *plan)
+{
+    memset(call, 0, sizeof *call);
+    memset(plan, 0, sizeof *plan);
+    call->context = context;
+    call->desc = desc;
+    call->ask = (struct clnorm__ask){operation, operation != CLNORM_FORWARD_INFERENCE, 1};
+    int status = clnorm__check_desc(desc, call->why);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__check_operation((int)operation, call->why);
+    if (status == CLNORM_SUCCESS && desc->n > 0) {
+        call->filter = clnorm__filter_now(context);
+        status = plan_call(call, plan);
+    }
+    return status == CLNORM_SUCCESS ? status : refused(call, status);
+}
+
 int clnorm_get_workspace_bytes(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
                                size_t *bytes)
 {
-    struct call call = {.context = context, .desc = desc};
+    struct call call;
+    struct clnorm__plan plan;
     if (!context)
         return CLNORM_INVALID_CONTEXT;
     if (!bytes)
         return CLNORM_INVALID_ARGUMENT;
-    int status = clnorm__check_desc(desc, call.why);
+    int status = query(&call, context, operation, desc, &plan);
     if (status == CLNORM_SUCCESS)
-        status = clnorm__check_operation((int)operation, call.why);
-    if (status == CLNORM_SUCCESS && desc->n == 0) {
-        *bytes = 0;
-        return CLNORM_SUCCESS;
-    }
+        *bytes = (size_t)plan.workspace * sizeof(cl_float);
+    return status;
+}
+
+int clnorm_prepare(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc)
+{
+    /* What calls ask for: all, backward the gradients of parameters alone, with frozen statistics that of src alone. */
+    static const int sums[] = {1, 1, 0}, apply[] = {1, 0, 1};
+    const unsigned ways[] = {1, 1, 2, 3};
+    struct call call;
     struct clnorm__plan plan;
-    call.ask = (struct clnorm__ask){operation, operation != CLNORM_FORWARD_INFERENCE, 1};
-    call.filter = clnorm__filter_now(context);
-    if (status == CLNORM_SUCCESS)
+    if (!context)
+        return CLNORM_INVALID_CONTEXT;
+    int status = query(&call, context, operation, desc, &plan);
+    if (status != CLNORM_SUCCESS || desc->n == 0)
+        return status;
+    call.is_preparing = 1;
+    for (unsigned i = 0; i < ways[operation] && status == CLNORM_SUCCESS; i++) {
+        if (operation != CLNORM_FORWARD_INFERENCE)
+            call.ask = (struct clnorm__ask){operation, sums[i], apply[i]};
         status = plan_call(&call, &plan);
-    if (status != CLNORM_SUCCESS)
-        return refused(&call, status);
-    *bytes = (size_t)plan.workspace * sizeof(cl_float);
-    return CLNORM_SUCCESS;
+        if (status == CLNORM_SUCCESS)
+            status = run(&call, &plan);
+    }
+    return status == CLNORM_SUCCESS ? status : refused(&call, status);
 }
 
 static int append_launch(const struct clnorm__launch *launch, char *text, size_t size, int length)
@@ -213,24 +251,16 @@ static int append_launch(const struct clnorm__launch *launch, char *text, size_t
 int clnorm_describe_launches(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
                              size_t size, char *text)
 {
-    struct call call = {.context = context, .desc = desc};
+    struct call call;
     struct clnorm__plan plan;
     if (!context)
         return CLNORM_INVALID_CONTEXT;
     if (!text || size == 0)
         return CLNORM_INVALID_ARGUMENT;
     text[0] = '\0';
-    int status = clnorm__check_desc(desc, call.why);
-    if (status == CLNORM_SUCCESS)
-        status = clnorm__check_operation((int)operation, call.why);
-    if (status == CLNORM_SUCCESS && desc->n == 0)
-        return CLNORM_SUCCESS;
-    call.ask = (struct clnorm__ask){operation, operation != CLNORM_FORWARD_INFERENCE, 1};
-    call.filter = clnorm__filter_now(context);
-    if (status == CLNORM_SUCCESS)
-        status = plan_call(&call, &plan);
-    if (status != CLNORM_SUCCESS)
-        return refused(&call, status);
+    int status = query(&call, context, operation, desc, &plan);
+    if (status != CLNORM_SUCCESS || desc->n == 0)
+        return status;
     const struct clnorm__launch *launches[] = {&plan.fused, &plan.stats, &plan.finish, &plan.apply};
     int length = 0;
     for (size_t i = 0; i < sizeof launches / sizeof *launches; i++)
@@ -250,44 +280,15 @@ int clnorm_forward_training(clnorm_context *context, cl_command_queue queue, con
                             cl_event *event)
 {
     struct call call;
-    if (!context)
-        return CLNORM_INVALID_CONTEXT;
     int status = begin(&call, context, queue, desc, args, CLNORM_FORWARD_TRAINING);
     if (status != CLNORM_SUCCESS)
         return status;
     status = clnorm__check_momentum(args->momentum, args->running_flags, call.why);
     if (status != CLNORM_SUCCESS)
         return refused(&call, status);
-    use(&call, "src", args->src, elements(desc), 1, 0, 0);
-    use(&call, "dst", args->dst, elements(desc), 1, 1, 1u << 0);
-    use(&call, "scale", args->scale, desc->c, 0, 0, 0);
-    use(&call, "shift", args->shift, desc->c, 0, 0, 0);
-    use(&call, "running_mean", args->running_mean, desc->c, 0, 1, 0);
-    use(&call, "running_variance", args->running_variance, desc->c, 0, 1, 0);
-    use(&call, "save_mean", args->save_mean, desc->c, 0, 1, 0);
-    use(&call, "save_mean_low", args->save_mean_low, desc->c, 0, 1, 0);
-    use(&call, "save_invstd", args->save_invstd, desc->c, 0, 1, 0);
-    use(&call, "save_variance", args->save_variance, desc->c, 0, 1, 0);
-    call.ask.sums = 1;
-    call.ask.apply = 1;
     call.finish.momentum = args->momentum;
     call.finish.running_factor = args->running_flags & CLNORM_RUNNING_BIASED ? 1.0f : 0.0f;
-    call.finish.flags =
-        has(args->scale, CLNORM_HAS_SCALE) | has(args->shift, CLNORM_HAS_SHIFT) |
-        has(args->save_mean, CLNORM_HAS_SAVE_MEAN) | has(args->save_mean_low, CLNORM_HAS_SAVE_MEAN_LOW) |
-        has(args->save_invstd, CLNORM_HAS_SAVE_INVSTD) | has(args->save_variance, CLNORM_HAS_SAVE_VARIANCE);
-    if (args->momentum > 0) /* with 0 nothing is written, whatever the batch holds */
-        call.finish.flags |=
-            has(args->running_mean, CLNORM_HAS_RUNNING_MEAN) | has(args->running_variance, CLNORM_HAS_RUNNING_VARIANCE);
-    struct clnorm__buffers b = {.src = args->src, .dst = args->dst, .scale = args->scale, .shift = args->shift};
-    b.running_mean = args->running_mean;
-    b.running_variance = args->running_variance;
-    b.mean = args->save_mean;
-    b.mean_low = args->save_mean_low;
-    b.spread = args->save_invstd;
-    b.variance = args->save_variance;
-    call.buffers = b;
-    return finish(&call, args->workspace, wait_count, wait_list, event);
+    return finish(&call, args, wait_count, wait_list, event);
 }
 
 int clnorm_forward_inference(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
@@ -295,34 +296,8 @@ int clnorm_forward_inference(clnorm_context *context, cl_command_queue queue, co
                              cl_event *event)
 {
     struct call call;
-    if (!context)
-        return CLNORM_INVALID_CONTEXT;
     int status = begin(&call, context, queue, desc, args, CLNORM_FORWARD_INFERENCE);
-    if (status != CLNORM_SUCCESS)
-        return status;
-    use(&call, "src", args->src, elements(desc), 1, 0, 0);
-    use(&call, "dst", args->dst, elements(desc), 1, 1, 1u << 0);
-    use(&call, "scale", args->scale, desc->c, 0, 0, 0);
-    use(&call, "shift", args->shift, desc->c, 0, 0, 0);
-    use(&call, "mean", args->mean, desc->c, 1, 0, 0);
-    use(&call, "variance", args->variance, desc->c, 1, 0, 0);
-    call.ask.apply = 1;
-    call.finish.flags =
-        has(args->scale, CLNORM_HAS_SCALE) | has(args->shift, CLNORM_HAS_SHIFT) | has(args->mean, CLNORM_HAS_MEAN);
-    struct clnorm__buffers b = {.src = args->src, .dst = args->dst, .scale = args->scale, .shift = args->shift};
-    b.mean = args->mean;
-    b.spread = args->variance;
-    call.buffers = b;
-    return finish(&call, args->workspace, wait_count, wait_list, event);
-}
-
-/* Some gradient is asked for. */
-static int check_gradients(struct call *call, clnorm_buffer a, clnorm_buffer b, clnorm_buffer c)
-{
-    if (a.mem || b.mem || c.mem)
-        return CLNORM_SUCCESS;
-    snprintf(call->why, sizeof call->why, "diff_src, diff_scale and diff_shift are all NULL; at least one is required");
-    return refused(call, CLNORM_MISSING_BUFFER);
+    return status == CLNORM_SUCCESS ? finish(&call, args, wait_count, wait_list, event) : status;
 }
 
 int clnorm_backward_training(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
@@ -330,36 +305,8 @@ int clnorm_backward_training(clnorm_context *context, cl_command_queue queue, co
                              cl_event *event)
 {
     struct call call;
-    if (!context)
-        return CLNORM_INVALID_CONTEXT;
     int status = begin(&call, context, queue, desc, args, CLNORM_BACKWARD_TRAINING);
-    if (status == CLNORM_SUCCESS)
-        status = check_gradients(&call, args->diff_src, args->diff_scale, args->diff_shift);
-    if (status != CLNORM_SUCCESS)
-        return status;
-    use(&call, "src", args->src, elements(desc), 1, 0, 0);
-    use(&call, "diff_dst", args->diff_dst, elements(desc), 1, 0, 0);
-    use(&call, "diff_src", args->diff_src, elements(desc), 0, 1, 1u << 0 | 1u << 1);
-    use(&call, "scale", args->scale, desc->c, 0, 0, 0);
-    use(&call, "save_mean", args->save_mean, desc->c, desc->n > 0, 0, 0);
-    use(&call, "save_mean_low", args->save_mean_low, desc->c, 0, 0, 0);
-    use(&call, "save_invstd", args->save_invstd, desc->c, desc->n > 0, 0, 0);
-    use(&call, "diff_scale", args->diff_scale, desc->c, 0, 1, 0);
-    use(&call, "diff_shift", args->diff_shift, desc->c, 0, 1, 0);
-    call.ask.sums = 1;
-    call.ask.apply = args->diff_src.mem != NULL;
-    call.finish.flags = CLNORM_HAS_MEAN | has(args->scale, CLNORM_HAS_SCALE) |
-                        has(args->save_mean_low, CLNORM_HAS_SAVE_MEAN_LOW) |
-                        has(args->diff_scale, CLNORM_HAS_DIFF_SCALE) | has(args->diff_shift, CLNORM_HAS_DIFF_SHIFT);
-    struct clnorm__buffers b = {.src = args->src, .diff_dst = args->diff_dst, .dst = args->diff_src};
-    b.scale = args->scale;
-    b.mean = args->save_mean;
-    b.mean_low = args->save_mean_low;
-    b.spread = args->save_invstd;
-    b.diff_scale = args->diff_scale;
-    b.diff_shift = args->diff_shift;
-    call.buffers = b;
-    return finish(&call, args->workspace, wait_count, wait_list, event);
+    return status == CLNORM_SUCCESS ? finish(&call, args, wait_count, wait_list, event) : status;
 }
 
 int clnorm_backward_frozen(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
@@ -367,32 +314,9 @@ int clnorm_backward_frozen(clnorm_context *context, cl_command_queue queue, cons
                            cl_event *event)
 {
     struct call call;
-    if (!context)
-        return CLNORM_INVALID_CONTEXT;
     int status = begin(&call, context, queue, desc, args, CLNORM_BACKWARD_FROZEN);
-    if (status == CLNORM_SUCCESS)
-        status = check_gradients(&call, args->diff_src, args->diff_scale, args->diff_shift);
     if (status != CLNORM_SUCCESS)
         return status;
-    int centred = args->diff_scale.mem != NULL;
-    use(&call, "src", args->src, elements(desc), centred, 0, 0);
-    use(&call, "diff_dst", args->diff_dst, elements(desc), 1, 0, 0);
-    use(&call, "diff_src", args->diff_src, elements(desc), 0, 1, 1u << 0 | 1u << 1);
-    use(&call, "scale", args->scale, desc->c, 0, 0, 0);
-    use(&call, "mean", args->mean, desc->c, centred && desc->n > 0, 0, 0);
-    use(&call, "variance", args->variance, desc->c, desc->n > 0, 0, 0);
-    use(&call, "diff_scale", args->diff_scale, desc->c, 0, 1, 0);
-    use(&call, "diff_shift", args->diff_shift, desc->c, 0, 1, 0);
-    call.ask.sums = centred || args->diff_shift.mem != NULL;
-    call.ask.apply = args->diff_src.mem != NULL;
-    call.finish.flags = CLNORM_IS_FROZEN | has(args->mean, CLNORM_HAS_MEAN) | has(args->scale, CLNORM_HAS_SCALE) |
-                        has(args->diff_scale, CLNORM_HAS_DIFF_SCALE) | has(args->diff_shift, CLNORM_HAS_DIFF_SHIFT);
-    struct clnorm__buffers b = {.src = args->src, .diff_dst = args->diff_dst, .dst = args->diff_src};
-    b.scale = args->scale;
-    b.mean = args->mean;
-    b.spread = args->variance;
-    b.diff_scale = args->diff_scale;
-    b.diff_shift = args->diff_shift;
-    call.buffers = b;
-    return finish(&call, args->workspace, wait_count, wait_list, event);
+    call.finish.flags = CLNORM_IS_FROZEN;
+    return finish(&call, args, wait_count, wait_list, event);
 }

@@ -6,6 +6,7 @@
 #include "run/block_run.h"
 #include "device/buffers.h"
 #include "device/context.h"
+#include "plan/operand.h"
 #include "plan/turns.h"
 
 /* Everything about one call. */
@@ -22,27 +23,6 @@ static int refused(const struct call *call, int status)
 {
     clnorm__log(call->context, CLNORM_LOG_ERROR, "%s", call->why[0] ? call->why : clnorm_status_string(status));
     return status;
-}
-
-static void use(struct call *call, const char *name, clnorm_buffer buffer, uint64_t elements, int required, int written)
-{
-    struct clnorm__use u = {.name = name, .buffer = buffer, .elements = elements};
-    u.required = required;
-    u.written = written;
-    call->uses.use[call->uses.count++] = u;
-}
-
-/* What belongs to the normalization: where there is none it must be absent. */
-static void use_norm(struct call *call, const char *name, clnorm_buffer buffer, uint64_t elements, int required,
-                     int written)
-{
-    if (!call->plan.plain) {
-        use(call, name, buffer, elements, required, written);
-        return;
-    }
-    if (buffer.mem && !call->why[0])
-        snprintf(call->why, sizeof call->why,
-                 "%s is given; with CLNORM_BLOCK_PLAIN there is no normalization and it must be NULL", name);
 }
 
 /* What does not depend on the operation; on success the uses may be filled in. */
@@ -67,12 +47,19 @@ static int begin(struct call *call, clnorm_context *context, cl_command_queue qu
     return status == CLNORM_SUCCESS ? status : refused(call, status);
 }
 
-/* Checks what was filled in; on success the chain has begun. */
-static int check(struct call *call, clnorm_buffer workspace, cl_uint wait_count, const cl_event *wait_list,
-                 cl_event *event)
+/* Lists the call's buffers and checks them; on success the chain has begun. */
+static int check(struct call *call, enum clnorm__call which, const void *args, cl_uint wait_count,
+                 const cl_event *wait_list, cl_event *event)
 {
-    int status = call->why[0] ? CLNORM_UNEXPECTED_BUFFER : CLNORM_SUCCESS;
-    use(call, "workspace", workspace, call->plan.workspace, 1, 1);
+    const struct clnorm__geometry *g = &call->plan.g;
+    const uint64_t size[CLNORM__SIZES] = {[CLNORM__OF_SRC] = g->src_count,
+                                          [CLNORM__OF_WEIGHTS] = g->weights_count,
+                                          [CLNORM__OF_CHANNELS] = g->channels,
+                                          [CLNORM__OF_DST] = g->dst_count,
+                                          [CLNORM__OF_WORKSPACE] = call->plan.workspace};
+    const unsigned facts = (g->n ? CLNORM__NOT_EMPTY : 0u) | (call->plan.relu ? CLNORM__ACTIVATED : 0u) |
+                           (call->plan.plain ? CLNORM__PLAIN : 0u);
+    int status = clnorm__operands_use(&clnorm__operands[which], args, size, facts, &call->uses, call->why);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_present(&call->uses, call->why);
     if (status == CLNORM_SUCCESS)
@@ -167,20 +154,7 @@ int clnorm_block_forward_training(clnorm_context *context, cl_command_queue queu
         status = clnorm__check_momentum(args->momentum, args->running_flags, call.why);
     if (status != CLNORM_SUCCESS)
         return refused(&call, status);
-    use(&call, "src", args->src, g->src_count, 1, 0);
-    use(&call, "weights", args->weights, g->weights_count, g->n > 0, 0);
-    use(&call, "bias", args->bias, g->channels, 0, 0);
-    use(&call, "dst", args->dst, g->dst_count, 1, 1);
-    use_norm(&call, "product", args->product, g->dst_count, 1, 1);
-    use_norm(&call, "scale", args->scale, g->channels, 0, 0);
-    use_norm(&call, "shift", args->shift, g->channels, 0, 0);
-    use_norm(&call, "running_mean", args->running_mean, g->channels, 0, 1);
-    use_norm(&call, "running_variance", args->running_variance, g->channels, 0, 1);
-    use_norm(&call, "save_mean", args->save_mean, g->channels, 0, 1);
-    use_norm(&call, "save_mean_low", args->save_mean_low, g->channels, 0, 1);
-    use_norm(&call, "save_invstd", args->save_invstd, g->channels, 0, 1);
-    use_norm(&call, "save_variance", args->save_variance, g->channels, 0, 1);
-    status = check(&call, args->workspace, wait_count, wait_list, event);
+    status = check(&call, CLNORM__CALL_BLOCK_TRAINING, args, wait_count, wait_list, event);
     if (status != CLNORM_SUCCESS)
         return status;
     if (g->n > 0)
@@ -217,15 +191,7 @@ int clnorm_block_forward_inference(clnorm_context *context, cl_command_queue que
     if (status != CLNORM_SUCCESS)
         return status;
     const struct clnorm__geometry *g = &call.plan.g;
-    use(&call, "src", args->src, g->src_count, 1, 0);
-    use(&call, "weights", args->weights, g->weights_count, g->n > 0, 0);
-    use(&call, "bias", args->bias, g->channels, 0, 0);
-    use(&call, "dst", args->dst, g->dst_count, 1, 1);
-    use_norm(&call, "scale", args->scale, g->channels, 0, 0);
-    use_norm(&call, "shift", args->shift, g->channels, 0, 0);
-    use_norm(&call, "mean", args->mean, g->channels, g->n > 0, 0);
-    use_norm(&call, "variance", args->variance, g->channels, g->n > 0, 0);
-    status = check(&call, args->workspace, wait_count, wait_list, event);
+    status = check(&call, CLNORM__CALL_BLOCK_INFERENCE, args, wait_count, wait_list, event);
     if (status != CLNORM_SUCCESS)
         return status;
     if (g->n > 0)
@@ -247,17 +213,7 @@ int clnorm_block_fold(clnorm_context *context, cl_command_queue queue, const cln
     status = clnorm__turns_check(&context->device, g->terms, call.why, sizeof call.why, "folding that many weights");
     if (status != CLNORM_SUCCESS)
         return refused(&call, status);
-    use(&call, "weights", args->weights, g->weights_count, 1, 0);
-    use(&call, "bias", args->bias, g->channels, 0, 0);
-    use(&call, "scale", args->scale, g->channels, 0, 0);
-    use(&call, "shift", args->shift, g->channels, 0, 0);
-    use(&call, "mean", args->mean, g->channels, 1, 0);
-    use(&call, "variance", args->variance, g->channels, 1, 0);
-    use(&call, "folded_weights", args->folded_weights, g->weights_count, 1, 1);
-    call.uses.use[6].alias = 1u << 0;
-    use(&call, "folded_bias", args->folded_bias, g->channels, 1, 1);
-    call.uses.use[7].alias = 1u << 1;
-    status = check(&call, (clnorm_buffer){NULL, 0}, wait_count, wait_list, event);
+    status = check(&call, CLNORM__CALL_BLOCK_FOLD, args, wait_count, wait_list, event);
     if (status != CLNORM_SUCCESS)
         return status;
     CLNORM__CHAIN(&call.chain,
@@ -347,27 +303,10 @@ int clnorm_block_backward(clnorm_context *context, cl_command_queue queue, const
     if (status != CLNORM_SUCCESS)
         return status;
     const struct clnorm__geometry *g = &call.plan.g;
-    if (!args->diff_src.mem && !args->diff_weights.mem && !args->diff_bias.mem && !args->diff_scale.mem &&
-        !args->diff_shift.mem) {
-        snprintf(call.why, sizeof call.why,
-                 "diff_src, diff_weights, diff_bias, diff_scale and diff_shift are all NULL; at least one is required");
-        return refused(&call, CLNORM_MISSING_BUFFER);
-    }
-    use(&call, "diff_dst", args->diff_dst, g->dst_count, 1, 0);
-    use(&call, "src", args->src, g->src_count, args->diff_weights.mem != NULL, 0);
-    use(&call, "weights", args->weights, g->weights_count, args->diff_src.mem && g->n > 0, 0);
-    use(&call, "dst", args->dst, g->dst_count, call.plan.relu, 0);
-    use_norm(&call, "product", args->product, g->dst_count, 1, 0);
-    use_norm(&call, "scale", args->scale, g->channels, 0, 0);
-    use_norm(&call, "save_mean", args->save_mean, g->channels, g->n > 0, 0);
-    use_norm(&call, "save_mean_low", args->save_mean_low, g->channels, 0, 0);
-    use_norm(&call, "save_invstd", args->save_invstd, g->channels, g->n > 0, 0);
-    use(&call, "diff_src", args->diff_src, g->src_count, 0, 1);
-    use(&call, "diff_weights", args->diff_weights, g->weights_count, 0, 1);
-    use(&call, "diff_bias", args->diff_bias, g->channels, 0, 1);
-    use_norm(&call, "diff_scale", args->diff_scale, g->channels, 0, 1);
-    use_norm(&call, "diff_shift", args->diff_shift, g->channels, 0, 1);
-    status = check(&call, args->workspace, wait_count, wait_list, event);
+    status = clnorm__check_gradients(&clnorm__operands[CLNORM__CALL_BLOCK_BACKWARD], args, call.why);
+    if (status != CLNORM_SUCCESS)
+        return refused(&call, status);
+    status = check(&call, CLNORM__CALL_BLOCK_BACKWARD, args, wait_count, wait_list, event);
     if (status != CLNORM_SUCCESS)
         return status;
     if (g->n > 0)

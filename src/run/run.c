@@ -268,6 +268,18 @@ int clnorm__run(clnorm_context *context, const struct clnorm__plan *plan, const 
     return status;
 }
 
+int clnorm__run_prepare(clnorm_context *context, const struct clnorm__plan *plan, struct clnorm__progress *progress)
+{
+    const struct clnorm__buffers none = {0};
+    const struct clnorm_finish nothing = {0};
+    struct steps steps = {0};
+    progress->failed = NULL;
+    int status = prepare(context, plan, &none, &nothing, progress, &steps);
+    for (unsigned i = 0; i < steps.count; i++)
+        clReleaseKernel(steps.kernel[i]);
+    return status;
+}
+
 int clnorm__run_empty(const struct clnorm__stream *stream, const struct clnorm__buffers *buffers, uint64_t channels)
 {
     const clnorm_buffer zeroed[2] = {buffers->diff_scale, buffers->diff_shift};

@@ -4,6 +4,7 @@
 #define CLNORM_RUN_H
 
 #include "device/context.h"
+#include "plan/operand.h"
 #include "plan/plan.h"
 
 /* A queue, and what a call must wait for and hand back. */
@@ -13,17 +14,6 @@ struct clnorm__stream {
     cl_uint wait_count;
     const cl_event *wait_list;
     cl_event *event;
-};
-
-/* Which buffers a step works on; an absent one is {NULL, 0}. See kernels/types.cl for flags. */
-struct clnorm__buffers {
-    clnorm_buffer src, diff_dst, dst; /* dst: or diff_src */
-    clnorm_buffer scale, shift;
-    clnorm_buffer mean, mean_low;
-    clnorm_buffer spread; /* invstd; with frozen statistics the variance */
-    clnorm_buffer variance, running_mean, running_variance;
-    clnorm_buffer diff_scale, diff_shift;
-    clnorm_buffer workspace;
 };
 
 /* How far a call has come. Zeroed at its start. */
@@ -38,6 +28,9 @@ struct clnorm__progress {
 int clnorm__run(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__stream *stream,
                 const struct clnorm__buffers *buffers, const struct clnorm_finish *finish,
                 struct clnorm__progress *progress);
+
+/* Builds what a plan's launches need, and makes their kernels once; progress->failed as of clnorm__run. */
+int clnorm__run_prepare(clnorm_context *context, const struct clnorm__plan *plan, struct clnorm__progress *progress);
 
 /*
  * Makes local what this kernel may have, which can be less than the device has: registers and local memory run out. local divides
