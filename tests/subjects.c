@@ -99,6 +99,7 @@ void run_subject(struct run *run, struct subject *subject, const struct call *ca
         run->unfit++;
         return;
     }
+    subject->made++;
     if (status != CLNORM_SUCCESS) {
         snprintf(finding.text, sizeof(finding.text), "status %d (%s)", status, clnorm_status_string(status));
         finding.differences = 1;
@@ -135,7 +136,7 @@ void run_subjects(struct run *run, const struct call *call, const char *data, co
         struct subject *subject = &run->subjects[i];
         int is_extra = strchr(subject->name, '(') != NULL;
 
-        if (!has_step(call->operation, subject->variant) || (run->step && (i + turn) % run->step != 0))
+        if (!has_step(call->operation, subject->variant) || (run->step && i > 0 && (i + turn) % run->step != 0))
             continue;
         if (is_extra && (extra++ + turn) % (MACHINES - 1) != 0)
             continue;

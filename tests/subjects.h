@@ -10,6 +10,7 @@ enum { MAX_SUBJECTS = 96, MAX_REPORTS = 20 };
 
 /* A context held to one variant; number 0 chooses freely. */
 struct subject {
+    unsigned long long made; /* calls that it took part in */
     clnorm_context *context;
     const struct clnorm__variant *variant;
     char name[80];
@@ -20,7 +21,7 @@ struct run {
     struct parts parts;
     struct subject subjects[MAX_SUBJECTS];
     size_t subject_count;
-    unsigned step; /* unless 0, each call is made by one subject of so many, in turn */
+    unsigned step; /* unless 0, each call is made by the free choice and one other subject of so many, in turn */
     unsigned long long calls, unfit;
     uint64_t digest;
     unsigned reports;

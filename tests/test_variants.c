@@ -126,6 +126,16 @@ static clnorm_device_info devices[FIXTURE_DEVICES];
 static size_t device_count;
 static uint64_t digests[FIXTURE_DEVICES];
 
+/* Whether the subject had no call although the device can run its variant, in one layout at least. */
+static int is_left_out(const struct subject *subject)
+{
+    const struct clnorm__device *device = &subject->context->device;
+
+    return subject->made == 0 && subject->variant &&
+           (!clnorm__variant_refusal(subject->variant, device, 0, 1) ||
+            !clnorm__variant_refusal(subject->variant, device, 1, 1));
+}
+
 START_TEST(test_bits)
 {
     static struct run run;
@@ -134,6 +144,7 @@ START_TEST(test_bits)
     unsigned turn = 0;
 
     open_run(&run, &devices[_i], !fixture_is_small());
+    run.step = fixture_is_small() ? 2 : 0;
     for (size_t i = 0; i < count; i++)
         for (unsigned kind = 0; kind < CASE_DATA_COUNT; kind++)
             if (wants_kind(&run, i, kind))
@@ -143,7 +154,8 @@ START_TEST(test_bits)
            run.rig.info.platform_name, run.rig.info.name, run.calls, run.unfit, (unsigned long long)run.digest,
            fixture_is_small() ? " (small)" : "");
     fflush(stdout);
-    ck_assert_uint_lt(run.unfit, run.calls);
+    for (size_t i = 0; i < run.subject_count; i++)
+        ck_assert_msg(!is_left_out(&run.subjects[i]), "%s had no call", run.subjects[i].name);
     ck_assert_msg(run.reports == 0, "%u calls differ from the model, the first of them above", run.reports);
     close_run(&run);
 }
