@@ -395,8 +395,8 @@ CLNORM_API int clnorm_forward_training(clnorm_context *context, cl_command_queue
 /*
  * Required: src, dst, mean, variance, workspace. dst may be the same as src. A channel with variance + epsilon = 0 or an infinite
  * variance gives dst = shift, one with variance + epsilon below 0 NaN; variances are not checked, and a negative one that epsilon lifts
- * above 0 counts as what it is. From save_mean and save_variance it gives forward training's dst but for rounding: that one centres
- * with save_mean_low as well.
+ * above 0 counts as what it is. From save_mean and save_variance it does not give forward training's bits: that one
+ * centres with save_mean_low as well, which counts where the mean is large beside the deviation.
  */
 typedef struct clnorm_forward_inference_args {
     clnorm_buffer src, dst;       /* n * c * s */

@@ -21,7 +21,7 @@ struct run {
     struct parts parts;
     struct subject subjects[MAX_SUBJECTS];
     size_t subject_count;
-    unsigned step; /* unless 0, each call is made by the free choice and one other subject of so many, in turn */
+    unsigned step; /* unless 0, of the subjects but the free choice every step-th makes a call, in turn */
     unsigned long long calls, unfit;
     uint64_t digest;
     unsigned reports;

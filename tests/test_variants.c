@@ -154,6 +154,7 @@ START_TEST(test_bits)
            run.rig.info.platform_name, run.rig.info.name, run.calls, run.unfit, (unsigned long long)run.digest,
            fixture_is_small() ? " (small)" : "");
     fflush(stdout);
+    ck_assert_uint_lt(run.unfit, run.calls);
     for (size_t i = 0; i < run.subject_count; i++)
         ck_assert_msg(!is_left_out(&run.subjects[i]), "%s had no call", run.subjects[i].name);
     ck_assert_msg(run.reports == 0, "%u calls differ from the model, the first of them above", run.reports);

@@ -228,9 +228,10 @@ int clnorm_prepare(clnorm_context *context, enum clnorm_operation operation, con
         return status;
     call.is_preparing = 1;
     for (unsigned i = 0; i < ways[operation] && status == CLNORM_SUCCESS; i++) {
-        if (operation != CLNORM_FORWARD_INFERENCE)
+        if (i > 0) { /* query has planned the first */
             call.ask = (struct clnorm__ask){operation, sums[i], apply[i]};
-        status = plan_call(&call, &plan);
+            status = plan_call(&call, &plan);
+        }
         if (status == CLNORM_SUCCESS)
             status = run(&call, &plan);
     }
