@@ -207,7 +207,7 @@ typedef struct clnorm_context_options {
      */
     const char *cache_dir;
     /*
-     * Folder of .cl files that win over the embedded ones, file by file. NULL: the environment variable
+     * Folder of .cl files that win over the embedded ones, file by file (apply/apply_naive.cl there). NULL: the environment variable
      * CLNORM_KERNEL_DIR, or none. A compiler's warnings about them go to log; some drivers print them as well.
      */
     const char *kernel_dir;

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes kernel files as a C table of bytes: embed.py [--table HEADER TYPE NAME] OUTPUT FILE...
+"""Writes kernel files as a C table of bytes: embed.py [--table HEADER TYPE NAME] OUTPUT FOLDER FILE...
 
-HEADER declares TYPE, a struct of name, text and size, and the table NAME; without --table they are the library's own."""
+A file's name in the table is its path from FOLDER. HEADER declares TYPE, a struct of name, text and size, and the table NAME;
+without --table they are the library's own."""
 import os
 import sys
 
@@ -13,7 +14,7 @@ def main():
     if arguments[0] == "--table":
         header, kind, table = arguments[1:4]
         arguments = arguments[4:]
-    output, files = arguments[0], arguments[1:]
+    output, folder, files = arguments[0], arguments[1], arguments[2:]
     lines = ["/* Made by kernels/embed.py; do not edit. */", f'#include "{header}"', ""]
     for number, path in enumerate(files):
         with open(path, "rb") as source:
@@ -24,7 +25,7 @@ def main():
         lines += ["    0,", "};", ""]
     lines.append(f"const {kind} {table}[] = {{")
     for number, path in enumerate(files):
-        lines.append(f'    {{"{os.path.basename(path)}", file_{number}, sizeof file_{number} - 1}},')
+        lines.append(f'    {{"{os.path.relpath(path, folder)}", file_{number}, sizeof file_{number} - 1}},')
     lines += ["    {0, 0, 0},", "};", ""]
     with open(output, "w", encoding="ascii") as target:
         target.write("\n".join(lines))

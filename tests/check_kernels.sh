@@ -72,11 +72,11 @@ failed=$(grep -c '^FAILED: ' <<<"$said" || true)
 
 # A file with a kernel in it that no variant names would never be compiled.
 while read -r path; do
-    if ! grep -q "^${path##*/} " <<<"$listed"; then
-        echo "FAILED: ${path##*/} has a kernel, but no row of the table of variants names the file"
+    if ! grep -q "^${path#"$folder/"} " <<<"$listed"; then
+        echo "FAILED: ${path#"$folder/"} has a kernel, but no row of the table of variants names the file"
         failed=$((failed + 1))
     fi
-done < <(grep -lE '^kernel ' "$folder"/*.cl)
+done < <(grep -lE '^kernel ' "$folder"/*/*.cl)
 
 echo "$count programs, $failed failed"
 [ "$count" -gt 0 ] && [ "$failed" -eq 0 ]

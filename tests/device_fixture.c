@@ -5,12 +5,14 @@
 #include "model.h"
 
 #include <check.h>
+#include <errno.h>
 #include <float.h>
 #include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the environment ---- */
@@ -95,10 +97,14 @@ void fixture_own_cache(int is_kept)
 
 void fixture_write(const char *folder, const char *name, const void *data, size_t size)
 {
-    char path[512];
+    char path[512], *slash;
     FILE *file;
 
     snprintf(path, sizeof(path), "%s/%s", folder, name);
+    slash = strrchr(path, '/');
+    *slash = '\0';
+    ck_assert_msg(mkdir(path, 0700) == 0 || errno == EEXIST, "cannot make %s", path);
+    *slash = '/';
     file = fopen(path, "wb");
     ck_assert_msg(file != NULL, "cannot write %s", path);
     ck_assert_uint_eq(fwrite(data, 1, size, file), size);

@@ -13,8 +13,8 @@
 #define T float
 #define FN(name) name##_f
 #define ANY(x) (x)
-#include "types.cl"
-#include "pair.cl"
+#include "common/types.cl"
+#include "common/pair.cl"
 
 static uint32_t clnorm_bits_of(float x)
 {
@@ -30,7 +30,7 @@ static float clnorm_float_of(uint32_t bits)
     return x;
 }
 
-#include "finish.cl"
+#include "statistics/finish.cl"
 #undef fma
 
 static int same_bits(float a, float b)

@@ -15,8 +15,8 @@
 #define ANY(x) (x)
 #define BACKWARD 0
 #define local
-#include "pair.cl"
-#include "tree.cl"
+#include "common/pair.cl"
+#include "common/tree.cl"
 #undef local
 
 static uint64_t least(uint64_t a, uint64_t b)

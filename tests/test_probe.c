@@ -170,27 +170,28 @@ static const struct sabotage {
     enum clnorm_bits most;
     const char *told;
 } sabotages[] = {
-    {"contraction", "probe.cl", "out[4] = a * b + c", "out[4] = fma(a, b, c)", CLNORM_BITS_NONE, "a * b + c with"},
-    {"contraction in spite of fma", "probe.cl", "out[6] = mul_f(a, b) + c", "out[6] = fma(a, b, c)", CLNORM_BITS_NONE,
-     "fma(a, b, -0) + c with"},
-    {"an fma of two roundings", "probe.cl", "out[3] = fma(a, b, c)", "out[3] = a * b + c", CLNORM_BITS_NONE,
+    {"contraction", "common/probe.cl", "out[4] = a * b + c", "out[4] = fma(a, b, c)", CLNORM_BITS_NONE,
+     "a * b + c with"},
+    {"contraction in spite of fma", "common/probe.cl", "out[6] = mul_f(a, b) + c", "out[6] = fma(a, b, c)",
+     CLNORM_BITS_NONE, "fma(a, b, -0) + c with"},
+    {"an fma of two roundings", "common/probe.cl", "out[3] = fma(a, b, c)", "out[3] = a * b + c", CLNORM_BITS_NONE,
      "fma(a, b, c) with"},
-    {"a product with +0", "pair.cl", "return fma(a, b, (T)(-0.0f))", "return fma(a, b, (T)(0.0f))",
+    {"a product with +0", "common/pair.cl", "return fma(a, b, (T)(-0.0f))", "return fma(a, b, (T)(0.0f))",
      CLNORM_BITS_SAME_NORMAL, "fma(a, b, -0) with"},
-    {"rounding to zero", "probe.cl", "out[0] = a + b",
+    {"rounding to zero", "common/probe.cl", "out[0] = a + b",
      "out[0] = fabs(a) > fabs(b) && fabs(a + b - a) > fabs(b) ? as_float(as_uint(a + b) - 1u) : a + b",
      CLNORM_BITS_NONE, "a + b with"},
-    {"no sign of zero", "probe.cl", "out[2] = a * b", "out[2] = a * b == 0 ? 0.0f : a * b", CLNORM_BITS_SAME_NORMAL,
-     "a * b with"},
-    {"flushed results", "probe.cl", "out[2] = a * b",
+    {"no sign of zero", "common/probe.cl", "out[2] = a * b", "out[2] = a * b == 0 ? 0.0f : a * b",
+     CLNORM_BITS_SAME_NORMAL, "a * b with"},
+    {"flushed results", "common/probe.cl", "out[2] = a * b",
      "out[2] = fabs(a * b) < 0x1p-126f ? copysign(0.0f, a * b) : a * b", CLNORM_BITS_SAME_NORMAL, "a * b with"},
-    {"flushed operands", "probe.cl", "float a = in[3 * i]",
+    {"flushed operands", "common/probe.cl", "float a = in[3 * i]",
      "float a = fabs(in[3 * i]) < 0x1p-126f ? copysign(0.0f, in[3 * i]) : in[3 * i]", CLNORM_BITS_SAME_NORMAL,
      "with a = "},
-    {"a tree that drops low parts", "pair.cl", "r.lo = (a - (r.hi - t)) + (b - t);", "r.lo = 0.0f * t;",
+    {"a tree that drops low parts", "common/pair.cl", "r.lo = (a - (r.hi - t)) + (b - t);", "r.lo = 0.0f * t;",
      CLNORM_BITS_NONE, "trees of pairs"},
-    {"it does not compile", "probe.cl", "float a", "this is no type", CLNORM_BITS_NONE, "does not run"},
-    {"no such kernel", "probe.cl", "kernel void probe", "kernel void other", CLNORM_BITS_NONE, "does not run"},
+    {"it does not compile", "common/probe.cl", "float a", "this is no type", CLNORM_BITS_NONE, "does not run"},
+    {"no such kernel", "common/probe.cl", "kernel void probe", "kernel void other", CLNORM_BITS_NONE, "does not run"},
 };
 
 START_TEST(test_sabotage)
@@ -226,7 +227,7 @@ static enum clnorm_bits found_in(const char *cache_dir, int *is_run)
     ck_assert_int_eq(clnorm_create_context(rig.cl, rig.info.device, &options, &context), CLNORM_SUCCESS);
     ck_assert_int_eq(clnorm_get_device(context, &info), CLNORM_SUCCESS);
     ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
-    *is_run = messages_have(&rig.messages, "compiling probe.cl");
+    *is_run = messages_have(&rig.messages, "compiling common/probe.cl");
     return info.bits;
 }
 

@@ -172,14 +172,14 @@ static const char *embedded(const char *name, size_t *size)
     return NULL;
 }
 
-/* A folder with the embedded apply_naive.cl, text put in before its last brace. */
+/* A folder with the embedded apply/apply_naive.cl, text put in before its last brace. */
 static const char *folder_with(const char *text)
 {
     const char *folder = fixture_folder(), *original;
     size_t size, brace;
     char *changed;
 
-    original = embedded("apply_naive.cl", &size);
+    original = embedded("apply/apply_naive.cl", &size);
     for (brace = size; brace > 0 && original[brace - 1] != '}'; brace--)
         continue;
     ck_assert_uint_gt(brace, 0);
@@ -189,7 +189,7 @@ static const char *folder_with(const char *text)
     memcpy(changed, original, brace);
     memcpy(changed + brace, text, strlen(text));
     memcpy(changed + brace + strlen(text), original + brace, size - brace);
-    fixture_write(folder, "apply_naive.cl", changed, size + strlen(text));
+    fixture_write(folder, "apply/apply_naive.cl", changed, size + strlen(text));
     free(changed);
     return folder;
 }
@@ -239,16 +239,16 @@ START_TEST(test_bad_kernel_files)
     options.kernel_dir = folder_with("this_is_no_function_of_opencl(;\n");
     /* forward_with checks that nothing was written. */
     ck_assert_int_eq(run_with(&rig, &options), CLNORM_KERNEL_BUILD);
-    ck_assert(messages_have(&rig.messages, "0 build of apply_naive.cl"));
+    ck_assert(messages_have(&rig.messages, "0 build of apply/apply_naive.cl"));
     ck_assert(messages_have(&rig.messages, "this_is_no_function_of_opencl"));
     ck_assert(messages_have(&rig.messages, "does not compile"));
 
-    fixture_write(missing, "apply_naive.cl", "#include \"nowhere.cl\"\n", 22);
+    fixture_write(missing, "apply/apply_naive.cl", "#include \"nowhere.cl\"\n", 22);
     options.kernel_dir = missing;
     ck_assert_int_eq(run_with(&rig, &options), CLNORM_KERNEL_FILE);
     ck_assert(messages_have(&rig.messages, "nowhere.cl"));
 
-    fixture_write(missing, "apply_naive.cl", "kernel void other(global int *p) { *p = 1; }\n", 45);
+    fixture_write(missing, "apply/apply_naive.cl", "kernel void other(global int *p) { *p = 1; }\n", 45);
     ck_assert_int_eq(run_with(&rig, &options), CLNORM_KERNEL_BUILD);
     ck_assert(messages_have(&rig.messages, "does not define the kernel"));
     rig_close(&rig);
@@ -266,7 +266,7 @@ START_TEST(test_warnings)
     ck_assert(!messages_have(&rig.messages, "build of"));
     options.kernel_dir = folder_with("#ifdef CLNORM_LANES\n#warning look here\n#endif\n");
     ck_assert_int_eq(run_with(&rig, &options), CLNORM_SUCCESS);
-    ck_assert(messages_have(&rig.messages, "1 build of apply_naive.cl"));
+    ck_assert(messages_have(&rig.messages, "1 build of apply/apply_naive.cl"));
     ck_assert(messages_have(&rig.messages, "look here"));
     rig_close(&rig);
 }

@@ -9,6 +9,7 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,11 +192,13 @@ START_TEST(kernel_files)
     int is_overridden = 0;
     FILE *file;
 
-    ck_assert_int_eq(clnorm__source_read(&context, "apply_naive.cl", &embedded, &is_overridden), CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm__source_read(&context, "apply/apply_naive.cl", &embedded, &is_overridden), CLNORM_SUCCESS);
     context.kernel_dir = folder;
-    snprintf(path, sizeof path, "%s/apply_naive.cl", folder);
+    snprintf(path, sizeof path, "%s/apply", folder);
+    ck_assert(mkdir(path, 0700) == 0 || errno == EEXIST);
+    snprintf(path, sizeof path, "%s/apply/apply_naive.cl", folder);
     kinds[_i].make(path);
-    ck_assert_int_eq(clnorm__source_read(&context, "apply_naive.cl", &source, &is_overridden), CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm__source_read(&context, "apply/apply_naive.cl", &source, &is_overridden), CLNORM_SUCCESS);
     ck_assert_msg(strcmp(source, embedded) == 0, "%s", kinds[_i].name);
     free(source);
     unmake(path);
@@ -204,7 +207,7 @@ START_TEST(kernel_files)
     ck_assert_ptr_nonnull(file);
     fputs("nothing of the kind\n", file);
     fclose(file);
-    ck_assert_int_eq(clnorm__source_read(&context, "apply_naive.cl", &source, &is_overridden), CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm__source_read(&context, "apply/apply_naive.cl", &source, &is_overridden), CLNORM_SUCCESS);
     ck_assert_ptr_nonnull(strstr(source, "nothing of the kind"));
     ck_assert_int_ne(is_overridden, 0);
     free(source);

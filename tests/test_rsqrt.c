@@ -24,8 +24,8 @@
 #define T float
 #define FN(name) name##_f
 #define ANY(x) (x)
-#include "types.cl"
-#include "pair.cl"
+#include "common/types.cl"
+#include "common/pair.cl"
 
 static uint32_t clnorm_bits_of(float x)
 {
@@ -41,7 +41,7 @@ static float clnorm_float_of(uint32_t bits)
     return x;
 }
 
-#include "finish.cl"
+#include "statistics/finish.cl"
 #undef fma
 
 enum { THREADS = 2, INFINITE = 0x7f800000, NORMAL = 0x00800000, ONE = 0x3f800000, EXPONENT = 0x00800000 };

@@ -13,7 +13,7 @@
 #include "device/program.h"
 
 const struct clnorm__variant clnorm__probe_kernel = {
-    "probe", "probe.cl", "probe", CLNORM__STEPS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 0, 0};
+    "probe", "common/probe.cl", "probe", CLNORM__STEPS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 0, 0};
 
 /* ---- what is tried ---- */
 

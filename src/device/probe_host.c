@@ -12,8 +12,8 @@
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-function" /* of a template */
 #endif
-#include "pair.cl"
-#include "probe_tree.cl"
+#include "common/pair.cl"
+#include "common/probe_tree.cl"
 
 void clnorm__probe_operations(const float *in, float *out)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What kernels/probe.cl computes, by the host. */
+/* What kernels/common/probe.cl computes, by the host. */
 #ifndef CLNORM_PROBE_HOST_H
 #define CLNORM_PROBE_HOST_H
 
-#include "types.cl"
+#include "common/types.cl"
 
 /* out: CLNORM_PROBE_OPERATIONS words of the three numbers of in. */
 void clnorm__probe_operations(const float *in, float *out);

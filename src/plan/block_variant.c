@@ -3,7 +3,7 @@
 
 #define ROW(name_, kind_, group_)                                                                                      \
     {                                                                                                                  \
-        name_, name_ ".cl", name_, CLNORM__STEPS, kind_, CLNORM__BOTH, group_, 0, 0, 0                                 \
+        name_, "product/" name_ ".cl", name_, CLNORM__STEPS, kind_, CLNORM__BOTH, group_, 0, 0, 0                      \
     }
 
 /* Kernels of the kind CPU-like and work-group 1 are compiled with vectors; but for gemm_item they serve every device. */

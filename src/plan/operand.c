@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "types.cl"
+#include "common/types.cl"
 
 /* A row of the list of struct ARGS. */
 #define ROW(name_, size_, when_, ...)                                                                                  \

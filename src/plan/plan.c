@@ -141,7 +141,7 @@ static void set_weight(struct clnorm_tree *tree, unsigned row, unsigned way, uin
 }
 
 /*
- * Weights of merging two runs of 2^level leaves: kernels/tree.cl says which way is which. Runs that hold the fewest short
+ * Weights of merging two runs of 2^level leaves: kernels/common/tree.cl says which way is which. Runs that hold the fewest short
  * leaves or one more differ by full - last.
  */
 static void fill_tree(const struct clnorm_shape *shape, unsigned base, struct clnorm_tree *tree)

@@ -7,7 +7,7 @@
 #define CLNORM_TURNS_H
 
 #include "plan/facts.h"
-#include "types.cl"
+#include "common/types.cl"
 
 /* Most turns of a work-item for a channels-first leaf: rows of two values gathered one by one, then all the rules. */
 #define CLNORM__LEAF_TURNS 5200u

@@ -12,67 +12,63 @@
 /* Seventeen vectors of channels, a line at a time and then, gathered, each by all the rules; the channels that fill none. */
 #define COLUMNS_TURNS 11000u
 
-#define ROW(name_, source_, entry_, step_, kind_, layouts_, group_, width_, least_, most_, turns_)                     \
+#define ROW(name_, room_, entry_, step_, kind_, layouts_, group_, width_, least_, most_, turns_)                       \
     {                                                                                                                  \
-        name_, source_ ".cl", entry_, step_, kind_, layouts_, group_, width_, least_, most_, turns_                    \
+        name_, room_ "/" entry_ ".cl", entry_, step_, kind_, layouts_, group_, width_, least_, most_, turns_           \
     }
 
 /* Per step: best rows first, the last one fits anything. */
 const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
-    /* name, source and entry; step, device kind, layouts; work-group, width; least and most leaves of a block (log2); turns */
-    ROW("fused_cf_item", "fused_cf_item", "fused_cf_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 0, 0,
-        0),
-    ROW("fused_cl_item", "fused_cl_item", "fused_cl_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 0, 0,
-        0),
+    /* name, room and entry, which name the source; step, device kind, layouts; work-group, width; least and most leaves of a block (log2); turns */
+    ROW("fused_cf_item", "fused", "fused_cf_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 0, 0, 0),
+    ROW("fused_cl_item", "fused", "fused_cl_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 0, 0, 0),
 
-    ROW("stats_cf_item", "stats_cf_item", "stats_cf_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 1, 16,
+    ROW("stats_cf_item", "statistics", "stats_cf_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 1, 16,
         CLNORM__LEAF_TURNS),
-    ROW("stats_cl_item", "stats_cl_item", "stats_cl_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 4, 16,
+    ROW("stats_cl_item", "statistics", "stats_cl_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 4, 16,
         COLUMNS_TURNS),
-    ROW("stats_cf_group256", "stats_cf_group", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 256,
-        32, 2, 6, 64),
-    ROW("stats_cf_group64", "stats_cf_group", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 64, 32,
-        1, 6, 256),
-    ROW("stats_cl_group256", "stats_cl_group", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 256, 32,
-        4, 16, 64),
-    ROW("stats_cl_group64", "stats_cl_group", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 64, 16,
-        4, 16, 128),
-    ROW("stats_naive", "stats_naive", "stats_naive", CLNORM__STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4, 16,
+    ROW("stats_cf_group256", "statistics", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 256, 32, 2,
+        6, 64),
+    ROW("stats_cf_group64", "statistics", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 64, 32, 1,
+        6, 256),
+    ROW("stats_cl_group256", "statistics", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 256, 32, 4,
+        16, 64),
+    ROW("stats_cl_group64", "statistics", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 64, 16, 4,
+        16, 128),
+    ROW("stats_naive", "statistics", "stats_naive", CLNORM__STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4, 16,
         CLNORM__LEAF_TURNS),
 
-    ROW("finish_item", "finish_item", "finish_item", CLNORM__FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 64),
-    ROW("finish_group", "finish_group", "finish_group", CLNORM__FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32, 0, 16,
-        1),
+    ROW("finish_item", "statistics", "finish_item", CLNORM__FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 64),
+    ROW("finish_group", "statistics", "finish_group", CLNORM__FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32, 0, 16, 1),
 
-    ROW("coefficients_item", "coefficients_item", "coefficients_item", CLNORM__COEFFICIENTS, CLNORM__CPU_LIKE,
-        CLNORM__BOTH, 1, 0, 0, 16, 0),
-    ROW("coefficients", "coefficients", "coefficients", CLNORM__COEFFICIENTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16,
-        0),
+    ROW("coefficients_item", "apply", "coefficients_item", CLNORM__COEFFICIENTS, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0,
+        0, 16, 0),
+    ROW("coefficients", "apply", "coefficients", CLNORM__COEFFICIENTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 
-    ROW("apply_item", "apply_item", "apply_item", CLNORM__APPLY, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
-    ROW("apply_group", "apply_group", "apply_group", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 0, 0, 16, 0),
-    ROW("apply_naive", "apply_naive", "apply_naive", CLNORM__APPLY, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
+    ROW("apply_item", "apply", "apply_item", CLNORM__APPLY, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
+    ROW("apply_group", "apply", "apply_group", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 0, 0, 16, 0),
+    ROW("apply_naive", "apply", "apply_naive", CLNORM__APPLY, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 
-    ROW("diff_fused_cf_item", "diff_fused_cf_item", "diff_fused_cf_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE,
-        CLNORM__FIRST, 1, 0, 0, 0, 0),
-    ROW("diff_fused_cl_item", "diff_fused_cl_item", "diff_fused_cl_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE,
-        CLNORM__LAST, 1, 0, 0, 0, 0),
+    ROW("diff_fused_cf_item", "fused", "diff_fused_cf_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0,
+        0, 0, 0),
+    ROW("diff_fused_cl_item", "fused", "diff_fused_cl_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0,
+        0, 0, 0),
 
-    ROW("diff_stats_cf_item", "diff_stats_cf_item", "diff_stats_cf_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE,
-        CLNORM__FIRST, 1, 0, 1, 16, CLNORM__LEAF_TURNS),
-    ROW("diff_stats_cl_item", "diff_stats_cl_item", "diff_stats_cl_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE,
-        CLNORM__LAST, 1, 0, 4, 16, COLUMNS_TURNS),
-    ROW("diff_stats_cf_group256", "diff_stats_cf_group", "diff_stats_cf_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
+    ROW("diff_stats_cf_item", "statistics", "diff_stats_cf_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE, CLNORM__FIRST,
+        1, 0, 1, 16, CLNORM__LEAF_TURNS),
+    ROW("diff_stats_cl_item", "statistics", "diff_stats_cl_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1,
+        0, 4, 16, COLUMNS_TURNS),
+    ROW("diff_stats_cf_group256", "statistics", "diff_stats_cf_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
         CLNORM__FIRST, 256, 32, 2, 6, 64),
-    ROW("diff_stats_cl_group256", "diff_stats_cl_group", "diff_stats_cl_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
+    ROW("diff_stats_cl_group256", "statistics", "diff_stats_cl_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
         CLNORM__LAST, 256, 32, 4, 16, 64),
-    ROW("diff_stats_naive", "diff_stats_naive", "diff_stats_naive", CLNORM__DIFF_STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0,
-        4, 16, CLNORM__LEAF_TURNS),
+    ROW("diff_stats_naive", "statistics", "diff_stats_naive", CLNORM__DIFF_STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4,
+        16, CLNORM__LEAF_TURNS),
 
-    ROW("diff_finish_item", "diff_finish_item", "diff_finish_item", CLNORM__DIFF_FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH,
-        1, 0, 0, 16, 64),
-    ROW("diff_finish_group", "diff_finish_group", "diff_finish_group", CLNORM__DIFF_FINISH, CLNORM__GPU_LIKE,
-        CLNORM__BOTH, 64, 32, 0, 16, 1),
+    ROW("diff_finish_item", "statistics", "diff_finish_item", CLNORM__DIFF_FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0,
+        0, 16, 64),
+    ROW("diff_finish_group", "statistics", "diff_finish_group", CLNORM__DIFF_FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64,
+        32, 0, 16, 1),
 };
 
 static const char *const step_names[CLNORM__STEPS] = {"stats",      "finish",      "coefficients", "apply",

@@ -4,7 +4,7 @@
 #define CLNORM_VARIANT_H
 
 #include "plan/facts.h"
-#include "types.cl"
+#include "common/types.cl"
 
 enum clnorm__step {
     CLNORM__STATS,        /* stage one of the statistics */

@@ -3,7 +3,7 @@
 #ifndef CLNORM_BLOCK_KERNELS_H
 #define CLNORM_BLOCK_KERNELS_H
 
-#include "block_types.cl"
+#include "product/block_types.cl"
 #include "plan/block_variant.h"
 #include "clnorm_blocks.h"
 #include "run/run.h"

@@ -81,7 +81,7 @@ static struct clnorm_offsets offsets(const struct clnorm__plan *plan, const stru
     return at;
 }
 
-/* What finish_channel of kernels/channel.cl takes. */
+/* What finish_channel of kernels/statistics/channel.cl takes. */
 static void set_channel_buffers(struct setter *s, int backward, const struct clnorm__buffers *b)
 {
     set_mem(s, b->scale);

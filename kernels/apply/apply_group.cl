@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The last step for GPU-like devices: neighbours along a row, so that loads and stores coalesce; a work-item keeps its
+ * channel, and so its coefficients, as long as it can.
+ */
+#include "common/begin.cl"
+#include "common/coef.cl"
+#include "apply/apply_args.cl"
+
+kernel void apply_group(APPLY_BUFFERS)
+{
+    APPLY_OFFSETS;
+#if CHANNELS_LAST
+    ulong c = get_global_id(0);
+    if (c >= cut.length)
+        return;
+    coefs_f k = coefs_load_f(coef, cut.channels, c);
+    for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1))
+        dst[row * cut.length + c] = APPLY_F(row * cut.length + c, k);
+#else
+    for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1)) {
+        coefs_f k = coefs_load_f(coef, cut.channels, row % cut.channels);
+        for (ulong i = get_global_id(0); i < cut.length; i += get_global_size(0))
+            dst[row * cut.length + i] = APPLY_F(row * cut.length + i, k);
+    }
+#endif
+}

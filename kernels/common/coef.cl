@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* coefs.cl for floats and, where VEC is set, for vectors; and one channel's coefficients in every element of a vector. */
+#define T float
+#define FN(name) name##_f
+#define LOAD(p) (*(p))
+#define STORE(value, p) (*(p) = (value))
+#include "common/coefs.cl"
+#undef T
+#undef FN
+#undef LOAD
+#undef STORE
+#ifdef VEC
+#define T vec
+#define FN(name) name##_v
+#define LOAD(p) VEC_LOAD(global, p)
+#define STORE(value, p) VEC_STORE(global, value, p)
+#include "common/coefs.cl"
+#undef T
+#undef FN
+#undef LOAD
+#undef STORE
+
+#if APPLY == APPLY_FORWARD
+#define EACH_COEF(X) X(hi) X(lo) X(factor) X(shift)
+#elif APPLY == APPLY_BATCH
+#define EACH_COEF(X) X(hi) X(lo) X(factor) X(magnify) X(slope) X(grad_hi) X(grad_lo)
+#else
+#define EACH_COEF(X) X(factor)
+#endif
+#define ONE_COEF(member) +1u
+#define COEFS_WORDS (0u EACH_COEF(ONE_COEF))
+
+/* Element j of every coefficient. */
+FUNC void coefs_put(coefs_v *k, uint j, coefs_f a)
+{
+#define PUT(member) ((float *)&k->member)[j] = a.member;
+    EACH_COEF(PUT)
+#undef PUT
+}
+
+FUNC coefs_f coefs_of(const coefs_v *k, uint j)
+{
+    coefs_f r;
+#define OF(member) r.member = ((const float *)&k->member)[j];
+    EACH_COEF(OF)
+#undef OF
+    return r;
+}
+
+FUNC coefs_v coefs_splat(coefs_f a)
+{
+    coefs_v k;
+#define SPLAT(member) k.member = (vec)(a.member);
+    EACH_COEF(SPLAT)
+#undef SPLAT
+    return k;
+}
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kernels of products share: kernels/README.md, "Products". */
+#include "product/block_types.cl"
+
+/* Where number i stands: `stride` from one to the next within a run, `image` from one run to the next. */
+FUNC ulong gemm_place(ulong i, ulong run, ulong stride, ulong image)
+{
+    return i < run ? i * stride : i / run * image + i % run * stride;
+}
+
+/* Where element (row, column) of c stands. */
+FUNC ulong gemm_element(const struct clnorm_gemm *g, ulong row, ulong column)
+{
+    return g->c_at + row * g->c_row + gemm_place(column, g->column_run, 1u, g->c_image);
+}
+
+/* What element (row, column) starts from. */
+FUNC float gemm_start(const global float *c, const global float *bias, const struct clnorm_gemm *g, ulong row,
+                      ulong column)
+{
+    switch (g->from) {
+    case CLNORM_FROM_C:
+        return c[gemm_element(g, row, column)];
+    case CLNORM_FROM_ROW_BIAS:
+        return bias[g->bias_at + row];
+    case CLNORM_FROM_COLUMN_BIAS:
+        return bias[g->bias_at + column];
+    default:
+        return 0.0f;
+    }
+}

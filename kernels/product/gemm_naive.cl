@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A product in the fixed order: a work-item an element. */
+#include "common/begin.cl"
+#include "product/gemm.cl"
+
+kernel void gemm_naive(const global float *a, const global float *b, global float *c, const global float *bias,
+                       struct clnorm_gemm g)
+{
+    ulong row = get_global_id(0) / g.n, column = get_global_id(0) % g.n;
+    if (row >= g.m)
+        return;
+    a += g.a_at + row * g.a_row;
+    b += g.b_at + gemm_place(column, g.column_run, g.b_column, g.b_image);
+    float sum = gemm_start(c, bias, &g, row, column);
+    for (ulong first = 0u; first < g.k; first += g.term_run, a += g.a_image, b += g.b_image) {
+        ulong terms = min(g.term_run, g.k - first);
+        for (ulong t = 0u; t < terms; t++)
+            sum = fma(a[t * g.a_term], b[t * g.b_term], sum);
+    }
+    c[gemm_element(&g, row, column)] = sum;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stage two of the backward pass, a work-item a vector of neighbouring channels: the tree over their partials, then the
+ * finish. The channels that fill no vector come one by one.
+ */
+#define BACKWARD 1
+#include "common/begin.cl"
+#include "common/trees.cl"
+#include "statistics/channel.cl"
+#include "statistics/channels.cl"
+
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+diff_finish_item(const global float *partial, global float *coef, struct clnorm_shape shape,
+                 struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
+{
+    item_v stack_v[CLNORM_TREE_LEVELS + 1u], node_v;
+    item_f stack[CLNORM_TREE_LEVELS + 1u], node; /* outside loops, see README.md */
+    coefs_f k;
+    ulong c = get_global_id(0) * VEC, end = min(c + VEC, shape.c);
+    partial += at.partial;
+    coef += at.coef;
+    if (end - c == VEC) {
+        for (uint b = 0u; b < shape.blocks; b++) {
+            node_v = partial_load_vec(partial, &shape, b, c);
+            tree_push_v(stack_v, NO_TREE, 0u, b, node_v);
+        }
+        node_v = tree_close_v(stack_v, NO_TREE, 0u, shape.blocks);
+        coefs_store_v(coef, shape.c, c, finish_channels(&node_v, c, VEC, &finish, &at, CHANNEL_ARGS));
+        return;
+    }
+    for (; c < end; c++) {
+        for (uint b = 0u; b < shape.blocks; b++) {
+            node = partial_load(partial, &shape, b, c);
+            tree_push_f(stack, NO_TREE, 0u, b, node);
+        }
+        node = tree_close_f(stack, NO_TREE, 0u, shape.blocks);
+        k = finish_channel(node, c, &finish, &at, CHANNEL_ARGS);
+        coefs_store_f(coef, shape.c, c, k);
+    }
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stage one of the backward pass knows of a channel. After begin.cl. */
+#include "statistics/finish.cl"
+
+#define DIFF_BUFFERS                                                                                                   \
+    const global float *src, ulong src_offset, const global float *diff_dst, ulong diff_dst_offset,                    \
+        global float *partial, ulong partial_offset, struct clnorm_shape shape, const global float *mean,              \
+        ulong mean_offset, const global float *mean_low, ulong mean_low_offset, const global float *spread,            \
+        ulong spread_offset, float epsilon, uint flags
+#define DIFF_OFFSETS                                                                                                   \
+    src += src_offset;                                                                                                 \
+    diff_dst += diff_dst_offset;                                                                                       \
+    partial += partial_offset;                                                                                         \
+    mean += mean_offset;                                                                                               \
+    mean_low += mean_low_offset;                                                                                       \
+    spread += spread_offset
+#define DIFF_CENTRE(c) diff_centre(mean, mean_low, spread, epsilon, flags, c)
+/* With the arguments of a kernel that goes on to the finish. */
+#define FUSED_CENTRE(c)                                                                                                \
+    diff_centre(mean + at.mean, mean_low + at.mean_low, spread + at.spread, finish.epsilon, finish.flags, c)
+
+struct centre {
+    float hi, lo, magnify;
+};
+
+/* spread: invstd, or with frozen statistics the variance. */
+FUNC struct centre diff_centre(const global float *mean, const global float *mean_low, const global float *spread,
+                               float epsilon, uint flags, ulong c)
+{
+    struct centre r;
+    r.hi = flags & CLNORM_HAS_MEAN ? mean[c] : 0.0f;
+    r.lo = flags & CLNORM_HAS_SAVE_MEAN_LOW ? mean_low[c] : 0.0f;
+    r.magnify = clnorm_diff_magnify(flags & CLNORM_IS_FROZEN ? clnorm_rsqrt(spread[c] + epsilon) : spread[c]);
+    return r;
+}
+
+/* src less the mean, times magnify. */
+FUNC float diff_centred(float x, struct centre k)
+{
+    return mul_f((x - k.hi) - k.lo, k.magnify);
+}
+
+FUNC sums_f diff_node(float g, float gd)
+{
+    sums_f r;
+    r.g.hi = g;
+    r.g.lo = 0.0f;
+    r.gd.hi = gd;
+    r.gd.lo = 0.0f;
+    return r;
+}

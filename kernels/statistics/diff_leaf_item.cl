@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The backward pass's sums over a channels-first leaf, by one work-item. After leaf.cl, lanes.cl, store.cl and diff_leaf.cl. */
+#ifndef SMALL_CODE
+#define IN(name) name##_global
+#define IN_ORDER 0
+#define LEAVES const global float *src, const global float *diff_dst
+#define SRC(i) VEC_LOAD(global, src + (i))
+/* As much of what comes next as a run of a vector takes, in the order of memory, which is not that of the looks. */
+#define FETCH_AHEAD(i)                                                                                                 \
+    for (uint f_ = 0u; f_ < 4u * VEC; f_ += 16u) {                                                                     \
+        PREFETCH(src + (i) + f_);                                                                                      \
+        PREFETCH(diff_dst + (i) + f_);                                                                                 \
+    }
+#define SRC_REST(i, rest) lanes_rest(src + (i), rest)
+#define DIFF_DST(i) VEC_LOAD(global, diff_dst + (i))
+#define DIFF_DST_REST(i, rest) lanes_rest(diff_dst + (i), rest)
+#include "statistics/diff_lanes.cl"
+
+#define IN(name) name##_walked
+#define IN_ORDER 1
+#define LEAVES struct walk *src, struct walk *diff_dst
+#define SRC(i) walk_on(src)
+#define SRC_REST(i, rest) lanes_rest(src->row + src->at, rest)
+#define DIFF_DST(i) walk_on(diff_dst)
+#define DIFF_DST_REST(i, rest) lanes_rest(diff_dst->row + diff_dst->at, rest)
+#include "statistics/diff_lanes.cl"
+#endif
+
+#define IN(name) name##_private
+#define IN_ORDER 0
+#define LEAVES const vec *src, const vec *diff_dst
+#define FETCH_AHEAD(i)
+#define SRC(i) src[(i) / VEC]
+#define SRC_REST(i, rest) (LANE_NUMBERS < (ivec)((int)(rest)) ? SRC(i) : (vec)(0.0f))
+#define DIFF_DST(i) diff_dst[(i) / VEC]
+#define DIFF_DST_REST(i, rest) (LANE_NUMBERS < (ivec)((int)(rest)) ? DIFF_DST(i) : (vec)(0.0f))
+#include "statistics/diff_lanes.cl"
+
+/* Leaf i of channel c. quiet: whether nobody writes to the channels beside it meanwhile. */
+FUNC sums_f diff_leaf(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape, uint i,
+                      ulong c, struct centre k, int quiet)
+{
+    vec x[CLNORM_LEAF / VEC], g[CLNORM_LEAF / VEC];
+    uint n = leaf_size(shape, i);
+    ulong at = leaf_start(shape, i, c);
+#ifndef SMALL_CODE
+    struct walk x_walk, g_walk;
+    if (shape->rows == 1u)
+        return diff_leaf_global(src + at, diff_dst + at, n, k);
+    if (shape->s >= VEC && quiet) {
+        walk_begin(&x_walk, src + at, shape);
+        walk_begin(&g_walk, diff_dst + at, shape);
+        return diff_leaf_walked(&x_walk, &g_walk, n, k);
+    }
+#else
+    (void)quiet;
+#endif
+    x[(n - 1u) / VEC] = g[(n - 1u) / VEC] = (vec)(0.0f);
+    gather_rows(x, src + at, src + at, shape, n);
+    gather_rows(g, diff_dst + at, diff_dst + at, shape, n);
+    return diff_leaf_private(x, g, n, k);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A channels-first leaf, by one work-item: where it lies, or its rows gathered. After leaf.cl, lanes.cl and store.cl. */
+#ifndef SMALL_CODE
+#define IN(name) name##_global
+#define PLACE const global float *
+#define NEXT const global float *
+#define AT(p, i) ((p) + (i))
+#define LOOK(p) VEC_LOAD(global, p)
+#define LOOK_REST(p, rest) lanes_rest(p, rest)
+#define FETCH(p, i)                                                                                                    \
+    for (uint f_ = 0u; f_ < PAIR; f_ += 16u)                                                                           \
+    PREFETCH((p) + (i) + f_)
+#include "statistics/leaf_lanes.cl"
+#endif
+
+#define IN(name) name##_private
+#define PLACE const vec *
+#define NEXT uint
+#define AT(p, i) ((p) + (i) / VEC)
+#define LOOK(p) (*(p))
+#define LOOK_REST(p, rest) (LANE_NUMBERS < (ivec)((int)(rest)) ? *(p) : (vec)(0.0f))
+#define FETCH(p, i)
+#include "statistics/leaf_lanes.cl"
+
+/* Whether the n values of a gathered leaf are all the same, and what it is to be multiplied by; absent values become the first. */
+FUNC int leaf_class(vec *leaf, uint n, float *magnify)
+{
+    const float *value = (const float *)leaf;
+    vec most = (vec)(0.0f), first = (vec)(value[0]), differs = (vec)(0.0f);
+    if (n % VEC)
+        leaf[n / VEC] = LANE_NUMBERS < (ivec)((int)(n % VEC)) ? leaf[n / VEC] : first;
+    for (uint j = 0u; j < (n + VEC - 1u) / VEC; j++) {
+        most = fabs(leaf[j]) > most ? fabs(leaf[j]) : most;
+        differs = leaf[j] == first ? differs : (vec)(1.0f);
+    }
+    float largest = 0.0f;
+    int same = fabs(value[0]) <= FLT_MAX;
+    for (uint j = 0u; j < VEC; j++) {
+        largest = fmax(largest, ((const float *)&most)[j]);
+        same &= ((const float *)&differs)[j] == 0.0f;
+    }
+    *magnify = MAGNIFY_OF(float, largest);
+    return same;
+}
+
+/* A gathered leaf, by all the rules. */
+FUNC node_f reduce_gathered(vec *leaf, uint n, float rn)
+{
+    struct parts_private parts;
+    float m = 0.0f, s, q, magnify = 1.0f;
+    int is_checked = 0, is_again = 0;
+    for (;;) {
+        parts_of_private(leaf, n, &parts);
+        m = is_again ? m + mul_f(s, rn) : mul_f(leaf_sum_private(leaf, n, &parts), rn);
+        leaf_squares_private(leaf, 0u, n, &parts, m, &s, &q);
+        if (!is_checked) {
+            if (LEAF_PLAIN(m, q))
+                break;
+            if (leaf_class(leaf, n, &magnify))
+                return leaf_constant(((const float *)leaf)[0], magnify);
+            is_checked = 1;
+            for (uint j = 0u; magnify != 1.0f && j < (n + VEC - 1u) / VEC; j++)
+                leaf[j] = mul_v(leaf[j], (vec)(magnify));
+            if (magnify != 1.0f)
+                continue;
+        }
+        if (is_again || !LEAF_IS_OFF(s, q, rn))
+            break;
+        is_again = 1;
+    }
+    return leaf_node_f(m, s, q, rn, magnify);
+}
+
+/* Leaf i of channel c; next is a leaf that will be wanted next. */
+FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint i, ulong c,
+                        const global float *next)
+{
+    vec leaf[CLNORM_LEAF / VEC];
+    uint n = leaf_size(shape, i);
+    float rn = leaf_reciprocal(shape, n);
+    const global float *from = src + leaf_start(shape, i, c);
+#ifndef SMALL_CODE
+    if (shape->rows == 1u) {
+        struct parts_global parts;
+        float s, q;
+        parts_of_global(from, n, &parts);
+        float m = mul_f(leaf_sum_global(from, n, &parts), rn);
+        leaf_squares_global(from, next, n, &parts, m, &s, &q);
+        if (LEAF_PLAIN(m, q))
+            return leaf_node_f(m, s, q, rn, 1.0f);
+    }
+#endif
+    leaf[(n - 1u) / VEC] = (vec)(0.0f);
+    gather_rows(leaf, from, next, shape, n);
+    return reduce_gathered(leaf, n, rn);
+}
