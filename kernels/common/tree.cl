@@ -20,6 +20,17 @@
         name = argument;                                                                                               \
     barrier(CLK_LOCAL_MEM_FENCE)
 
+/* Of kernels for both passes: the parameter that the weights are, and the tree that they make. */
+#if BACKWARD
+#define TREE_PARAMETER
+#define TREE_OF_PARAMETER(name) TREE name = NO_TREE
+#else
+#define TREE_PARAMETER struct clnorm_tree weights,
+#define TREE_OF_PARAMETER(name)                                                                                        \
+    TREE_BEGIN(name##_local, weights);                                                                                 \
+    TREE name = &name##_local
+#endif
+
 /*
  * Which weights the merge of level `level` whose left end is leaf `first` takes. Of a period with one short leaf, a run of
  * 2^level leaves holds floor(2^level / period) short ones or one more, on either side: four ways. Way 4 is the merge that

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stage two of forward training, a work-group a channel: the tree over the channel's partials, then the finish. */
-#define BACKWARD 0
+/* Stage two, forward and BACKWARD, a work-group a channel: the tree over the channel's partials, then the finish. */
 #include "common/begin.cl"
 #include "common/trees.cl"
 #include "common/group.cl"
 #include "statistics/channel.cl"
 
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void
-finish_group(const global float *partial, global float *coef, struct clnorm_shape shape, struct clnorm_tree weights,
-             struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
+finish_group(const global float *partial, global float *coef, struct clnorm_shape shape,
+             TREE_PARAMETER struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
 {
-    TREE_BEGIN(tree, weights);
+    TREE_OF_PARAMETER(tree);
     local item_f nodes[WORK_GROUP];
     ulong c = get_group_id(0);
     partial += at.partial;
     coef += at.coef;
-    item_f root = group_reduce(nodes, partial, &shape, &tree, c);
+    item_f root = group_reduce(nodes, partial, &shape, tree, c);
     if (get_local_id(0) == 0u)
         coefs_store_f(coef, shape.c, c, finish_channel(root, c, &finish, &at, CHANNEL_ARGS));
 }

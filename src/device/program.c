@@ -140,6 +140,8 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
      */
     int length = snprintf(options, size, "-cl-std=CL1.2%s%s -DCHANNELS_LAST=%u", is_overridden ? "" : " -w",
                           device->large_buffers ? " -cl-intel-greater-than-4GB-buffer-required" : "", form / 3u);
+    if (v->step == CLNORM__FINISH || v->step == CLNORM__DIFF_FINISH)
+        length += snprintf(options + length, size - (size_t)length, " -DBACKWARD=%d", v->step == CLNORM__DIFF_FINISH);
     if (v->step == CLNORM__APPLY)
         length += snprintf(options + length, size - (size_t)length, " -DAPPLY=%u", form % 3u);
     if (v->kind == CLNORM__CPU_LIKE && v->work_group == 1)

@@ -65,10 +65,10 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
     ROW("diff_stats_naive", "statistics", "diff_stats_naive", CLNORM__DIFF_STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4,
         16, CLNORM__LEAF_TURNS),
 
-    ROW("diff_finish_item", "statistics", "diff_finish_item", CLNORM__DIFF_FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0,
-        0, 16, 64),
-    ROW("diff_finish_group", "statistics", "diff_finish_group", CLNORM__DIFF_FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64,
-        32, 0, 16, 1),
+    ROW("diff_finish_item", "statistics", "finish_item", CLNORM__DIFF_FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0,
+        16, 64),
+    ROW("diff_finish_group", "statistics", "finish_group", CLNORM__DIFF_FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32,
+        0, 16, 1),
 };
 
 static const char *const step_names[CLNORM__STEPS] = {"stats",      "finish",      "coefficients", "apply",

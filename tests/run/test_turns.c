@@ -4,7 +4,7 @@
  * planned for such a limit has the model's bits, and so have, within a device's own limit if it has one, calls that would not.
  * Every fourth variant is compiled to the small code that such drivers get.
  */
-#include "block_case.h"
+#include "fixture/block_case.h"
 #include "device/context.h"
 
 #include <check.h>

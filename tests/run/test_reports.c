@@ -6,7 +6,7 @@
  */
 #include "model.h"
 #include "report_rows.h"
-#include "subjects.h"
+#include "fixture/subjects.h"
 
 #include <check.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What blocks compute: the model's bits where they are reproducible, and float64's values within proven bounds. */
-#include "block_case.h"
+#include "fixture/block_case.h"
 
 #include "device/context.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How blocks are called: on any queue, with wait lists and events, with parts of buffers, in parts, and with nothing to do. */
 #define _DEFAULT_SOURCE
-#include "block_case.h"
+#include "fixture/block_case.h"
 
 #include "device/context.h"
 

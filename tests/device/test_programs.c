@@ -4,7 +4,7 @@
  * variants; and nothing of the caller's.
  */
 #define _DEFAULT_SOURCE
-#include "device_fixture.h"
+#include "fixture/device_fixture.h"
 #include "device/program.h"
 
 #include <check.h>

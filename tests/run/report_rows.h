@@ -6,7 +6,7 @@
 #ifndef CLNORM_TESTS_REPORT_ROWS_H
 #define CLNORM_TESTS_REPORT_ROWS_H
 
-#include "device_fixture.h"
+#include "fixture/device_fixture.h"
 
 /* Values that are stated: the first `count` of a slot, or with EVERY all of them alike; off by tolerance at most, relative. */
 enum { EVERY = 0, STATED_VALUES = 8 };

@@ -3,7 +3,7 @@
  * Devices that cannot do what they say: kernels with less room than the device has, launches and builds that fail. OpenCL's functions
  * are wrapped (the linker's --wrap), so that the device at hand lies as told; what is computed still has the model's bits.
  */
-#include "block_case.h"
+#include "fixture/block_case.h"
 #include "device/context.h"
 #include "device/program.h"
 

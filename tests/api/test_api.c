@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The library as a program uses it: contexts, queues, events and threads. */
 #define _XOPEN_SOURCE 700
-#include "device_fixture.h"
+#include "fixture/device_fixture.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
  *
  * On every device the same values go through each kernel that takes the root, as the variances of a layer of as many channels.
  */
-#include "device_fixture.h"
+#include "fixture/device_fixture.h"
 
 #include <check.h>
 #include <float.h>

@@ -3,7 +3,7 @@
  * Everything a caller of a block can get wrong: each mistake has its own status and a sentence that names it, and no buffer is
  * touched.
  */
-#include "block_case.h"
+#include "fixture/block_case.h"
 
 #include "run/block_plan.h"
 

@@ -6,7 +6,7 @@
 #define _DEFAULT_SOURCE
 #include "device/cache.h"
 #include "device/context.h"
-#include "device_fixture.h"
+#include "fixture/device_fixture.h"
 #include "device/probe.h"
 #include "device/program.h"
 

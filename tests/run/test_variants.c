@@ -5,7 +5,7 @@
  * is one that uses what it reads there.
  * CLNORM_TEST_DEVICE selects one device, CLNORM_TEST_SMALL a smaller set of cases for slow ones.
  */
-#include "subjects.h"
+#include "fixture/subjects.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * clBuildProgram is wrapped (the linker's --wrap) and waits where the test tells it to.
  */
 #include "device/context.h"
-#include "device_fixture.h"
+#include "fixture/device_fixture.h"
 #include "device/program.h"
 
 #include <check.h>

@@ -5,7 +5,7 @@
  */
 #define _DEFAULT_SOURCE
 #include "device/context.h"
-#include "device_fixture.h"
+#include "fixture/device_fixture.h"
 #include "plan/plan.h"
 
 #include <check.h>

@@ -5,7 +5,7 @@
  */
 #define _XOPEN_SOURCE 700 /* setenv */
 #include "device/context.h"
-#include "device_fixture.h"
+#include "fixture/device_fixture.h"
 
 #include <check.h>
 #include <stdio.h>

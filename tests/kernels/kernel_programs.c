@@ -15,6 +15,8 @@
 static void print_program(const struct clnorm__variant *v, int last, int apply, const char *options)
 {
     printf("%s -DCHANNELS_LAST=%d", v->source, last);
+    if (v->step == CLNORM__FINISH || v->step == CLNORM__DIFF_FINISH)
+        printf(" -DBACKWARD=%d", v->step == CLNORM__DIFF_FINISH);
     if (v->step == CLNORM__APPLY)
         printf(" -DAPPLY=%d", apply);
     printf("%s\n", options);
