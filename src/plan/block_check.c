@@ -2,29 +2,12 @@
 #include "plan/block_check.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#define REFUSE_IF(condition, status, ...)                                                                              \
-    do {                                                                                                               \
-        if (condition) {                                                                                               \
-            snprintf(why, CLNORM__WHY, __VA_ARGS__);                                                                   \
-            return status;                                                                                             \
-        }                                                                                                              \
-    } while (0)
+#include "plan/refuse.h"
 
-typedef unsigned long long ull;
-
-/* More elements than any address space has, and few enough for sizes made of them. */
-#define MOST ((uint64_t)1 << 54)
 /* Of one size: sums of a few and products of two stay below 2^64. */
 #define MOST_SIZE (((uint64_t)1 << 31) - 1)
-
-/* a * b, or 0 when that is beyond MOST or one of them is 0. */
-static uint64_t product(uint64_t a, uint64_t b)
-{
-    return a && b && a <= MOST / b ? a * b : 0;
-}
 
 static int check_sizes(const clnorm_block_desc *d, char why[CLNORM__WHY])
 {
@@ -66,7 +49,7 @@ static int check_side(const char *side, uint64_t src, uint64_t kernel, uint64_t 
     return CLNORM_SUCCESS;
 }
 
-/* Sizes of the tensors, all at most MOST. */
+/* Sizes of the tensors, all at most MOST_ELEMENTS. */
 static int count_elements(const clnorm_block_desc *d, struct clnorm__geometry *g, char why[CLNORM__WHY])
 {
     uint64_t n = d->n ? d->n : 1;

@@ -2,24 +2,8 @@
 #include "plan/check.h"
 
 #include <math.h>
-#include <stdio.h>
 
-#define REFUSE_IF(condition, status, ...)                                                                              \
-    do {                                                                                                               \
-        if (condition) {                                                                                               \
-            snprintf(why, CLNORM__WHY, __VA_ARGS__);                                                                   \
-            return status;                                                                                             \
-        }                                                                                                              \
-    } while (0)
-
-typedef unsigned long long ull;
-
-/* a * b, or 0 when that is beyond 2^54: more elements than any address space has, and few enough for sizes made of them. */
-static uint64_t product(uint64_t a, uint64_t b)
-{
-    const uint64_t most = (uint64_t)1 << 54;
-    return a && b && a <= most / b ? a * b : 0;
-}
+#include "plan/refuse.h"
 
 int clnorm__check_desc(const clnorm_desc *desc, char why[CLNORM__WHY])
 {

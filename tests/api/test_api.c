@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The library as a program uses it: contexts, queues, events and threads. */
 #define _XOPEN_SOURCE 700
+#include "fixture/suite.h"
 #include "fixture/device_fixture.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -446,8 +446,6 @@ int main(void)
 {
     Suite *suite = suite_create("api");
     TCase *cases = tcase_create("api");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_own_cache(0);
     device = fixture_device();
@@ -463,10 +461,7 @@ int main(void)
     tcase_add_test(cases, test_gradient_subsets);
     tcase_add_test(cases, test_threads);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -4,11 +4,11 @@
  * no buffer is touched and nothing is held on to.
  */
 #define _DEFAULT_SOURCE
+#include "fixture/suite.h"
 #include "device/context.h"
 #include "fixture/device_fixture.h"
 #include "plan/plan.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +18,7 @@
 static clnorm_device_info device;
 static struct rig rig;
 
-/* Another cl_context on the same device. */
-static struct {
-    cl_context cl;
-    cl_command_queue queue;
-    cl_mem mem;
-} foreign;
+static struct foreign foreign;
 
 /* A cl_context on two devices, where there are two; the queue is the second's, made is to be released. */
 static struct {
@@ -177,24 +172,16 @@ static void setup(void)
 {
     struct case_shape shape = {4, 6, 30, CLNORM_CHANNELS_FIRST};
     clnorm_desc desc = case_desc(&shape);
-    cl_int e;
 
     rig_open(&rig, &device, 1);
     parts.cl = rig.cl;
     values_make(&values, &desc, CASE_NORMAL);
-    foreign.cl = clCreateContext(NULL, 1, &device.device, NULL, NULL, &e);
-    ck_assert_int_eq(e, CL_SUCCESS);
-    foreign.queue = clCreateCommandQueue(foreign.cl, device.device, 0, &e);
-    ck_assert_int_eq(e, CL_SUCCESS);
-    foreign.mem = clCreateBuffer(foreign.cl, CL_MEM_READ_WRITE, 1 << 16, NULL, &e);
-    ck_assert_int_eq(e, CL_SUCCESS);
+    foreign_open(&foreign, &device);
 }
 
 static void teardown(void)
 {
-    clReleaseMemObject(foreign.mem);
-    clReleaseCommandQueue(foreign.queue);
-    clReleaseContext(foreign.cl);
+    foreign_close(&foreign);
     values_free(&values);
     parts_free(&parts);
     rig_close(&rig);
@@ -460,8 +447,6 @@ int main(void)
 {
     Suite *suite = suite_create("bad_input");
     TCase *cases = tcase_create("bad_input");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     /* PoCL then has two devices, which can share a cl_context. */
     setenv("POCL_DEVICES", "pthread basic", 0);
@@ -480,11 +465,8 @@ int main(void)
     tcase_add_test(cases, test_queries);
     tcase_add_test(cases, test_devices);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     close_pair();
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -3,11 +3,11 @@
  * Everything a caller of a block can get wrong: each mistake has its own status and a sentence that names it, and no buffer is
  * touched.
  */
+#include "fixture/suite.h"
 #include "fixture/block_case.h"
 
 #include "run/block_plan.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -19,12 +19,7 @@ static struct rig rig;
 static struct block_case base;
 static enum block_operation operation;
 
-/* Another cl_context on the same device. */
-static struct {
-    cl_context cl;
-    cl_command_queue queue;
-    cl_mem mem;
-} foreign;
+static struct foreign foreign;
 
 static const char *const operation_texts[] = {"training", "inference", "backward", "fold"};
 
@@ -358,22 +353,13 @@ END_TEST
 
 static void setup(void)
 {
-    cl_int e;
-
     rig_open(&rig, &device, 1);
-    foreign.cl = clCreateContext(NULL, 1, &device.device, NULL, NULL, &e);
-    ck_assert_int_eq(e, CL_SUCCESS);
-    foreign.queue = clCreateCommandQueue(foreign.cl, device.device, 0, &e);
-    ck_assert_int_eq(e, CL_SUCCESS);
-    foreign.mem = clCreateBuffer(foreign.cl, CL_MEM_READ_WRITE, 1 << 16, NULL, &e);
-    ck_assert_int_eq(e, CL_SUCCESS);
+    foreign_open(&foreign, &device);
 }
 
 static void teardown(void)
 {
-    clReleaseMemObject(foreign.mem);
-    clReleaseCommandQueue(foreign.queue);
-    clReleaseContext(foreign.cl);
+    foreign_close(&foreign);
     rig_close(&rig);
 }
 
@@ -381,8 +367,6 @@ int main(void)
 {
     Suite *suite = suite_create("block_bad_input");
     TCase *cases = tcase_create("block_bad_input");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_own_cache(1);
     device = fixture_device();
@@ -399,10 +383,7 @@ int main(void)
     tcase_add_test(cases, test_blas_size);
     tcase_add_test(cases, test_blas_offset);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
+#include "fixture/suite.h"
 #include "cli_run.h"
 
 #include "cli/files/npy.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -154,16 +154,9 @@ static void leave_folder(void)
 
 int cli_main(Suite *(*make_suite)(void))
 {
-    SRunner *runner;
-    int failed;
-
     if (enter_folder() != 0)
         return EXIT_FAILURE;
-    runner = srunner_create(make_suite());
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(make_suite());
     leave_folder();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -3,13 +3,13 @@
  * The tool's files, whatever becomes of it: several take their names together or not at all, and a signal that ends the program
  * at any moment leaves no temporary file. outputs_shim.c makes names fail and signals come.
  */
-#define _GNU_SOURCE /* nftw, setenv, O_TMPFILE */
+#define _GNU_SOURCE /* setenv, O_TMPFILE */
+#include "fixture/suite.h"
 #include "cli_run.h"
 
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -89,19 +89,6 @@ static int is_old(const char *path)
     if (file)
         fclose(file);
     return size == strlen(old_text) && memcmp(text, old_text, size) == 0;
-}
-
-static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *walk)
-{
-    (void)status;
-    (void)flag;
-    (void)walk;
-    return remove(path);
-}
-
-static void remove_tree(const char *path)
-{
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Two kinds of points in a plane. */

@@ -3,11 +3,11 @@
  * `clnorm tune` as a user drives it. What wins must not hang on noise: kernel files that win over the embedded ones make the
  * default variants slow, or the one that wins wrong.
  */
-#define _XOPEN_SOURCE 700 /* setenv, nftw */
+#define _XOPEN_SOURCE 700 /* setenv */
+#include "fixture/suite.h"
 #include "cli_run.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,18 +26,10 @@ static void write_file(const char *path, const char *text)
     ck_assert_int_eq(fclose(file), 0);
 }
 
-static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *walk)
-{
-    (void)status;
-    (void)flag;
-    (void)walk;
-    return remove(path);
-}
-
 static void remove_folders(void)
 {
-    nftw(cache, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    nftw(kernels, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    remove_tree(cache);
+    remove_tree(kernels);
 }
 
 static void setup(void)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
+#include "fixture/suite.h"
 #include "cli/files/npy.h"
 #include "cli/files/npy_header.h"
 #include "cli/files/whole_file.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -473,8 +473,6 @@ int main(void)
 {
     Suite *suite = suite_create("npy");
     TCase *cases = tcase_create("npy");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, test_reads_versions);
@@ -491,9 +489,5 @@ int main(void)
     tcase_add_test(cases, test_full_disk);
     tcase_add_test(cases, test_shape_text);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* .npz files, the models in them, and .npy files of whole numbers: written, read back, and spoiled in every way. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
+#include "fixture/suite.h"
 #include "cli/train/model_file.h"
 #include "cli/files/npz.h"
 #include "cli/files/whole_file.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -405,8 +405,6 @@ int main(void)
 {
     Suite *suite = suite_create("npz");
     TCase *cases = tcase_create("npz");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     if (npz_check(&error) != 0) {
         printf("%s: nothing is tested\n", error.text);
@@ -424,9 +422,5 @@ int main(void)
     tcase_add_test(cases, test_wrong_models);
     tcase_add_test(cases, test_broken_chain);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

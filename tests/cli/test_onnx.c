@@ -7,10 +7,10 @@
  * The folder is the environment variable ONNX_TESTDATA, or the one the build was told. Exit status 77 (skipped) when it
  * is missing.
  */
+#include "fixture/suite.h"
 #include "clnorm.h"
 #include "onnx.pb-c.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -346,10 +346,5 @@ int main(void)
     tcase_set_timeout(nodes, 300); /* a first run compiles kernels */
     suite_add_tcase(suite, nodes);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* an OpenCL context does not survive a fork */
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

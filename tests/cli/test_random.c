@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture/suite.h"
 #include "cli/train/random.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 /* The first numbers of xoshiro256** from the state 1, 2, 3, 4, worked out by hand from its definition. */
@@ -99,8 +99,6 @@ int main(void)
 {
     Suite *suite = suite_create("random");
     TCase *cases = tcase_create("random");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(cases, test_generator);
     tcase_add_test(cases, test_seeds);
@@ -108,9 +106,5 @@ int main(void)
     tcase_add_test(cases, test_unit);
     tcase_add_test(cases, test_shuffle);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

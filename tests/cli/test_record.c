@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture/suite.h"
 #include "cli/check/record.h"
 
 #include "clnorm.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,9 +70,5 @@ int main(void)
     tcase_add_loop_test(cases, test_answers, 0, sizeof(asked) / sizeof(asked[0]));
     tcase_add_test(cases, test_embedded);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -3,11 +3,11 @@
  * What `clnorm train` does on a device: the bits of the kernels of train.cl against the same source compiled as C, their
  * accuracy against float64, and the gradients of whole networks against finite differences in float64.
  */
+#include "fixture/suite.h"
 #include "cli/train/network.h"
 #include "cli/train/random.h"
 #include "cli/train/train_kernels.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -448,9 +448,6 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-    SRunner *runner;
-    int failed;
-
     if (clnorm_list_devices(0, NULL, &devices) != CLNORM_SUCCESS || devices == 0) {
         fprintf(stderr, "no OpenCL device is there\n");
         return EXIT_FAILURE;
@@ -458,10 +455,5 @@ int main(void)
     only = getenv("CLNORM_TEST_DEVICE");
     if (only)
         devices = 1;
-    runner = srunner_create(make_suite());
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(make_suite());
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that take their names when they are whole: several together, and with signals that come at any moment, to any thread. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, nanosleep */
+#include "fixture/suite.h"
 #include "cli/interrupt.h"
 #include "cli/files/whole_file.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
@@ -383,8 +383,6 @@ int main(void)
     const struct rlimit none = {0, 0};
     Suite *suite = suite_create("whole file");
     TCase *cases = tcase_create("whole file");
-    SRunner *runner;
-    int failed;
 
     setrlimit(RLIMIT_CORE, &none); /* some of the signals would leave a core file */
     tcase_add_checked_fixture(cases, setup, teardown);
@@ -398,10 +396,5 @@ int main(void)
     tcase_add_test(cases, test_any_moment);
     tcase_add_test(cases, test_deferred);
     suite_add_tcase(suite, cases);
-    runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What programs are compiled with, and what is known of devices by their names. */
+#include "fixture/suite.h"
 #include "run/block_kernels.h"
 #include "device/device.h"
 #include "device/program.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,10 +100,5 @@ int main(void)
     tcase_add_test(tests, large_buffers);
     tcase_add_test(tests, loop_limits);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,11 +3,11 @@
  * A compiler that takes its time holds up nobody but those who need its program; two threads that need the same one get the same.
  * clBuildProgram is wrapped (the linker's --wrap) and waits where the test tells it to.
  */
+#include "fixture/suite.h"
 #include "device/context.h"
 #include "fixture/device_fixture.h"
 #include "device/program.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,8 +297,6 @@ int main(void)
 {
     Suite *suite = suite_create("build_threads");
     TCase *cases = tcase_create("build_threads");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_own_cache(0);
     device = fixture_device();
@@ -308,10 +306,7 @@ int main(void)
     tcase_add_test(cases, test_same_program);
     tcase_add_test(cases, test_prepared);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

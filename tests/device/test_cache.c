@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiled programs on disk: what was stored comes back whole, and whatever is not what was stored does not. */
-#define _XOPEN_SOURCE 700 /* mkdtemp, nftw, setenv */
+#define _XOPEN_SOURCE 700 /* mkdtemp, setenv */
+#include "fixture/suite.h"
 #include "device/cache.h"
 
-#include <check.h>
 #include <dirent.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,17 +24,9 @@ static void setup(void)
         binary[i] = (unsigned char)(i * i + 7 * i);
 }
 
-static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *walk)
-{
-    (void)status;
-    (void)flag;
-    (void)walk;
-    return remove(path);
-}
-
 static void teardown(void)
 {
-    ck_assert_int_eq(nftw(base, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    ck_assert_int_eq(remove_tree(base), 0);
 }
 
 static int loads(const char *with_key, const unsigned char *expected, size_t size)
@@ -272,10 +263,5 @@ int main(void)
     tcase_add_test(tests, failed_store_leaves_nothing);
     tcase_add_test(tests, folder_rules);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

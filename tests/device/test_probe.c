@@ -4,13 +4,13 @@
  * that compute as bad devices do: then bits go down, and a context that demands them is refused.
  */
 #define _DEFAULT_SOURCE
+#include "fixture/suite.h"
 #include "device/cache.h"
 #include "device/context.h"
 #include "fixture/device_fixture.h"
 #include "device/probe.h"
 #include "device/program.h"
 
-#include <check.h>
 #include <fenv.h>
 #include <float.h>
 #include <math.h>
@@ -284,8 +284,6 @@ int main(void)
 {
     Suite *suite = suite_create("probe");
     TCase *cases = tcase_create("probe");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_own_cache(0);
     device = fixture_device();
@@ -299,10 +297,7 @@ int main(void)
     tcase_add_test(cases, test_kept);
     tcase_add_test(cases, test_options);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

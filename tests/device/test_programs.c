@@ -4,10 +4,10 @@
  * variants; and nothing of the caller's.
  */
 #define _DEFAULT_SOURCE
+#include "fixture/suite.h"
 #include "fixture/device_fixture.h"
 #include "device/program.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -398,8 +398,6 @@ int main(void)
 {
     Suite *suite = suite_create("programs");
     TCase *cases = tcase_create("programs");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_own_cache(0);
     device = fixture_device();
@@ -412,10 +410,7 @@ int main(void)
     tcase_add_test(cases, test_variant_option);
     tcase_add_test(cases, test_nothing_leaks);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the library looks for by itself, stored programs, tunings and kernel files, is a regular file or it is not there. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, symlink */
+#include "fixture/suite.h"
 #include "device/cache.h"
 #include "device/context.h"
 #include "device/program.h"
 #include "device/regular.h"
 #include "device/stored_tuning.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -225,10 +225,5 @@ int main(void)
     tcase_add_loop_test(tests, tunings, 0, KINDS);
     tcase_add_loop_test(tests, kernel_files, 0, KINDS);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

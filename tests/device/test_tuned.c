@@ -4,10 +4,10 @@
  * CLNORM_TEST_DEVICE selects one device, CLNORM_TEST_SMALL fewer shapes for slow ones.
  */
 #define _XOPEN_SOURCE 700 /* setenv */
+#include "fixture/suite.h"
 #include "device/context.h"
 #include "fixture/device_fixture.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,8 +346,6 @@ int main(void)
 {
     Suite *suite = suite_create("tuned");
     TCase *cases = tcase_create("tuned");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_own_cache(1);
     device_count = fixture_devices(devices);
@@ -359,10 +357,7 @@ int main(void)
     tcase_add_test(cases, test_store_without_folder);
     tcase_add_test(cases, test_interface);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

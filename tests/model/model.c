@@ -1,35 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model.h"
+#include "scalar.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The arithmetic of pairs, of merges and of the finish stands once, for kernels and for this model. */
-#define fma fmaf
-#define FUNC static
-#define T float
-#define FN(name) name##_f
-#define ANY(x) (x)
-#include "common/types.cl"
-#include "common/pair.cl"
-
-static uint32_t clnorm_bits_of(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static float clnorm_float_of(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-#include "statistics/finish.cl"
 
 /* ---- leaves ---- */
 

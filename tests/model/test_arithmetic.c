@@ -1,37 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The arithmetic that kernels and model share: pairs of binary32, and the correctly rounded reciprocal square root. */
+#include "fixture/suite.h"
 #include "cases.h"
+#include "scalar.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define fma fmaf
-#define FUNC static __attribute__((unused))
-#define T float
-#define FN(name) name##_f
-#define ANY(x) (x)
-#include "common/types.cl"
-#include "common/pair.cl"
-
-static uint32_t clnorm_bits_of(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static float clnorm_float_of(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-#include "statistics/finish.cl"
-#undef fma
 
 static int same_bits(float a, float b)
 {
@@ -189,10 +165,5 @@ int main(void)
     tcase_add_test(tests, invstd_is_correctly_rounded);
     tcase_add_test(tests, invstd_of_special_values);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

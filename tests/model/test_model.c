@@ -5,10 +5,10 @@
  * The bound for y is 4e-7 * max(1, |y|, |scale| * max(1, |xhat|)) where scale * xhat = y - shift, for every batch, size, kind of data
  * and magnitude: no allowance.
  */
+#include "fixture/suite.h"
 #include "cases.h"
 #include "model.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -397,10 +397,5 @@ int main(void)
     tcase_add_test(tests, large_magnitudes);
     tcase_add_test(tests, running_statistics);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

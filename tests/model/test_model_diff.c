@@ -4,10 +4,10 @@
  *
  * A gradient is a sum that may cancel, so an error is measured against the sum of its terms' absolute values: 1e-6 of it.
  */
+#include "fixture/suite.h"
 #include "cases.h"
 #include "model.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,10 +286,5 @@ int main(void)
     tcase_add_test(tests, no_samples);
     tcase_add_test(tests, finite_differences);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

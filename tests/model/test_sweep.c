@@ -4,10 +4,10 @@
  * a channel and some of more, both layouts, random scale and shift. The bound is strict: |y - ref| is at most
  * 4e-7 max(1, |y|, |scale| max(1, |xhat|)).
  */
+#include "fixture/suite.h"
 #include "cases.h"
 #include "model.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -299,10 +299,5 @@ int main(void)
     tcase_add_test(tests, test_large_channels);
     tcase_add_test(tests, test_gradients);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

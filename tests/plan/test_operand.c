@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of operands against the argument structs and the words of the public headers, which CLNORM_INCLUDE has; and what is made of it. */
+#include "fixture/suite.h"
 #include "plan/operand.h"
 
-#include <check.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,7 +226,6 @@ int main(void)
 {
     Suite *suite = suite_create("operand");
     TCase *cases = tcase_create("operand");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_unchecked_fixture(cases, read_headers, NULL);
     tcase_add_loop_test(cases, test_structs, 0, CLNORM__CALLS);
@@ -237,8 +236,5 @@ int main(void)
     tcase_add_test(cases, test_places);
     tcase_add_test(cases, test_gradients);
     suite_add_tcase(suite, cases);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plans: the leaves, the weights of their tree, blocks, launches and workspace, against what a walk over the leaves says. */
+#include "fixture/suite.h"
 #include "plan_cases.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -524,10 +524,5 @@ int main(void)
     tcase_add_test(tests, drawn_tunings);
     tcase_add_test(tests, every_parameter_matters);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

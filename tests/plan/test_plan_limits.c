@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What plans promise on shapes that are met in earnest: workspace, work for every unit, arguments that fit. */
+#include "fixture/suite.h"
 #include "plan_cases.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -297,10 +297,5 @@ int main(void)
     tcase_add_test(tests, fused_work_is_even);
     tcase_add_test(tests, stores_past_the_caches);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tunings: their text form, their ranges, what they do to the choice of variants, and their file. */
-#define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
+#define _XOPEN_SOURCE 700 /* mkdtemp */
+#include "fixture/suite.h"
 #include "device/cache.h"
 #include "device/stored_tuning.h"
 #include "plan/tuning.h"
 #include "plan/variant.h"
 
-#include <check.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,17 +222,9 @@ static void setup(void)
     snprintf(folder, sizeof folder, "%s/a/b", base);
 }
 
-static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *walk)
-{
-    (void)status;
-    (void)flag;
-    (void)walk;
-    return remove(path);
-}
-
 static void teardown(void)
 {
-    ck_assert_int_eq(nftw(base, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    ck_assert_int_eq(remove_tree(base), 0);
 }
 
 /* expected NULL: nothing */
@@ -356,10 +347,5 @@ int main(void)
     tcase_add_test(tests, stored_binary_is_no_text);
     tcase_add_test(tests, folder_that_cannot_be_written);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of variants, the choice from it, and the list of names by which a caller chooses. */
+#include "fixture/suite.h"
 #include "plan/variant.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -319,10 +319,5 @@ int main(void)
     tcase_add_test(tests, filter_wins);
     tcase_add_test(tests, filter_unknown);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

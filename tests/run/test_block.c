@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What blocks compute: the model's bits where they are reproducible, and float64's values within proven bounds. */
+#include "fixture/suite.h"
 #include "fixture/block_case.h"
 
 #include "device/context.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -452,8 +452,6 @@ int main(void)
 {
     Suite *suite = suite_create("block");
     TCase *cases = tcase_create("block");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_own_cache(1);
     device_count = fixture_devices(devices);
@@ -468,11 +466,8 @@ int main(void)
     tcase_add_loop_test(cases, test_blas_gradients, 0, (int)device_count);
     tcase_add_loop_test(cases, test_fold, 0, (int)device_count);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     clnorm_clear_blas_cache();
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How blocks are called: on any queue, with wait lists and events, with parts of buffers, in parts, and with nothing to do. */
 #define _DEFAULT_SOURCE
+#include "fixture/suite.h"
 #include "fixture/block_case.h"
 
 #include "device/context.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -418,8 +418,6 @@ int main(void)
 {
     Suite *suite = suite_create("block_calls");
     TCase *cases = tcase_create("block_calls");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_own_cache(1);
     device = fixture_device();
@@ -439,10 +437,7 @@ int main(void)
     tcase_add_test(cases, test_no_samples);
     tcase_add_test(cases, test_nothing_leaks);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

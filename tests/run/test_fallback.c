@@ -3,11 +3,11 @@
  * Devices that cannot do what they say: kernels with less room than the device has, launches and builds that fail. OpenCL's functions
  * are wrapped (the linker's --wrap), so that the device at hand lies as told; what is computed still has the model's bits.
  */
+#include "fixture/suite.h"
 #include "fixture/block_case.h"
 #include "device/context.h"
 #include "device/program.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -393,8 +393,6 @@ int main(void)
 {
     Suite *suite = suite_create("fallback");
     TCase *cases = tcase_create("fallback");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_own_cache(0);
     device = fixture_device();
@@ -408,10 +406,7 @@ int main(void)
     tcase_add_test(cases, test_errors);
     tcase_add_test(cases, test_passing_trouble);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -4,11 +4,11 @@
  * strict bound, and every kernel variant on every device gives the model's bits.
  * CLNORM_TEST_DEVICE selects one device, CLNORM_TEST_SMALL leaves the large rows out.
  */
+#include "fixture/suite.h"
 #include "model.h"
 #include "report_rows.h"
 #include "fixture/subjects.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,8 +310,6 @@ int main(void)
 {
     Suite *suite = suite_create("reports");
     TCase *model = tcase_create("model"), *cases = tcase_create("devices");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_own_cache(1);
     device_count = fixture_devices(devices);
@@ -324,10 +322,7 @@ int main(void)
     tcase_add_loop_test(cases, test_without_low_mean, 0, (int)device_count);
     suite_add_tcase(suite, model);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

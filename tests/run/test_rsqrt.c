@@ -9,40 +9,16 @@
  *
  * On every device the same values go through each kernel that takes the root, as the variances of a layer of as many channels.
  */
+#include "fixture/suite.h"
 #include "fixture/device_fixture.h"
+#include "scalar.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define fma fmaf
-#define FUNC static __attribute__((unused))
-#define T float
-#define FN(name) name##_f
-#define ANY(x) (x)
-#include "common/types.cl"
-#include "common/pair.cl"
-
-static uint32_t clnorm_bits_of(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static float clnorm_float_of(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-#include "statistics/finish.cl"
-#undef fma
 
 enum { THREADS = 2, INFINITE = 0x7f800000, NORMAL = 0x00800000, ONE = 0x3f800000, EXPONENT = 0x00800000 };
 
@@ -235,8 +211,6 @@ int main(int count, char **words)
 {
     Suite *suite = suite_create("rsqrt");
     TCase *cases = tcase_create("rsqrt");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     is_all = count == 2 && strcmp(words[1], "--all") == 0;
     if (count > 1 && !is_all) {
@@ -252,10 +226,7 @@ int main(int count, char **words)
         tcase_add_loop_test(cases, test_kernels, 0, (int)device_count);
     }
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -4,10 +4,10 @@
  * planned for such a limit has the model's bits, and so have, within a device's own limit if it has one, calls that would not.
  * Every fourth variant is compiled to the small code that such drivers get.
  */
+#include "fixture/suite.h"
 #include "fixture/block_case.h"
 #include "device/context.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,8 +226,6 @@ int main(void)
 {
     Suite *suite = suite_create("turns");
     TCase *cases = tcase_create("turns");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_own_cache(1);
     device_count = fixture_devices(devices);
@@ -238,10 +236,7 @@ int main(void)
     tcase_add_loop_test(cases, test_blocks, 0, (int)device_count);
     tcase_add_loop_test(cases, test_refusals, 0, (int)device_count);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -5,9 +5,9 @@
  * is one that uses what it reads there.
  * CLNORM_TEST_DEVICE selects one device, CLNORM_TEST_SMALL a smaller set of cases for slow ones.
  */
+#include "fixture/suite.h"
 #include "fixture/subjects.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,8 +253,6 @@ int main(void)
 {
     Suite *suite = suite_create("variants");
     TCase *cases = tcase_create("variants");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     fixture_own_cache(1);
     device_count = fixture_devices(devices);
@@ -265,10 +263,7 @@ int main(void)
     if (device_count > 1)
         tcase_add_test(cases, test_same_digests);
     suite_add_tcase(suite, cases);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     fixture_remove_folders();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }
