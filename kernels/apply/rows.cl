@@ -12,25 +12,30 @@
 #define DIFF_LOAD(p) VEC_LOAD(global, p)
 #endif
 
-/* A long row; meanwhile what lies `ahead` elements further on is fetched. Forward, diff_dst is not read. */
+/*
+ * A long row; meanwhile what lies `ahead` elements further on is fetched. Forward, diff_dst is not read. Stores that pass the caches take
+ * whole lines and nothing but them: memory is slow where a line gets stores of both kinds.
+ */
 FUNC void apply_row(const global float *src, const global float *diff_dst, global float *dst, ulong n, coefs_f k,
                     ulong stream, ulong ahead)
 {
     coefs_v kv = coefs_splat(k);
-    ulong i = 0u, head = stream ? until_aligned(dst, n) : 0u;
-    for (; i < head; i++)
-        dst[i] = ROW_F(i);
-    for (; i + VEC <= n; i += VEC) {
-        PREFETCH(src + ahead + i);
-        DIFF_PREFETCH(diff_dst + ahead + i);
-        vec y = ROW_V(i);
-        if (stream)
-            STREAM_STORE(y, dst + i);
-        else
-            VEC_STORE(global, y, dst + i);
+    const ulong first = stream ? until_line(dst, n) : n, last = first + (n - first) / LINE * LINE;
+    for (ulong i = 0u; i < n;) {
+        const int past = i >= first && i < last; /* the caches */
+        const ulong stop = i < first ? first : past ? last : n;
+        for (; i + VEC <= stop; i += VEC) {
+            PREFETCH(src + ahead + i);
+            DIFF_PREFETCH(diff_dst + ahead + i);
+            vec y = ROW_V(i);
+            if (past)
+                STREAM_STORE(y, dst + i);
+            else
+                VEC_STORE(global, y, dst + i);
+        }
+        for (; i < stop; i++)
+            dst[i] = ROW_F(i);
     }
-    for (; i < n; i++)
-        dst[i] = ROW_F(i);
 }
 
 /*
@@ -89,11 +94,12 @@ FUNC void apply_run(const global float *src, const global float *diff_dst, globa
         return;
     }
     uint head = until_aligned(dst, n), i = head;
+    const uint first = until_line(dst, n), last = first + (n - first) / LINE * LINE;
     for (uint e = 0u; e < 2u; e++)
         ends[e] = RUN_V(e * (n - VEC));
     for (; i + VEC <= n; i += VEC) {
         vec y = RUN_V(i);
-        if (stream) {
+        if (stream && i >= first && i < last) {
             PREFETCH(src + ahead + i);
             DIFF_PREFETCH(diff_dst + ahead + i);
             STREAM_STORE(y, dst + i);

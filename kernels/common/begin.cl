@@ -30,6 +30,14 @@ typedef vec loose_vec __attribute__((aligned(4), may_alias));
 #define VEC_LOAD(space, p) PASTE(vload, VEC)(0, p)
 #define VEC_STORE(space, value, p) PASTE(vstore, VEC)(value, 0, p)
 #endif
+/* The numbers of a vector's elements. */
+#if VEC == 16
+#define LANE_NUMBERS ((int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
+#elif VEC == 8
+#define LANE_NUMBERS ((int8)(0, 1, 2, 3, 4, 5, 6, 7))
+#else
+#define LANE_NUMBERS ((int4)(0, 1, 2, 3))
+#endif
 #define T vec
 #define FN(name) name##_v
 #define ANY(x) any(x)

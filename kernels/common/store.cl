@@ -20,10 +20,18 @@
 #endif
 
 #define VEC_BYTES (4u * VEC)
+#define LINE 16u /* floats of a line of most caches */
 
 /* Elements from p to the next multiple of a vector's size, at most n. */
 FUNC uint until_aligned(const global float *p, ulong n)
 {
     uint head = (VEC_BYTES - (uint)((size_t)p % VEC_BYTES)) % VEC_BYTES / 4u;
+    return (uint)min((ulong)head, n);
+}
+
+/* Elements from p to the next line, at most n. */
+FUNC uint until_line(const global float *p, ulong n)
+{
+    uint head = (4u * LINE - (uint)((size_t)p % (4u * LINE))) % (4u * LINE) / 4u;
     return (uint)min((ulong)head, n);
 }

@@ -48,6 +48,50 @@ FUNC void diff_tile(const global float *src, const global float *diff_dst, ulong
     item->g.lo = item->gd.lo = (vec)(0.0f);
 }
 
+#ifndef SMALL_CODE
+#include "statistics/narrow.cl"
+
+/* diff_block of all channels of a tensor that has fewer than VEC. */
+FUNC void diff_narrow(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape,
+                      uint start, uint count, const struct centre_v *centre, item_v *root)
+{
+    item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], item;
+    item_v items;
+    vec x[CLNORM_LANES * VEC], y[CLNORM_LANES * VEC];
+    struct centre of_one;
+    const uint c = (uint)shape->c;
+    for (uint b = 0u; b < count;) {
+        const ulong at = leaf_start(shape, start + b, 0u);
+        if (b + VEC <= count && leaf_size(shape, start + b + VEC - 1u) == CLNORM_LANES) {
+            gather_leaves(x, src + at, c);
+            gather_leaves(y, diff_dst + at, c);
+            for (uint j = 0u; j < c; j++) {
+                of_one.hi = ((const float *)&centre->hi)[j];
+                of_one.lo = ((const float *)&centre->lo)[j];
+                of_one.magnify = ((const float *)&centre->magnify)[j];
+                items = reduce_leaves(x + j, y + j, c, of_one);
+                for (uint i = 0u; i < VEC; i++) {
+                    item = item_of(&items, i);
+                    tree_push_f(stack[j], NO_TREE, start, b + i, item);
+                }
+            }
+            b += VEC;
+            continue;
+        }
+        diff_tile(src + at, diff_dst + at, c, leaf_size(shape, start + b), c, centre, &items);
+        for (uint j = 0u; j < c; j++) {
+            item = item_of(&items, j);
+            tree_push_f(stack[j], NO_TREE, start, b, item);
+        }
+        b++;
+    }
+    for (uint j = 0u; j < c; j++) {
+        item = tree_close_f(stack[j], NO_TREE, start, count);
+        item_put(root, j, item);
+    }
+}
+#endif
+
 /* The roots of `count` leaves from `start` on, as reduce_block's. */
 FUNC void diff_block(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape,
                      uint start, uint count, ulong c, uint channels, const struct centre_v *centre, item_v *roots)
@@ -55,6 +99,12 @@ FUNC void diff_block(const global float *src, const global float *diff_dst, cons
     item_v stack[BLOCK_VECS][CLNORM_TREE_LEVELS + 1u], items[WIDE_VECS];
     struct fetch fetch[2];
     const uint vecs = VECS_OF(channels), grouped = channels / (WIDE_VECS * VEC) * WIDE_VECS;
+#ifndef SMALL_CODE
+    if (shape->c < VEC) {
+        diff_narrow(src, diff_dst, shape, start, count, centre, roots);
+        return;
+    }
+#endif
     for (uint b = 0u; b < count; b++) {
         const uint n = leaf_size(shape, start + b);
         const ulong leaf = leaf_start(shape, start + b, c);

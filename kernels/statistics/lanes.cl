@@ -34,14 +34,6 @@ FUNC float lanes_sum(vec *a)
     return y.x + y.y;
 }
 
-#if VEC == 16
-#define LANE_NUMBERS ((int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
-#elif VEC == 8
-#define LANE_NUMBERS ((int8)(0, 1, 2, 3, 4, 5, 6, 7))
-#else
-#define LANE_NUMBERS ((int4)(0, 1, 2, 3))
-#endif
-
 /* rest < VEC values, 0 behind them. */
 FUNC vec lanes_rest(const global float *p, uint rest)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a work-item of a CPU-like device takes channels-last columns: see columns_item.cl. After store.cl. */
-#define LINE 16u /* floats of a line of most caches */
 #ifdef SMALL_CODE
 #define WIDE_VECS 1u
 #else

@@ -3,7 +3,10 @@
 
 uint64_t clnorm__standard(const struct clnorm__device *device, enum clnorm__parameter parameter)
 {
-    return device->cpu_like ? clnorm__parameters[parameter].cpu_default : clnorm__parameters[parameter].other_default;
+    enum clnorm__class class = !device->cpu_like      ? CLNORM__CLASS_OTHER
+                               : device->vector >= 16 ? CLNORM__CLASS_WIDE_CPU
+                                                      : CLNORM__CLASS_CPU;
+    return clnorm__parameters[parameter].defaults[class];
 }
 
 uint64_t clnorm__tuned(const struct clnorm__device *device, enum clnorm__parameter parameter)

@@ -369,7 +369,7 @@ static uint64_t fused_channels(const clnorm_desc *desc, uint64_t tensors, const 
            ceil_div(desc->c, channels * 2) >= clnorm__tuned(device, CLNORM__FUSED_GROUPS) * device->compute_units) {
         uint64_t most_bytes = clnorm__tuned(device, CLNORM__GROUP_BYTES);
         if (channels * desc->s < RUN_LEAST)
-            most_bytes = most(most_bytes, unit_share(device, CLNORM__COLUMNS_PERCENT));
+            most_bytes = most(most_bytes, 2 * unit_share(device, CLNORM__DIFF_COLUMNS_PERCENT));
         if (channels * 2 * channel > most_bytes)
             break;
         channels *= 2;
@@ -387,11 +387,11 @@ static uint64_t fused_columns(const clnorm_desc *desc, uint64_t tensors, const s
 {
     const uint64_t column = desc->n * desc->s * 4 * tensors;
     const uint64_t widest = floor_power(clnorm__tuned(device, CLNORM__COLUMNS_VECTORS));
-    const uint64_t room = unit_share(device, CLNORM__COLUMNS_PERCENT);
+    const uint64_t room = unit_share(device, tensors > 1 ? CLNORM__DIFF_COLUMNS_PERCENT : CLNORM__COLUMNS_PERCENT);
     const int beyond = column * desc->c > device->cache_bytes;
     for (uint64_t vectors = widest; vectors >= 4; vectors /= 2) {
         uint64_t columns = vectors * device->vector;
-        uint64_t most_bytes = beyond && vectors == widest ? 2 * room : room / tensors;
+        uint64_t most_bytes = beyond && vectors == widest ? 2 * tensors * room : room;
         if (desc->c >= columns * device->compute_units && column * columns <= most_bytes)
             return columns;
     }
@@ -423,8 +423,10 @@ static int fused_pays(const clnorm_desc *desc, uint64_t tensors, const struct cl
     uint64_t channel = desc->n * desc->s * 4 * tensors;
     if (!clnorm__is_last(desc))
         return fits_cache(device, channel);
-    uint64_t columns = fused_columns(desc, tensors, device);
-    return columns > device->vector || channel * desc->c <= clnorm__tuned(device, CLNORM__SMALL_BYTES);
+    if (channel * desc->c <= clnorm__tuned(device, CLNORM__SMALL_BYTES))
+        return 1;
+    /* Channels that fill no vector would be gathered one by one. */
+    return desc->c % device->vector == 0 && fused_columns(desc, tensors, device) > device->vector;
 }
 
 /* Whether the driver lets a work-item take its channels to their end: where it does not, fewer channels, down to the fewest. */

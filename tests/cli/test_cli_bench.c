@@ -239,7 +239,12 @@ START_TEST(test_wrong_usage)
         {"bench --shape 1,2", "option --shape: expected N,C,S"},
         {"bench --shape 1,2,3,4", "option --shape: expected N,C,S"},
         {"bench --shape 0,2,3", "option --shape: expected N,C,S"},
-        {"bench --shape 1,2,3 --set small", "expected one of --set or --shapes, --shape, --growth and --startup"},
+        {"bench --shape 1,2,3 --set small",
+         "expected one of --set or --shapes, --shape, --random, --growth and --startup"},
+        {"bench --random 2 --shape 1,2,3", "expected one of --set"},
+        {"bench --random 0", "option --random: expected a whole number"},
+        {"bench --random 1.5", "expected whole numbers"},
+        {"bench --seed 3", "--seed is for --random"},
         {"bench --growth --shape 1,2,3", "expected one of --set"},
         {"bench --growth --startup", "expected one of --set"},
         {"bench --startup --op train", "expected no --op"},
@@ -247,7 +252,7 @@ START_TEST(test_wrong_usage)
         {"bench --runs 2.5", "option --runs: expected a whole number"},
         {"bench --format xml", "option --format: expected table|csv|json, got 'xml'"},
         {"bench --plot p.svg", "--plot shows how the time grows; expected --growth"},
-        {"bench --most 1e5", "--most is for --growth"},
+        {"bench --most 1e5", "--most is for --growth and --random"},
         {"bench --growth --plot o --out o", "options --out and --plot both name 'o'"},
         {"bench 5", "unexpected argument '5'"},
     };
@@ -301,6 +306,29 @@ START_TEST(test_variant)
         strstr(cli_err, "passed over: train of 8,4,64, channels-last, which the variants do not fit"));
     cli_assert_fails("bench --shape 8,4,64 --op train --layout channels-last --runs 1 --variant stats_cf_item", 1,
                      "nothing was timed");
+}
+END_TEST
+
+/* The same seed draws the same shapes, another one others; what is worst is told with its launches. */
+START_TEST(test_random)
+{
+    static const char line[] = "bench --random 3 --most 2e4 --op infer --layout channels-last --runs 1 --seed";
+    char first[3][64], command[128], *at;
+
+    for (int seed = 0; seed < 3; seed++) {
+        snprintf(command, sizeof(command), "%s %d --format csv", line, seed / 2);
+        cli_assert_done(command);
+        ck_assert_uint_eq(check_csv(cli_out), 3);
+        at = strchr(cli_out, '\n') + 1;
+        snprintf(first[seed], sizeof(first[seed]), "%.*s", (int)(strstr(at, ",1,channels-last") - at), at);
+    }
+    ck_assert_str_eq(first[0], first[1]);
+    ck_assert_str_ne(first[0], first[2]);
+    snprintf(command, sizeof(command), "%s 0", line);
+    cli_assert_done(command);
+    ck_assert_ptr_nonnull(strstr(cli_out, "below-1e5            channels-last  infer         3 "));
+    ck_assert_ptr_nonnull(strstr(cli_out, "of the copy, "));
+    ck_assert_ptr_nonnull(strstr(cli_out, "apply"));
 }
 END_TEST
 
@@ -368,6 +396,7 @@ static Suite *make_suite(void)
     tcase_add_test(cases, test_wrong_usage);
     tcase_add_test(cases, test_out);
     tcase_add_test(cases, test_variant);
+    tcase_add_test(cases, test_random);
     tcase_add_test(cases, test_growth);
     tcase_add_test(cases, test_startup);
     suite_add_tcase(suite, cases);

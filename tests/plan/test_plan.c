@@ -424,7 +424,7 @@ END_TEST
 static const struct range {
     uint32_t least, most;
 } ranges[CLNORM__PARAMETER_COUNT] = {
-#define RANGE(NAME, name, least, most, cpu, other, meaning) {least, most},
+#define RANGE(NAME, name, least, most, cpu, wide, other, meaning) {least, most},
     CLNORM__PARAMETERS(RANGE)
 #undef RANGE
 };

@@ -235,9 +235,17 @@ START_TEST(fused_groups)
     ck_assert_uint_eq(fused_cut(4096, 256, 9, CLNORM_CHANNELS_FIRST, 0).chunk, 16);
     ck_assert_uint_eq(fused_cut(4096, 256, 9, CLNORM_CHANNELS_FIRST, 1).chunk, 8);
     ck_assert_uint_eq(fused_cut(8192, 256, 49, CLNORM_CHANNELS_FIRST, 0).chunk, 2);
-    ck_assert_uint_eq(fused_cut(128, 512, 196, CLNORM_CHANNELS_LAST, 0).chunk, 4 * 8);
-    ck_assert_uint_eq(fused_cut(128, 1024, 196, CLNORM_CHANNELS_LAST, 0).chunk, 8 * 8);
+    ck_assert_uint_eq(fused_cut(51, 512, 196, CLNORM_CHANNELS_LAST, 0).chunk, 4 * 8);
+    ck_assert_uint_eq(fused_cut(51, 2048, 196, CLNORM_CHANNELS_LAST, 0).chunk, 8 * 8);
     ck_assert_uint_eq(fused_cut(64, 1024, 196, CLNORM_CHANNELS_LAST, 1).chunk, 8 * 8);
+    /* Channels that fill no vector are gathered one by one: in one launch only where that is all there is to a tensor. */
+    for (int backward = 0; backward < 2; backward++) {
+        clnorm_desc desc = describe(8, 513, 196, CLNORM_CHANNELS_LAST);
+        struct clnorm__plan plan;
+        ck_assert_int_eq(make(&desc, &asks[backward ? 2 : 0], &devices[2].device, &plan), CLNORM_SUCCESS);
+        ck_assert_ptr_null(plan.fused.variant);
+        ck_assert_uint_eq(fused_cut(8, 35, 19, CLNORM_CHANNELS_LAST, backward).chunk, 8);
+    }
 }
 END_TEST
 

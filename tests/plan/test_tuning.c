@@ -15,9 +15,9 @@
 /* The table a second time, as the tests see it. */
 static const struct row {
     const char *name;
-    uint64_t least, most, cpu, other;
+    uint64_t least, most, cpu, wide, other;
 } rows[] = {
-#define ROW(NAME, name, least, most, cpu, other, meaning) {#name, least, most, cpu, other},
+#define ROW(NAME, name, least, most, cpu, wide, other, meaning) {#name, least, most, cpu, wide, other},
     CLNORM__PARAMETERS(ROW)
 #undef ROW
 };
@@ -68,11 +68,14 @@ static int is_default(void)
 
 START_TEST(defaults)
 {
-    for (int cpu_like = 0; cpu_like < 2; cpu_like++) {
-        ck_assert_uint_eq(read_text("", cpu_like), 0);
+    for (int class = 0; class < CLNORM__CLASSES; class ++) {
+        ck_assert_uint_eq(read_text("", class != CLNORM__CLASS_OTHER), 0);
         ck_assert(is_default());
+        tuned.vector = class == CLNORM__CLASS_WIDE_CPU ? 16 : 8;
         for (unsigned i = 0; i < CLNORM__PARAMETER_COUNT; i++) {
-            uint64_t expected = cpu_like ? rows[i].cpu : rows[i].other;
+            uint64_t expected = class == CLNORM__CLASS_CPU        ? rows[i].cpu
+                                : class == CLNORM__CLASS_WIDE_CPU ? rows[i].wide
+                                                                  : rows[i].other;
             ck_assert_uint_eq(clnorm__tuned(&tuned, i), expected);
             ck_assert_uint_ge(expected, rows[i].least);
             ck_assert_uint_le(expected, rows[i].most);

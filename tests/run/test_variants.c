@@ -162,14 +162,15 @@ START_TEST(test_bits)
 }
 END_TEST
 
-/* Every variation with every variant, on shapes with whole and broken leaves and vectors. */
+/* Every variation with every variant, on shapes with whole and broken leaves and vectors, and with leaves enough for a vector. */
 START_TEST(test_variations)
 {
     static struct run run;
     static const struct case_shape shapes[] = {{2, 19, 49, CLNORM_CHANNELS_FIRST},
                                                {67, 35, 2, CLNORM_CHANNELS_LAST},
                                                {1, 2, 1025, CLNORM_CHANNELS_FIRST},
-                                               {9, 5, 1, CLNORM_CHANNELS_FIRST}};
+                                               {9, 5, 1, CLNORM_CHANNELS_FIRST},
+                                               {3, 3, 770, CLNORM_CHANNELS_LAST}};
     size_t count = fixture_is_small() ? 1 : sizeof(shapes) / sizeof(shapes[0]);
 
     open_run(&run, &devices[_i], !fixture_is_small());

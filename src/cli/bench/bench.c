@@ -15,7 +15,8 @@
 static int print_help(const struct option_row *rows)
 {
     printf(
-        "usage: clnorm bench [--set NAMES | --shapes FILE | --shape N,C,S | --growth | --startup] [OPTION...]\n"
+        "usage: clnorm bench [--set NAMES | --shapes FILE | --shape N,C,S | --random K | --growth | --startup] "
+        "[OPTION...]\n"
         "\n"
         "Times operations over shapes: medians of rounds that time each operation and each copy once, in turn, each\n"
         "right after a run of itself that does not count.\n"
@@ -126,7 +127,7 @@ static int run_shapes(struct bench_device *device, const struct bench_options *o
     return STATUS_FAILED;
 }
 
-static void print_rows(const struct bench_options *options, const struct bench_device *device, struct bench_rows *rows,
+static void print_rows(const struct bench_options *options, struct bench_device *device, struct bench_rows *rows,
                        FILE *file)
 {
     if (options->is_growth)
@@ -139,6 +140,8 @@ static void print_rows(const struct bench_options *options, const struct bench_d
         bench_growth_print(file, rows);
     else
         bench_table_end(file, rows);
+    if (options->random && options->format == BENCH_TABLE)
+        bench_random_print(file, device, rows);
 }
 
 /* Whether files can be written is found out before the time is spent. */
@@ -188,7 +191,7 @@ static int run_bench(const struct bench_options *options)
 
 struct texts {
     const char *sets, *file, *shape, *ops, *layouts;
-    float runs, most;
+    float runs, most, random, seed;
     int is_startup, is_startup_once, is_help;
 };
 
@@ -196,22 +199,28 @@ struct texts {
 static int check_together(const struct bench_options *options, const struct texts *texts)
 {
     int is_startup = texts->is_startup || texts->is_startup_once;
-    int kinds = (texts->sets || texts->file) + (texts->shape && !is_startup) + options->is_growth + is_startup;
+    int kinds = (texts->sets || texts->file) + (texts->shape && !is_startup) + (texts->random > 0) +
+                options->is_growth + is_startup;
 
     if (kinds > 1)
-        complain("expected one of --set or --shapes, --shape, --growth and --startup (which takes a --shape)");
+        complain(
+            "expected one of --set or --shapes, --shape, --random, --growth and --startup (which takes a --shape)");
     else if (texts->is_startup && texts->is_startup_once)
         complain("expected one of --startup and --startup-once");
     else if (options->plot && !options->is_growth)
         complain("--plot shows how the time grows; expected --growth as well");
-    else if (texts->most > 0 && !options->is_growth)
-        complain("--most is for --growth; expected --growth as well");
+    else if (texts->most > 0 && !options->is_growth && !(texts->random > 0))
+        complain("--most is for --growth and --random; expected one of them as well");
     else if (options->plot && options->out && strcmp(options->plot, options->out) == 0)
         complain("options --out and --plot both name '%s'; expected different files", options->out);
     else if (is_startup && (texts->ops || texts->layouts))
         complain("--startup times forward training, channels-first; expected no --op and no --layout");
+    else if (texts->seed > 0 && !(texts->random > 0))
+        complain("--seed is for --random; expected --random as well");
     else if (texts->runs != floorf(texts->runs))
         complain("option --runs: expected a whole number");
+    else if (texts->random != floorf(texts->random) || texts->seed != floorf(texts->seed))
+        complain("options --random and --seed: expected whole numbers");
     else
         return STATUS_DONE;
     return STATUS_USAGE;
@@ -224,6 +233,7 @@ static int read_options(struct bench_options *options, const struct texts *texts
     int status = check_together(options, texts);
 
     options->runs = (unsigned)texts->runs;
+    options->random = (unsigned)texts->random;
     if (status == STATUS_DONE)
         status =
             bench_read_list("op", texts->ops ? texts->ops : "train,infer,backward", op_names, BENCH_OPS, options->ops);
@@ -236,6 +246,9 @@ static int read_options(struct bench_options *options, const struct texts *texts
         return status;
     if (options->is_growth)
         return bench_growth_shapes(&options->shapes, texts->most > 0 ? (double)texts->most : 1e9);
+    if (options->random)
+        return bench_random_shapes(&options->shapes, options->random, (uint64_t)texts->seed,
+                                   texts->most > 0 ? (double)texts->most : 2e8);
     /* Large enough that kernels for real tensors are chosen, small enough that running them is nothing. */
     if ((texts->is_startup || texts->is_startup_once) && !texts->shape)
         return bench_add_shape(&options->shapes, "shape", 32, 64, 784, 1);
@@ -259,9 +272,14 @@ static int parse(int count, char *const *arguments, struct bench_options *option
                         "shapes of your own: CSV with the columns set,n,c,spatial,times_in_net,\n"
                         "spatial like 3136, 56x56 or 32x64x64"),
         ROW_TEXT("shape", &texts->shape, "N,C,S", "N,C,S", "one shape; S like 3136, 56x56 or 32x64x64"),
+        ROW_NUMBER("random", &texts->random, "K", 1, 100000, "a whole number from 1 to 100000",
+                   "K shapes drawn over n 1..512, c 1..4096, s 1..50000; the distribution of their speed by\n"
+                   "size, and the worst of them"),
+        ROW_NUMBER("seed", &texts->seed, "S", 0, 16777216, "a whole number from 0 to 16777216",
+                   "with --random: what the shapes are drawn from; default: 0"),
         OPTION_ROW_FLAG("growth", &options->is_growth, "how the time grows with the elements, and with N, C, S apart"),
         ROW_NUMBER("most", &texts->most, "E", 1e4, 1e9, "a number from 1e4 to 1e9",
-                   "with --growth: the most elements of a tensor; default: 2.5e8"),
+                   "with --growth and --random: the most elements of a tensor; default: 2.5e8 and 2e8"),
         OPTION_ROW_FILE("plot", &options->plot, "with --growth: an SVG picture as well, made by gnuplot"),
         OPTION_ROW_FLAG("startup", &texts->is_startup, "time to a first result, caches empty and filled"),
         OPTION_ROW_FLAG("startup-once", &texts->is_startup_once,

@@ -41,7 +41,7 @@ struct bench_options {
     const char *device, *variants, *out, *plot;
     struct bench_shapes shapes;
     int ops[BENCH_OPS], layouts[BENCH_LAYOUTS];
-    unsigned runs; /* 0: enough */
+    unsigned runs, random; /* 0: enough; no shapes at random */
     int format, is_growth, is_verbose;
 };
 
@@ -77,6 +77,9 @@ double bench_gbps(enum bench_work work, const struct bench_shape *shape, double 
 
 /* The best bandwidth of the three copies, by wall clock or by the device's. */
 double bench_best_copy(const struct bench_row *row, int by_device);
+
+/* Of that, the operation's own, in percent. */
+double bench_percent(const struct bench_row *row, int by_device);
 
 /* ---- bench_shapes.c: 0, or an exit status after a message ---- */
 
@@ -120,6 +123,16 @@ void bench_growth_print(FILE *file, const struct bench_rows *rows);
 
 /* The picture, made by gnuplot. 0, or STATUS_FAILED after a message. */
 int bench_plot(struct whole_file *output, const struct session *session, const struct bench_rows *rows);
+
+/* ---- bench_random.c ---- */
+
+struct bench_device;
+
+/* Draws so many shapes of at most `most` elements. 0, or STATUS_FAILED. */
+int bench_random_shapes(struct bench_shapes *shapes, unsigned count, uint64_t seed, double most);
+
+/* The distribution of the percentages of the copy, and the worst of them with what was launched. */
+void bench_random_print(FILE *file, struct bench_device *device, const struct bench_rows *rows);
 
 /* ---- bench_startup.c ---- */
 

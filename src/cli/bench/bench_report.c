@@ -31,7 +31,7 @@ double bench_best_copy(const struct bench_row *row, int by_device)
     return best;
 }
 
-static double percent(const struct bench_row *row, int by_device)
+double bench_percent(const struct bench_row *row, int by_device)
 {
     return 100 * bench_gbps(row->op, row->shape, by_device ? row->own.device : row->own.wall) /
            bench_best_copy(row, by_device);
@@ -71,8 +71,8 @@ void bench_table_row(FILE *file, const struct bench_row *row)
     print_cell(file, 7, 2, bench_gbps(row->op, shape, row->own.wall));
     for (int i = BENCH_COPY; i <= BENCH_BUFFER; i++)
         print_cell(file, 7, 2, bench_gbps(BENCH_COPY, shape, row->others[i].wall));
-    print_cell(file, 6, 1, percent(row, 0));
-    print_cell(file, 6, 1, percent(row, 1));
+    print_cell(file, 6, 1, bench_percent(row, 0));
+    print_cell(file, 6, 1, bench_percent(row, 1));
     print_cell(file, 8, 1, 1e6 * row->own.call);
     print_cell(file, 8, 1, 1e6 * row->others[BENCH_EMPTY].wall);
     fputc('\n', file);
@@ -93,7 +93,7 @@ static void print_summary(FILE *file, const struct bench_rows *rows, size_t firs
             continue;
         if (i < first)
             return;
-        sum += log(percent(row, 0));
+        sum += log(bench_percent(row, 0));
         own += log(bench_gbps(row->op, row->shape, row->own.wall));
         network += row->own.wall * row->shape->times;
         count++;
@@ -144,8 +144,8 @@ COLUMN(gbps, bench_gbps(row->op, row->shape, row->own.wall))
 COLUMN(copy_gbps, bench_gbps(BENCH_COPY, row->shape, row->others[BENCH_COPY].wall))
 COLUMN(stream_gbps, bench_gbps(BENCH_COPY, row->shape, row->others[BENCH_STREAM].wall))
 COLUMN(buffer_gbps, bench_gbps(BENCH_COPY, row->shape, row->others[BENCH_BUFFER].wall))
-COLUMN(percent, percent(row, 0))
-COLUMN(device_percent, percent(row, 1))
+COLUMN(percent, bench_percent(row, 0))
+COLUMN(device_percent, bench_percent(row, 1))
 COLUMN(exponent, row->exponent)
 
 #define COLUMN_ROW(name)                                                                                               \
