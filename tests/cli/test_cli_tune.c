@@ -262,10 +262,8 @@ static Suite *make_suite(void)
     tcase_add_test(cases, test_quick);
     tcase_add_test(cases, test_store_and_reset);
     tcase_add_test(cases, test_no_folder);
-    if (!getenv("CLNORM_TEST_SMALL")) { /* what these run, those above have run */
-        tcase_add_test(cases, test_defaults_replace);
-        tcase_add_test(cases, test_other_bits);
-    }
+    tcase_add_test(cases, test_defaults_replace);
+    tcase_add_test(cases, test_other_bits);
     suite_add_tcase(suite, cases);
     return suite;
 }
