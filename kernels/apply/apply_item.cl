@@ -14,16 +14,15 @@ struct place {
 };
 
 #if CHANNELS_LAST
-/* Coefficients of a row's last VEC channels and the first behind them; of fewer than VEC channels, again and again. */
+/* Coefficients of a row's last VEC channels and of the first VEC of the next one; of fewer than VEC channels, again and again. */
 #define EDGE (2u * VEC)
-#define EDGE_AT(cut) ((cut)->length < VEC ? 0u : (cut)->length - VEC)
 
 FUNC void edge_fill(float *edge, const global float *coef, const struct clnorm_cut *cut)
 {
     coefs_f k;
     for (uint j = 0u; j < EDGE; j++) {
         float *p = edge + j;
-        k = coefs_load_f(coef, cut->channels, (EDGE_AT(cut) + j) % cut->length);
+        k = coefs_load_f(coef, cut->channels, (VEC * (cut->length - 1u) + j) % cut->length);
 #define FILL(member)                                                                                                   \
     *p = k.member;                                                                                                     \
     p += EDGE;
@@ -39,7 +38,7 @@ FUNC coefs_v coefs_across(struct place *at, uint count, const global float *coef
 {
     coefs_v k;
 #if CHANNELS_LAST
-    const float *p = edge + (at->i - EDGE_AT(cut));
+    const float *p = edge + VEC - (cut->length - at->i);
 #define FETCH(member)                                                                                                  \
     k.member = VEC_LOAD(private, p);                                                                                   \
     p += EDGE;

@@ -83,16 +83,22 @@ FUNC FN(item) FN(item_merge)(FN(item) a, FN(item) b, TREE t, clnorm_u32 level, c
 
 /*
  * Reducing a block one node after another: stack[l] waits for its right neighbour while bit l of the count is set. start is
- * the block's first node, at an even 2^levels; count how many were pushed before this one.
+ * the block's first node, at an even 2^levels; count how many were pushed before this one. A subtree of 2^level nodes is pushed as one
+ * where count is a multiple of so many.
  */
-FUNC void FN(tree_push)(FN(item) * stack, TREE t, clnorm_u32 start, clnorm_u32 count, FN(item) item)
+FUNC void FN(tree_push_subtree)(FN(item) * stack, TREE t, clnorm_u32 start, clnorm_u32 count, clnorm_u32 level,
+                                FN(item) item)
 {
-    clnorm_u32 level = 0u;
     for (; (count >> level) & 1u; level++) {
         clnorm_u32 first = start + ((count >> (level + 1u)) << (level + 1u));
         item = FN(item_merge)(stack[level], item, t, level, first);
     }
     stack[level] = item;
+}
+
+FUNC void FN(tree_push)(FN(item) * stack, TREE t, clnorm_u32 start, clnorm_u32 count, FN(item) item)
+{
+    FN(tree_push_subtree)(stack, t, start, count, 0u, item);
 }
 
 /* The block's root after count pushes, count > 0. */

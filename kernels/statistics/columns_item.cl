@@ -87,10 +87,8 @@ FUNC void reduce_narrow(const global float *src, const struct clnorm_shape *shap
             gather_leaves(tile, leaf, c);
             for (uint j = 0u; j < c; j++) {
                 nodes = reduce_leaves(tile + j, c, rn);
-                for (uint i = 0u; i < VEC; i++) {
-                    node = item_of(&nodes, i);
-                    tree_push_f(stack[j], tree, start, k + i, node);
-                }
+                node = merge_elements(nodes, tree, start + k);
+                tree_push_subtree_f(stack[j], tree, start, k, VEC_LOG2, node);
             }
             k += VEC;
             continue;

@@ -70,10 +70,8 @@ FUNC void diff_narrow(const global float *src, const global float *diff_dst, con
                 of_one.lo = ((const float *)&centre->lo)[j];
                 of_one.magnify = ((const float *)&centre->magnify)[j];
                 items = reduce_leaves(x + j, y + j, c, of_one);
-                for (uint i = 0u; i < VEC; i++) {
-                    item = item_of(&items, i);
-                    tree_push_f(stack[j], NO_TREE, start, b + i, item);
-                }
+                item = merge_elements(items, NO_TREE, start + b);
+                tree_push_subtree_f(stack[j], NO_TREE, start, b, VEC_LOG2, item);
             }
             b += VEC;
             continue;

@@ -5,6 +5,8 @@
  * backward pass diff_leaf.cl.
  */
 
+#define VEC_LOG2 (VEC == 16 ? 4u : VEC == 8 ? 3u : 2u)
+
 /* VEC vectors of VEC elements: interleaving the halves of the list brings every element to its place. */
 FUNC void transpose(vec *rows)
 {
@@ -22,6 +24,23 @@ FUNC void transpose(vec *rows)
         for (uint i = 0u; i < VEC; i++)
             rows[i] = t[i];
     }
+}
+
+/* The root of VEC whole neighbouring leaves, a node in each element, the first of them leaf `first`. */
+FUNC item_f merge_elements(item_v nodes, TREE tree, uint first)
+{
+    item_v a, b;
+#pragma unroll
+    for (uint level = 0u; 1u << level < VEC; level++) {
+#define HALVE(member)                                                                                                  \
+    a.member.lo = a.member.hi = nodes.member.even;                                                                     \
+    b.member.lo = b.member.hi = nodes.member.odd;
+        EACH_WORD(HALVE)
+#undef HALVE
+        /* All are of as many values: the first one's weights are those of every merge. */
+        nodes = item_merge_v(a, b, tree, level, first);
+    }
+    return item_of(&nodes, 0u);
 }
 
 /* VEC whole leaves of c channels: vector i * c + j has value i of channel j of each. */
