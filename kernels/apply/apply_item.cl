@@ -32,7 +32,7 @@ FUNC void edge_fill(float *edge, const global float *coef, const struct clnorm_c
 }
 #endif
 
-/* Coefficients of VEC elements from a place on that are of several rows; moves on by `count`. */
+/* Coefficients of VEC elements from a place on that are of two rows or, channels-last, of more; moves on by `count`. */
 FUNC coefs_v coefs_across(struct place *at, uint count, const global float *coef, const struct clnorm_cut *cut,
                           const float *edge)
 {
@@ -50,30 +50,15 @@ FUNC coefs_v coefs_across(struct place *at, uint count, const global float *coef
 #else
     coefs_f one = coefs_load_f(coef, cut->channels, at->c), next;
     const uint rest = (uint)(cut->length - at->i);
-    if (cut->length >= VEC) {
-        const ulong c = at->c + 1u == cut->channels ? 0u : at->c + 1u;
-        next = coefs_load_f(coef, cut->channels, c);
+    const ulong c = at->c + 1u == cut->channels ? 0u : at->c + 1u;
+    next = coefs_load_f(coef, cut->channels, c);
 #define JOIN(member) k.member = SELECT((vec)(next.member), (vec)(one.member), LANE_NUMBERS < (ivec)((int)rest));
-        EACH_COEF(JOIN)
+    EACH_COEF(JOIN)
 #undef JOIN
-        at->i += count;
-        if (count >= rest) {
-            at->i -= cut->length;
-            at->c = c;
-        }
-        return k;
-    }
-    struct place p = *at;
-    for (uint j = 0u; j < VEC; j++) {
-        if (p.i == cut->length) {
-            p.i = 0u;
-            p.c = p.c + 1u == cut->channels ? 0u : p.c + 1u;
-            one = coefs_load_f(coef, cut->channels, p.c);
-        }
-        coefs_put(&k, j, one);
-        p.i++;
-        if (j + 1u == count)
-            *at = p;
+    at->i += count;
+    if (count >= rest) {
+        at->i -= cut->length;
+        at->c = c;
     }
 #endif
     return k;
@@ -135,6 +120,76 @@ FUNC void apply_span(const global float *src, const global float *diff_dst, glob
     (void)edge;
 }
 
+#if !CHANNELS_LAST
+/* Rows of fewer than VEC elements: their coefficients are written out, TABLE floats of each, and for all samples where one has no more. */
+#define TABLE 512u
+#define TABLE_STRIDE (TABLE + 2u * VEC)
+
+/* From channel c on; returns how many elements there are. */
+FUNC uint table_fill(float *table, const global float *coef, const struct clnorm_cut *cut, ulong c)
+{
+    const uint s = (uint)cut->length;
+    uint i = 0u;
+    for (; i < TABLE + VEC; i += s) {
+        coefs_f k = coefs_load_f(coef, cut->channels, c);
+        float *p = table + i;
+#define FILL(member)                                                                                                   \
+    VEC_STORE(private, (vec)(k.member), p);                                                                            \
+    p += TABLE_STRIDE;
+        EACH_COEF(FILL)
+#undef FILL
+        c = c + 1u == cut->channels ? 0u : c + 1u;
+    }
+    return i;
+}
+
+/* apply_span of such rows, from the start of one of channel c on. */
+FUNC void apply_short(const global float *src, const global float *diff_dst, global float *dst, ulong n, ulong c,
+                      const global float *coef, const struct clnorm_cut *cut)
+{
+    float table[COEFS_WORDS * TABLE_STRIDE];
+    coefs_v k;
+    const uint s = (uint)cut->length, sample = cut->channels <= TABLE ? (uint)cut->channels * s : TABLE + 1u;
+    const ulong first = cut->stream ? until_line(dst, n) : n, last = first + (n - first) / LINE * LINE;
+    const int is_whole = sample <= TABLE;
+    const uint filled = table_fill(table, coef, cut, is_whole ? 0u : c);
+    uint i = is_whole ? (uint)c * s : 0u;
+    for (ulong at = 0u; at < n;) {
+        const int stream = HINTS && at >= first && at < last;
+        const ulong stop = at < first ? first : at < last ? last : n;
+        const uint count = (uint)min(stop - at, (ulong)VEC);
+        if (is_whole) {
+            while (i >= sample)
+                i -= sample;
+        } else if (i + VEC > filled) {
+            c = (c + i / s) % cut->channels;
+            i %= s;
+            table_fill(table, coef, cut, c);
+        }
+        const float *p = table + i;
+#define FETCH(member)                                                                                                  \
+    k.member = VEC_LOAD(private, p);                                                                                   \
+    p += TABLE_STRIDE;
+        EACH_COEF(FETCH)
+#undef FETCH
+        if (count < VEC) {
+            for (uint j = 0u; j < count; j++)
+                dst[at + j] = APPLY_F(at + j, coefs_of(&k, j));
+        } else {
+            vec y = APPLY_V(at, k);
+            if (stream)
+                STREAM_STORE(y, dst + at);
+            else
+                VEC_STORE(global, y, dst + at);
+        }
+        at += count;
+        i += count;
+    }
+    (void)src;
+    (void)diff_dst;
+}
+#endif
+
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void apply_item(APPLY_BUFFERS)
 {
     APPLY_OFFSETS;
@@ -150,6 +205,12 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void apply_item(APPLY_BUFF
 #endif
     if (chunks == 1u) {
         ulong i = row * cut.length;
+#if !CHANNELS_LAST
+        if (cut.length < VEC) {
+            apply_short(src + i, diff_dst + i, dst + i, (last - row) * cut.length, at.c, coef, &cut);
+            return;
+        }
+#endif
         apply_span(src + i, diff_dst + i, dst + i, (last - row) * cut.length, at, coef, &cut, edge, 0u);
         return;
     }
