@@ -24,7 +24,7 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Whether fewer of the tunings are to do, as under sanitizers. */
+/* Whether fewer of the tunings and shapes are to do, as under sanitizers. */
 static int is_small(void)
 {
     const char *small = getenv("CLNORM_TEST_SMALL");
@@ -332,9 +332,10 @@ START_TEST(listed_shapes)
     for (size_t i = 0; i < sizeof n / sizeof n[0]; i++)
         for (size_t j = 0; j < sizeof c / sizeof c[0]; j++)
             for (size_t k = 0; k < sizeof s / sizeof s[0]; k++)
-                for (int layout = 0; layout < 2; layout++) {
+                for (unsigned layout = 0; layout < 2; layout++) {
                     clnorm_desc desc = describe(n[i], c[j], s[k], layout);
-                    check_everywhere(&desc);
+                    if (!is_small() || (i + j + k + layout) % 3 == 0)
+                        check_everywhere(&desc);
                 }
 }
 END_TEST
