@@ -15,60 +15,59 @@ struct place {
 
 #if CHANNELS_LAST
 /* Coefficients of a row's last VEC channels and of the first VEC of the next one; of fewer than VEC channels, again and again. */
-#define EDGE (2u * VEC)
+#define EDGE_STRIDE (3u * VEC)
 
 FUNC void edge_fill(float *edge, const global float *coef, const struct clnorm_cut *cut)
 {
-    coefs_f k;
-    for (uint j = 0u; j < EDGE; j++) {
-        float *p = edge + j;
-        k = coefs_load_f(coef, cut->channels, (VEC * (cut->length - 1u) + j) % cut->length);
-#define FILL(member)                                                                                                   \
-    *p = k.member;                                                                                                     \
-    p += EDGE;
-        EACH_COEF(FILL)
-#undef FILL
+    coefs_f k; /* outside loops, see README.md */
+    ulong c = VEC * (cut->length - 1u) % cut->length;
+    for (uint j = 0u; j < 2u * VEC; j++) {
+        k = coefs_load_f(coef, cut->channels, c);
+        coefs_write(edge + j, EDGE_STRIDE, k);
+        c = c + 1u == cut->length ? 0u : c + 1u;
     }
 }
 #endif
 
-/* Coefficients of VEC elements from a place on that are of two rows or, channels-last, of more; moves on by `count`. */
-FUNC coefs_v coefs_across(struct place *at, uint count, const global float *coef, const struct clnorm_cut *cut,
+/* Coefficients of VEC elements of which not all are of the row of `at`. */
+FUNC coefs_v coefs_across(const struct place *at, const global float *coef, const struct clnorm_cut *cut,
                           const float *edge)
 {
     coefs_v k;
-#if CHANNELS_LAST
-    const float *p = edge + VEC - (cut->length - at->i);
-#define FETCH(member)                                                                                                  \
-    k.member = VEC_LOAD(private, p);                                                                                   \
-    p += EDGE;
-    EACH_COEF(FETCH)
-#undef FETCH
-    at->i += count;
-    if (at->i >= cut->length)
-        at->i = cut->length < VEC ? (uint)at->i % (uint)cut->length : at->i - cut->length;
-#else
-    coefs_f one = coefs_load_f(coef, cut->channels, at->c), next;
     const uint rest = (uint)(cut->length - at->i);
-    const ulong c = at->c + 1u == cut->channels ? 0u : at->c + 1u;
-    next = coefs_load_f(coef, cut->channels, c);
+#if CHANNELS_LAST
+    coefs_read(&k, edge + VEC - rest, EDGE_STRIDE);
+#else
+    coefs_f one = coefs_load_f(coef, cut->channels, at->c);
+    coefs_f next = coefs_load_f(coef, cut->channels, at->c + 1u == cut->channels ? 0u : at->c + 1u);
 #define JOIN(member) k.member = SELECT((vec)(next.member), (vec)(one.member), LANE_NUMBERS < (ivec)((int)rest));
     EACH_COEF(JOIN)
 #undef JOIN
-    at->i += count;
-    if (count >= rest) {
-        at->i -= cut->length;
-        at->c = c;
-    }
 #endif
     return k;
+}
+
+/* Moves a place on by count elements, at most VEC; one behind the end of a row becomes the start of the next. */
+FUNC void move_on(struct place *at, uint count, const struct clnorm_cut *cut)
+{
+    at->i += count;
+    if (at->i < cut->length)
+        return;
+#if CHANNELS_LAST
+    at->i = cut->length < VEC ? (uint)at->i % (uint)cut->length : at->i - cut->length;
+#else
+    at->i -= cut->length;
+    at->c = at->c + 1u == cut->channels ? 0u : at->c + 1u;
+#endif
 }
 
 #if CHANNELS_LAST
 #define COEFS_OF_ROW(at)
 #define COEFS(at) coefs_load_v(coef, cut->channels, (at).i)
 #else
-#define COEFS_OF_ROW(at) coefs_v row = coefs_splat(coefs_load_f(coef, cut->channels, (at).c))
+#define COEFS_OF_ROW(at)                                                                                               \
+    one = coefs_load_f(coef, cut->channels, (at).c);                                                                   \
+    row = coefs_splat(one)
 #define COEFS(at) row
 #endif
 
@@ -79,45 +78,42 @@ FUNC coefs_v coefs_across(struct place *at, uint count, const global float *coef
 FUNC void apply_span(const global float *src, const global float *diff_dst, global float *dst, ulong n, struct place at,
                      const global float *coef, const struct clnorm_cut *cut, const float *edge, ulong skip)
 {
+    coefs_f one; /* outside loops, see README.md */
+    coefs_v row, mixed;
     const ulong first = cut->stream ? until_line(dst, n) : n, last = first + (n - first) / LINE * LINE;
     for (ulong k = 0u; k < n;) {
-        const int stream = HINTS && k >= first && k < last;
-        const ulong stop = k < first ? first : stream ? last : n;
+        const int past = HINTS && k >= first && k < last;
+        const ulong stop = k < first ? first : past ? last : n;
         COEFS_OF_ROW(at);
-        for (ulong left = min(stop - k, cut->length - at.i); left >= VEC; left -= VEC, k += VEC, at.i += VEC) {
+        const ulong in_row = min(stop - k, cut->length - at.i) / VEC * VEC;
+        for (const ulong end = k + in_row; k < end; k += VEC, at.i += VEC) {
             vec y = APPLY_V(k, COEFS(at));
             if (skip)
                 APPLY_FETCH(k + skip);
-            if (stream)
-                STREAM_STORE(y, dst + k);
+            STORE_PAST(past, y, dst + k);
+        }
+        const uint count = at.i == cut->length ? 0u : (uint)min(stop - k, (ulong)VEC);
+        if (count > 0u) {
+            if (at.i + VEC <= cut->length)
+                mixed = COEFS(at);
             else
-                VEC_STORE(global, y, dst + k);
+                mixed = coefs_across(&at, coef, cut, edge);
+            if (count == VEC) {
+                vec y = APPLY_V(k, mixed);
+                STORE_PAST(past, y, dst + k);
+            } else {
+                for (uint j = 0u; j < count; j++)
+                    dst[k + j] = APPLY_F(k + j, coefs_of(&mixed, j));
+            }
+            k += count;
         }
-        const uint count = (uint)min(stop - k, (ulong)VEC);
-        if (count == 0u)
-            continue;
-        coefs_v mixed;
-        if (at.i + VEC <= cut->length) {
-            mixed = COEFS(at);
-            at.i += count;
-        } else {
-            mixed = coefs_across(&at, count, coef, cut, edge);
-        }
-        if (count < VEC) {
-            for (uint j = 0u; j < count; j++, k++)
-                dst[k] = APPLY_F(k, coefs_of(&mixed, j));
-            continue;
-        }
-        vec y = APPLY_V(k, mixed);
-        if (stream)
-            STREAM_STORE(y, dst + k);
-        else
-            VEC_STORE(global, y, dst + k);
-        k += VEC;
+        move_on(&at, count, cut);
     }
     (void)src;
     (void)diff_dst;
     (void)edge;
+    (void)one;
+    (void)row;
 }
 
 #if !CHANNELS_LAST
@@ -128,16 +124,11 @@ FUNC void apply_span(const global float *src, const global float *diff_dst, glob
 /* From channel c on; returns how many elements there are. */
 FUNC uint table_fill(float *table, const global float *coef, const struct clnorm_cut *cut, ulong c)
 {
-    const uint s = (uint)cut->length;
+    coefs_f k;
     uint i = 0u;
-    for (; i < TABLE + VEC; i += s) {
-        coefs_f k = coefs_load_f(coef, cut->channels, c);
-        float *p = table + i;
-#define FILL(member)                                                                                                   \
-    VEC_STORE(private, (vec)(k.member), p);                                                                            \
-    p += TABLE_STRIDE;
-        EACH_COEF(FILL)
-#undef FILL
+    for (; i < TABLE + VEC; i += (uint)cut->length) {
+        k = coefs_load_f(coef, cut->channels, c);
+        coefs_write(table + i, TABLE_STRIDE, k);
         c = c + 1u == cut->channels ? 0u : c + 1u;
     }
     return i;
@@ -153,11 +144,11 @@ FUNC void apply_short(const global float *src, const global float *diff_dst, glo
     const ulong first = cut->stream ? until_line(dst, n) : n, last = first + (n - first) / LINE * LINE;
     const int is_whole = sample <= TABLE;
     const uint filled = table_fill(table, coef, cut, is_whole ? 0u : c);
-    uint i = is_whole ? (uint)c * s : 0u;
-    for (ulong at = 0u; at < n;) {
-        const int stream = HINTS && at >= first && at < last;
-        const ulong stop = at < first ? first : at < last ? last : n;
-        const uint count = (uint)min(stop - at, (ulong)VEC);
+    uint i = is_whole ? (uint)c * s : 0u, count;
+    for (ulong at = 0u; at < n; at += count, i += count) {
+        const int past = HINTS && at >= first && at < last;
+        const ulong stop = at < first ? first : past ? last : n;
+        count = (uint)min(stop - at, (ulong)VEC);
         if (is_whole) {
             while (i >= sample)
                 i -= sample;
@@ -166,24 +157,14 @@ FUNC void apply_short(const global float *src, const global float *diff_dst, glo
             i %= s;
             table_fill(table, coef, cut, c);
         }
-        const float *p = table + i;
-#define FETCH(member)                                                                                                  \
-    k.member = VEC_LOAD(private, p);                                                                                   \
-    p += TABLE_STRIDE;
-        EACH_COEF(FETCH)
-#undef FETCH
-        if (count < VEC) {
+        coefs_read(&k, table + i, TABLE_STRIDE);
+        if (count == VEC) {
+            vec y = APPLY_V(at, k);
+            STORE_PAST(past, y, dst + at);
+        } else {
             for (uint j = 0u; j < count; j++)
                 dst[at + j] = APPLY_F(at + j, coefs_of(&k, j));
-        } else {
-            vec y = APPLY_V(at, k);
-            if (stream)
-                STREAM_STORE(y, dst + at);
-            else
-                VEC_STORE(global, y, dst + at);
         }
-        at += count;
-        i += count;
     }
     (void)src;
     (void)diff_dst;
@@ -198,7 +179,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void apply_item(APPLY_BUFF
     ulong row = get_global_id(0) / chunks * cut.rows_per_item, last = min(row + cut.rows_per_item, cut.rows);
     struct place at = {begin, CHANNELS_LAST ? 0u : row % cut.channels};
 #if CHANNELS_LAST
-    float edge[COEFS_WORDS * EDGE];
+    float edge[COEFS_WORDS * EDGE_STRIDE];
     edge_fill(edge, coef, &cut);
 #else
     const float *edge = 0;

@@ -25,10 +25,7 @@ FUNC void apply_columns(const global float *src, const global float *diff_dst, g
             PREFETCH(diff_dst + ahead + v * VEC);
 #endif
             vec y = apply_v(VEC_LOAD(global, src + v * VEC), VEC_LOAD(global, diff_dst + v * VEC), coefs[v]);
-            if (stream)
-                STREAM_STORE(y, dst + v * VEC);
-            else
-                VEC_STORE(global, y, dst + v * VEC);
+            STORE_PAST(stream, y, dst + v * VEC);
         }
     }
 }

@@ -28,10 +28,7 @@ FUNC void apply_row(const global float *src, const global float *diff_dst, globa
             PREFETCH(src + ahead + i);
             DIFF_PREFETCH(diff_dst + ahead + i);
             vec y = ROW_V(i);
-            if (past)
-                STREAM_STORE(y, dst + i);
-            else
-                VEC_STORE(global, y, dst + i);
+            STORE_PAST(past, y, dst + i);
         }
         for (; i < stop; i++)
             dst[i] = ROW_F(i);
@@ -48,26 +45,15 @@ FUNC void apply_row(const global float *src, const global float *diff_dst, globa
 /* Row j of s elements of a run. */
 FUNC void run_fill(float *run, uint j, uint s, coefs_f k)
 {
-    for (uint i = j * s; i < (j + 1u) * s; i += VEC) {
-        float *p = run + i;
-#define FILL(member)                                                                                                   \
-    VEC_STORE(private, (vec)(k.member), p);                                                                            \
-    p += RUN_STRIDE;
-        EACH_COEF(FILL)
-#undef FILL
-    }
+    for (uint i = j * s; i < (j + 1u) * s; i += VEC)
+        coefs_write(run + i, RUN_STRIDE, k);
 }
 
 /* The last step on elements i to i + VEC - 1 of a run. */
 FUNC vec run_apply(vec x, vec dy, const float *run, uint i)
 {
     coefs_v k;
-    const float *p = run + i;
-#define FETCH(member)                                                                                                  \
-    k.member = VEC_LOAD(private, p);                                                                                   \
-    p += RUN_STRIDE;
-    EACH_COEF(FETCH)
-#undef FETCH
+    coefs_read(&k, run + i, RUN_STRIDE);
     return apply_v(x, dy, k);
 }
 

@@ -47,6 +47,26 @@ FUNC coefs_f coefs_of(const coefs_v *k, uint j)
     return r;
 }
 
+/* Coefficients written out: `stride` floats of each, of which p[i] are those of element i. Writes them for elements p[0] to p[VEC - 1]. */
+FUNC void coefs_write(float *p, uint stride, coefs_f a)
+{
+#define WRITE(member)                                                                                                  \
+    VEC_STORE(private, (vec)(a.member), p);                                                                            \
+    p += stride;
+    EACH_COEF(WRITE)
+#undef WRITE
+}
+
+/* Not as a result, for loops: see README.md. */
+FUNC void coefs_read(coefs_v *k, const float *p, uint stride)
+{
+#define READ(member)                                                                                                   \
+    k->member = VEC_LOAD(private, p);                                                                                  \
+    p += stride;
+    EACH_COEF(READ)
+#undef READ
+}
+
 FUNC coefs_v coefs_splat(coefs_f a)
 {
     coefs_v k;

@@ -19,6 +19,13 @@
 #define PREFETCH(address) (void)(address)
 #endif
 
+/* Past the caches or not. */
+#define STORE_PAST(past, value, address)                                                                               \
+    if (past)                                                                                                          \
+        STREAM_STORE(value, address);                                                                                  \
+    else                                                                                                               \
+        VEC_STORE(global, value, address)
+
 #define VEC_BYTES (4u * VEC)
 #define LINE 16u /* floats of a line of most caches */
 

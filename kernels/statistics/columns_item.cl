@@ -66,46 +66,7 @@ FUNC item_v reduce_tile(vec *tile, uint n, float rn)
 #define REDUCE reduce_vec
 #define VECS 1u
 #include "statistics/columns_leaf.cl"
-#endif
-
-#ifndef SMALL_CODE
 #include "statistics/narrow.cl"
-
-/* reduce_block of all channels of a tensor that has fewer than VEC. */
-FUNC void reduce_narrow(const global float *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
-                        item_v *root)
-{
-    item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], node;
-    item_v nodes;
-    vec tile[CLNORM_LANES * VEC];
-    const uint c = (uint)shape->c;
-    for (uint k = 0u; k < count;) {
-        const global float *leaf = src + leaf_start(shape, start + k, 0u);
-        const uint n = leaf_size(shape, start + k + min((uint)VEC, count - k) - 1u);
-        const float rn = leaf_reciprocal(shape, n);
-        if (k + VEC <= count && n == CLNORM_LANES) {
-            gather_leaves(tile, leaf, c);
-            for (uint j = 0u; j < c; j++) {
-                nodes = reduce_leaves(tile + j, c, rn);
-                node = merge_elements(nodes, tree, start + k);
-                tree_push_subtree_f(stack[j], tree, start, k, VEC_LOG2, node);
-            }
-            k += VEC;
-            continue;
-        }
-        gather_tile(tile, leaf, c, leaf_size(shape, start + k), c);
-        nodes = reduce_tile(tile, leaf_size(shape, start + k), leaf_reciprocal(shape, leaf_size(shape, start + k)));
-        for (uint j = 0u; j < c; j++) {
-            node = item_of(&nodes, j);
-            tree_push_f(stack[j], tree, start, k, node);
-        }
-        k++;
-    }
-    for (uint j = 0u; j < c; j++) {
-        node = tree_close_f(stack[j], tree, start, count);
-        item_put(root, j, node);
-    }
-}
 #endif
 
 /*

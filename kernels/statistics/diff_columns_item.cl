@@ -50,44 +50,6 @@ FUNC void diff_tile(const global float *src, const global float *diff_dst, ulong
 
 #ifndef SMALL_CODE
 #include "statistics/narrow.cl"
-
-/* diff_block of all channels of a tensor that has fewer than VEC. */
-FUNC void diff_narrow(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape,
-                      uint start, uint count, const struct centre_v *centre, item_v *root)
-{
-    item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], item;
-    item_v items;
-    vec x[CLNORM_LANES * VEC], y[CLNORM_LANES * VEC];
-    struct centre of_one;
-    const uint c = (uint)shape->c;
-    for (uint b = 0u; b < count;) {
-        const ulong at = leaf_start(shape, start + b, 0u);
-        if (b + VEC <= count && leaf_size(shape, start + b + VEC - 1u) == CLNORM_LANES) {
-            gather_leaves(x, src + at, c);
-            gather_leaves(y, diff_dst + at, c);
-            for (uint j = 0u; j < c; j++) {
-                of_one.hi = ((const float *)&centre->hi)[j];
-                of_one.lo = ((const float *)&centre->lo)[j];
-                of_one.magnify = ((const float *)&centre->magnify)[j];
-                items = reduce_leaves(x + j, y + j, c, of_one);
-                item = merge_elements(items, NO_TREE, start + b);
-                tree_push_subtree_f(stack[j], NO_TREE, start, b, VEC_LOG2, item);
-            }
-            b += VEC;
-            continue;
-        }
-        diff_tile(src + at, diff_dst + at, c, leaf_size(shape, start + b), c, centre, &items);
-        for (uint j = 0u; j < c; j++) {
-            item = item_of(&items, j);
-            tree_push_f(stack[j], NO_TREE, start, b, item);
-        }
-        b++;
-    }
-    for (uint j = 0u; j < c; j++) {
-        item = tree_close_f(stack[j], NO_TREE, start, count);
-        item_put(root, j, item);
-    }
-}
 #endif
 
 /* The roots of `count` leaves from `start` on, as reduce_block's. */

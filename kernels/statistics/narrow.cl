@@ -74,6 +74,44 @@ FUNC item_v reduce_leaves(const vec *x, const vec *dy, uint c, struct centre k)
     item.g.lo = item.gd.lo = (vec)(0.0f);
     return item;
 }
+
+/* diff_block of all channels of a tensor that has fewer than VEC. */
+FUNC void diff_narrow(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape,
+                      uint start, uint count, const struct centre_v *centre, item_v *root)
+{
+    item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], item;
+    item_v items;
+    vec x[CLNORM_LANES * VEC], y[CLNORM_LANES * VEC];
+    struct centre of_one;
+    const uint c = (uint)shape->c;
+    for (uint b = 0u; b < count;) {
+        const ulong at = leaf_start(shape, start + b, 0u);
+        if (b + VEC <= count && leaf_size(shape, start + b + VEC - 1u) == CLNORM_LANES) {
+            gather_leaves(x, src + at, c);
+            gather_leaves(y, diff_dst + at, c);
+            for (uint j = 0u; j < c; j++) {
+                of_one.hi = ((const float *)&centre->hi)[j];
+                of_one.lo = ((const float *)&centre->lo)[j];
+                of_one.magnify = ((const float *)&centre->magnify)[j];
+                items = reduce_leaves(x + j, y + j, c, of_one);
+                item = merge_elements(items, NO_TREE, start + b);
+                tree_push_subtree_f(stack[j], NO_TREE, start, b, VEC_LOG2, item);
+            }
+            b += VEC;
+            continue;
+        }
+        diff_tile(src + at, diff_dst + at, c, leaf_size(shape, start + b), c, centre, &items);
+        for (uint j = 0u; j < c; j++) {
+            item = item_of(&items, j);
+            tree_push_f(stack[j], NO_TREE, start, b, item);
+        }
+        b++;
+    }
+    for (uint j = 0u; j < c; j++) {
+        item = tree_close_f(stack[j], NO_TREE, start, count);
+        item_put(root, j, item);
+    }
+}
 #else
 FUNC item_v reduce_leaves(const vec *x, uint c, float rn)
 {
@@ -96,5 +134,40 @@ FUNC item_v reduce_leaves(const vec *x, uint c, float rn)
     for (uint i = 0u; i < CLNORM_LANES; i++)
         tile[i] = x[i * c];
     return reduce_tile(tile, CLNORM_LANES, rn);
+}
+
+/* reduce_block of all channels of a tensor that has fewer than VEC. */
+FUNC void reduce_narrow(const global float *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
+                        item_v *root)
+{
+    item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], node;
+    item_v nodes;
+    vec tile[CLNORM_LANES * VEC];
+    const uint c = (uint)shape->c;
+    for (uint k = 0u; k < count;) {
+        const global float *leaf = src + leaf_start(shape, start + k, 0u);
+        if (k + VEC <= count && leaf_size(shape, start + k + VEC - 1u) == CLNORM_LANES) {
+            gather_leaves(tile, leaf, c);
+            for (uint j = 0u; j < c; j++) {
+                nodes = reduce_leaves(tile + j, c, leaf_reciprocal(shape, CLNORM_LANES));
+                node = merge_elements(nodes, tree, start + k);
+                tree_push_subtree_f(stack[j], tree, start, k, VEC_LOG2, node);
+            }
+            k += VEC;
+            continue;
+        }
+        const uint n = leaf_size(shape, start + k);
+        gather_tile(tile, leaf, c, n, c);
+        nodes = reduce_tile(tile, n, leaf_reciprocal(shape, n));
+        for (uint j = 0u; j < c; j++) {
+            node = item_of(&nodes, j);
+            tree_push_f(stack[j], tree, start, k, node);
+        }
+        k++;
+    }
+    for (uint j = 0u; j < c; j++) {
+        node = tree_close_f(stack[j], tree, start, count);
+        item_put(root, j, node);
+    }
 }
 #endif

@@ -2,6 +2,7 @@
 /* Shapes at random: what a list of known ones would not show, slow corners. */
 #include "cli/bench/bench_parts.h"
 #include "cli/bench/bench_device.h"
+#include "cli/message.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -91,6 +92,7 @@ void bench_random_print(FILE *file, struct bench_device *device, const struct be
     char *is_shown = calloc(rows->count, 1);
 
     if (!list || !is_shown) {
+        complain("out of memory");
         free(list);
         free(is_shown);
         return;
