@@ -28,6 +28,15 @@ static int takes_hints(const char *platform)
 }
 
 /*
+ * PoCL finds its compiled kernels again by their source. Asked for a binary, it compiles each kernel once more, in a form for every
+ * work-group size, which takes longer than all that the first call needs.
+ */
+int clnorm__keeps_programs(const char *platform)
+{
+    return strcmp(platform, POCL) == 0;
+}
+
+/*
  * Mesa's llvmpipe counts the iterations of all loops that a work-item runs, and those of its neighbours in a vector, and once they
  * are so many it leaves each loop after its next turn, with no error. The number is LP_MAX_TGSI_LOOP_ITERATIONS of its source.
  */

@@ -296,7 +296,7 @@ static int make_program(clnorm_context *context, const struct clnorm__variant *v
     *program = is_cached ? load_binary(context, v, r.key, r.options) : NULL;
     if (!*program) {
         status = compile(context, v, r.source, r.options, failure_level(context, v, r.is_overridden), program);
-        if (status == CLNORM_SUCCESS && is_cached && context->cache_dir)
+        if (status == CLNORM_SUCCESS && is_cached && context->stores_programs)
             store_binary(context, v, r.key, *program);
     }
     free_recipe(&r);

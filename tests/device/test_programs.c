@@ -6,6 +6,7 @@
 #define _DEFAULT_SOURCE
 #include "fixture/suite.h"
 #include "fixture/device_fixture.h"
+#include "device/device.h"
 #include "device/program.h"
 
 #include <dirent.h>
@@ -142,6 +143,11 @@ START_TEST(test_cache_environment)
     ck_assert_int_eq(run_with(&rig, &options), CLNORM_SUCCESS);
     ck_assert(messages_have(&rig.messages, "compiling"));
     ck_assert_uint_ge(entries(moved, NULL), 1);
+    /* What compiled programs are found in again: this folder, or one that the driver has. */
+    ck_assert_int_eq(run_with(&rig, &options), CLNORM_SUCCESS);
+    ck_assert_int_eq(messages_have(&rig.messages, "from the disk cache"),
+                     !clnorm__keeps_programs(device.platform_name));
+    ck_assert_int_eq(messages_have(&rig.messages, "compiling"), clnorm__keeps_programs(device.platform_name));
     /* The option wins over the environment: off. */
     ck_assert_int_eq(run_with(&rig, &off), CLNORM_SUCCESS);
     ck_assert(messages_have(&rig.messages, "compiling"));

@@ -257,7 +257,8 @@ static void print_table(FILE *file, double (*medians)[NUMBERS])
             "driver's alone; warm: neither. drivers: loading them and finding the\n"
             "device; context: making it and a queue; call: the first call, which compiles programs or loads them;\n"
             "finish: waiting for it, where some drivers compile the rest; again: a second call with its wait, so\n"
-            "call + finish - again is what building the programs costs (cold: %.3f ms).\n",
+            "call + finish - again is what building the programs costs (cold: %.3f ms). compiled: programs given to\n"
+            "the driver's compiler, which may have a cache of its own (PoCL's has); loaded: from CLNorm's cache.\n",
             medians[COLD][CALL] + medians[COLD][FINISH] - medians[COLD][AGAIN]);
 }
 
