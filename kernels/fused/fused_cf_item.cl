@@ -42,7 +42,7 @@ fused_cf_item(const global float *src, ulong src_offset, global float *dst, ulon
                     const global float *next =
                         src + (j + 1u < count ? leaf_start(&shape, i, c + j + 1u)
                                               : leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c));
-                    item = reduce_leaf(src, &shape, i, c + j, next);
+                    item = reduce_leaf(src, &shape, i, c + j, end, next);
                     item_put(&nodes[j / VEC], j % VEC, item);
                 }
                 step++;

@@ -36,11 +36,11 @@
 #define DIFF_DST_REST(i, rest) (LANE_NUMBERS < (ivec)((int)(rest)) ? DIFF_DST(i) : (vec)(0.0f))
 #include "statistics/diff_lanes.cl"
 
-/* Leaf i of channel c. quiet: whether nobody writes to the channels beside it meanwhile. */
+/* Leaf i of channel c. Nobody writes to channels c to end - 1 meanwhile; quiet: nor to the channels beside c, whichever they are. */
 FUNC sums_f diff_leaf(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape, uint i,
-                      ulong c, struct centre k, int quiet)
+                      ulong c, ulong end, struct centre k, int quiet)
 {
-    vec x[CLNORM_LEAF / VEC], g[CLNORM_LEAF / VEC];
+    vec x[LEAF_VECS], g[LEAF_VECS];
     uint n = leaf_size(shape, i);
     ulong at = leaf_start(shape, i, c);
 #ifndef SMALL_CODE
@@ -56,7 +56,7 @@ FUNC sums_f diff_leaf(const global float *src, const global float *diff_dst, con
     (void)quiet;
 #endif
     x[(n - 1u) / VEC] = g[(n - 1u) / VEC] = (vec)(0.0f);
-    gather_rows(x, src + at, src + at, shape, n);
-    gather_rows(g, diff_dst + at, diff_dst + at, shape, n);
+    gather_rows(x, src + at, src + at, shape, n, (end - c) * shape->s);
+    gather_rows(g, diff_dst + at, diff_dst + at, shape, n, (end - c) * shape->s);
     return diff_leaf_private(x, g, n, k);
 }

@@ -19,6 +19,6 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cf_item(DI
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
     for (uint b = 0u; b < count; b++)
-        tree_push_f(stack, NO_TREE, start, b, diff_leaf(src, diff_dst, &shape, start + b, c, k, 1));
+        tree_push_f(stack, NO_TREE, start, b, diff_leaf(src, diff_dst, &shape, start + b, c, shape.c, k, 1));
     partial_store(partial, &shape, block, c, tree_close_f(stack, NO_TREE, start, count));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The 64 lanes of a channels-first leaf as LANE_VECS vectors: lane j is element j % VEC of vector j / VEC. */
 #define LANE_VECS (64 / VEC)
+#define LEAF_VECS (CLNORM_LEAF / VEC + 1) /* a leaf, gathered: its last row may come with what is behind it */
 #define RUN 256 /* a run of every lane: four rows of 64 values */
 
 /* Loops over the vectors of the lanes: unrolled where they are few, which keeps their sums in registers. */
@@ -79,14 +80,22 @@ FUNC vec walk_on(struct walk *k)
 
 /*
  * Brings the rows of a leaf together. Most of a row goes in aligned vectors; its ends, where it has VEC elements, in vectors that
- * overlap those. Meanwhile the rows of a leaf at next are fetched.
+ * overlap those. Rows of fewer go in a vector each, the next one over what was too much, where no other work-item writes to any of it:
+ * `room` says how many elements from the start of a row on are left alone. Meanwhile the rows of a leaf at next are fetched.
  */
 FUNC void gather_rows(vec *leaf, const global float *src, const global float *next, const struct clnorm_shape *shape,
-                      uint n)
+                      uint n, ulong room)
 {
     float *to = (float *)leaf;
     uint s = shape->rows == 1u ? n : (uint)shape->s; /* a leaf of one row may be a part of it */
     ulong distance = shape->c * shape->s;
+    if (s < VEC && room >= VEC) {
+        for (uint at = 0u; at < n; at += s, src += distance, next += distance) {
+            PREFETCH(next);
+            VEC_STORE(private, VEC_LOAD(global, src), to + at);
+        }
+        return;
+    }
     for (uint at = 0u; at < n; at += s, src += distance, next += distance) {
         if (s < VEC) {
             for (uint i = 0u; i < s; i++)

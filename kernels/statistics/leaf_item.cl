@@ -71,11 +71,11 @@ FUNC node_f reduce_gathered(vec *leaf, uint n, float rn)
     return leaf_node_f(m, s, q, rn, magnify);
 }
 
-/* Leaf i of channel c; next is a leaf that will be wanted next. */
-FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint i, ulong c,
+/* Leaf i of channel c; nobody writes to channels c to end - 1 meanwhile; next is a leaf that will be wanted next. */
+FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint i, ulong c, ulong end,
                         const global float *next)
 {
-    vec leaf[CLNORM_LEAF / VEC];
+    vec leaf[LEAF_VECS];
     uint n = leaf_size(shape, i);
     float rn = leaf_reciprocal(shape, n);
     const global float *from = src + leaf_start(shape, i, c);
@@ -91,6 +91,6 @@ FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shap
     }
 #endif
     leaf[(n - 1u) / VEC] = (vec)(0.0f);
-    gather_rows(leaf, from, next, shape, n);
+    gather_rows(leaf, from, next, shape, n, (end - c) * shape->s);
     return reduce_gathered(leaf, n, rn);
 }

@@ -26,7 +26,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cf_item(const g
     src += src_offset;
     for (uint i = start; i < start + count; i++) {
         const global float *next = src + leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c);
-        tree_push_f(stack, &tree, start, i - start, reduce_leaf(src, &shape, i, c, next));
+        tree_push_f(stack, &tree, start, i - start, reduce_leaf(src, &shape, i, c, shape.c, next));
     }
     partial_store(partial + partial_offset, &shape, block, c, tree_close_f(stack, &tree, start, count));
 }

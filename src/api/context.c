@@ -101,16 +101,13 @@ static int read_tuning(clnorm_context *context, const char *option)
     return CLNORM_SUCCESS;
 }
 
-static int open_context(clnorm_context *context, const clnorm_context_options *options, cl_context cl, cl_device_id device)
+static int open_context(clnorm_context *context, cl_context cl, cl_device_id device)
 {
     int status = choose_device(context, cl, &device);
     if (status == CLNORM_SUCCESS)
         status = clnorm__device_read(device, &context->device);
     if (status != CLNORM_SUCCESS)
         return status;
-    context->stores_programs =
-        context->cache_dir &&
-        ((options && options->cache_dir) || !clnorm__keeps_programs(context->device.info.platform_name));
     context->gemm = clnorm__gemm_kernel(&context->device);
     if (cl) {
         status = clRetainContext(cl);
@@ -157,7 +154,7 @@ int clnorm_create_context(cl_context cl, cl_device_id device, const clnorm_conte
     const enum clnorm_bits least = options ? options->least_bits : CLNORM_BITS_NONE;
     int status = least > CLNORM_BITS_SAME ? CLNORM_INVALID_ENUM : read_options(made, options);
     if (status == CLNORM_SUCCESS)
-        status = open_context(made, options, cl, device);
+        status = open_context(made, cl, device);
     if (status == CLNORM_SUCCESS)
         status = read_tuning(made, options ? options->tuning : NULL);
     if (status == CLNORM_SUCCESS)

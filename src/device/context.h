@@ -13,7 +13,6 @@ struct clnorm_context {
     clnorm_log_callback log;
     void *log_user;
     char *cache_dir;              /* NULL: no disk cache */
-    int stores_programs;          /* there, beside what it keeps of probes and tunings */
     char *kernel_dir;             /* NULL: embedded sources only */
     char *tuning;                 /* its text */
     char *tuning_file;            /* of this device; NULL: no disk cache */

@@ -27,11 +27,8 @@ static int takes_hints(const char *platform)
     return strcmp(platform, POCL) == 0 || strcmp(platform, "Intel(R) OpenCL") == 0;
 }
 
-/*
- * PoCL finds its compiled kernels again by their source. Asked for a binary, it compiles each kernel once more, in a form for every
- * work-group size, which takes longer than all that the first call needs.
- */
-int clnorm__keeps_programs(const char *platform)
+/* Asked for a binary, PoCL compiles each kernel once more, for every size of work-groups: that takes as long as all of a first call. */
+int clnorm__dear_binaries(const char *platform)
 {
     return strcmp(platform, POCL) == 0;
 }

@@ -194,14 +194,18 @@ static int has_kernel(const struct clnorm__variant *v, cl_program program)
     return e == CL_SUCCESS;
 }
 
+/* *is_due: whether the binary is to be stored, if there is none. */
 static cl_program load_binary(clnorm_context *context, const struct clnorm__variant *v, const char *key,
-                              const char *options)
+                              const char *options, int *is_due)
 {
     size_t size = 0;
     cl_device_id device = context->device.info.device;
     unsigned char *binary = context->cache_dir ? clnorm__cache_load(context->cache_dir, key, &size) : NULL;
-    if (!binary)
+    *is_due = context->cache_dir && (binary || !clnorm__dear_binaries(context->device.info.platform_name));
+    if (!binary || size == 0) {
+        free(binary);
         return NULL;
+    }
     cl_int e, binary_status;
     const unsigned char *binaries = binary;
     cl_program program = clCreateProgramWithBinary(context->cl, 1, &device, &size, &binaries, &binary_status, &e);
@@ -218,6 +222,14 @@ static cl_program load_binary(clnorm_context *context, const struct clnorm__vari
     return NULL;
 }
 
+static void store(clnorm_context *context, const struct clnorm__variant *v, const char *key,
+                  const unsigned char *binary, size_t size)
+{
+    if (clnorm__cache_store(context->cache_dir, key, binary, size) != 0)
+        clnorm__log(context, CLNORM_LOG_WARNING, "%s: cannot be stored in the disk cache %s", v->name,
+                    context->cache_dir);
+}
+
 static void store_binary(clnorm_context *context, const struct clnorm__variant *v, const char *key, cl_program program)
 {
     size_t size = 0;
@@ -227,10 +239,8 @@ static void store_binary(clnorm_context *context, const struct clnorm__variant *
         size == 0)
         return;
     unsigned char *binary = malloc(size);
-    if (binary && clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == CL_SUCCESS &&
-        clnorm__cache_store(context->cache_dir, key, binary, size) != 0)
-        clnorm__log(context, CLNORM_LOG_WARNING, "%s: cannot be stored in the disk cache %s", v->name,
-                    context->cache_dir);
+    if (binary && clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == CL_SUCCESS)
+        store(context, v, key, binary, size);
     free(binary);
 }
 
@@ -293,11 +303,14 @@ static int make_program(clnorm_context *context, const struct clnorm__variant *v
     int status = read_recipe(context, v, form, &r);
     if (status != CLNORM_SUCCESS)
         return status;
-    *program = is_cached ? load_binary(context, v, r.key, r.options) : NULL;
+    int is_due = 0;
+    *program = is_cached ? load_binary(context, v, r.key, r.options, &is_due) : NULL;
     if (!*program) {
         status = compile(context, v, r.source, r.options, failure_level(context, v, r.is_overridden), program);
-        if (status == CLNORM_SUCCESS && is_cached && context->stores_programs)
+        if (status == CLNORM_SUCCESS && is_due)
             store_binary(context, v, r.key, *program);
+        else if (status == CLNORM_SUCCESS && is_cached && context->cache_dir)
+            store(context, v, r.key, (const unsigned char *)"", 0); /* which says that it was compiled once */
     }
     free_recipe(&r);
     return status;

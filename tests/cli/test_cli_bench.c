@@ -371,7 +371,7 @@ START_TEST(test_startup)
         ck_assert_msg(line != NULL, "%s", cli_out);
         for (int field = 1; field <= 6; field++)
             ck_assert_double_gt(csv_number(line + 1, field), 0);
-        /* Each start makes its programs one way or the other; what is known of the device is not found out again. */
+        /* Each start makes its programs one way or the other; those that were stored are not compiled again. */
         ck_assert_double_gt(csv_number(line + 1, 7) + csv_number(line + 1, 8), 0);
         ck_assert(i > 0 ? csv_number(line + 1, 7) < csv_number(strstr(cli_out, states[0]) + 1, 7)
                         : csv_number(line + 1, 8) == 0);

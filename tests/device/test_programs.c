@@ -91,6 +91,7 @@ START_TEST(test_disk_cache)
     char nested[300], path[600];
     /* A variant of several launches: several programs. */
     clnorm_context_options options = {.cache_dir = nested, .variants = "stats_naive"};
+    const int is_dear = clnorm__dear_binaries(device.platform_name); /* the second that compiles a program stores it */
     unsigned count;
 
     /* Two folders that are not there yet: they are made. */
@@ -101,6 +102,12 @@ START_TEST(test_disk_cache)
     ck_assert(!messages_have(&rig.messages, "from the disk cache"));
     count = entries(nested, path);
     ck_assert_uint_ge(count, 2);
+    if (is_dear) {
+        ck_assert_int_eq(run_with(&rig, &options), CLNORM_SUCCESS);
+        ck_assert(messages_have(&rig.messages, "compiling"));
+        ck_assert(!messages_have(&rig.messages, "from the disk cache"));
+        ck_assert_uint_eq(entries(nested, path), count);
+    }
     ck_assert_int_eq(run_with(&rig, &options), CLNORM_SUCCESS);
     ck_assert(!messages_have(&rig.messages, "compiling"));
     ck_assert(messages_have(&rig.messages, "from the disk cache"));
@@ -115,7 +122,8 @@ START_TEST(test_disk_cache)
     ck_assert_int_eq(run_with(&rig, &options), CLNORM_SUCCESS);
     ck_assert(messages_have(&rig.messages, "compiling"));
     ck_assert(messages_have(&rig.messages, "from the disk cache"));
-    ck_assert_int_eq(run_with(&rig, &options), CLNORM_SUCCESS);
+    for (int i = 0; i <= is_dear; i++)
+        ck_assert_int_eq(run_with(&rig, &options), CLNORM_SUCCESS);
     ck_assert(!messages_have(&rig.messages, "compiling"));
     /* Cut off, and empty. */
     for (off_t size = 20; size >= 0; size -= 20) {
@@ -143,11 +151,6 @@ START_TEST(test_cache_environment)
     ck_assert_int_eq(run_with(&rig, &options), CLNORM_SUCCESS);
     ck_assert(messages_have(&rig.messages, "compiling"));
     ck_assert_uint_ge(entries(moved, NULL), 1);
-    /* What compiled programs are found in again: this folder, or one that the driver has. */
-    ck_assert_int_eq(run_with(&rig, &options), CLNORM_SUCCESS);
-    ck_assert_int_eq(messages_have(&rig.messages, "from the disk cache"),
-                     !clnorm__keeps_programs(device.platform_name));
-    ck_assert_int_eq(messages_have(&rig.messages, "compiling"), clnorm__keeps_programs(device.platform_name));
     /* The option wins over the environment: off. */
     ck_assert_int_eq(run_with(&rig, &off), CLNORM_SUCCESS);
     ck_assert(messages_have(&rig.messages, "compiling"));
