@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* coefs.cl for floats and, where VEC is set, for vectors; and one channel's coefficients in every element of a vector. */
+#ifndef COEF_PLACE
+#define COEF_PLACE global /* where coefficients lie: in the workspace */
+#endif
 #define T float
 #define FN(name) name##_f
 #define LOAD(p) (*(p))
@@ -12,8 +15,8 @@
 #ifdef VEC
 #define T vec
 #define FN(name) name##_v
-#define LOAD(p) VEC_LOAD(global, p)
-#define STORE(value, p) VEC_STORE(global, value, p)
+#define LOAD(p) VEC_LOAD(COEF_PLACE, p)
+#define STORE(value, p) VEC_STORE(COEF_PLACE, value, p)
 #include "common/coefs.cl"
 #undef T
 #undef FN

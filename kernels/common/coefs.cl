@@ -9,7 +9,7 @@
 #define APPLY_BATCH 1   /* diff_src from src and diff_dst, batch statistics */
 #define APPLY_FROZEN 2  /* diff_src from diff_dst, frozen statistics */
 
-/* Coefficient number `which` of channel c in the workspace. */
+/* Coefficient number `which` of channel c. */
 #define COEF(which, channels, c) ((ulong)(which) * (channels) + (c))
 #endif
 
@@ -23,7 +23,7 @@ typedef struct {
 #endif
 } FN(coefs);
 
-FUNC FN(coefs) FN(coefs_load)(const global float *coef, ulong channels, ulong c)
+FUNC FN(coefs) FN(coefs_load)(const COEF_PLACE float *coef, ulong channels, ulong c)
 {
     FN(coefs) k;
     k.factor = LOAD(coef + COEF(COEF_FACTOR, channels, c));
@@ -43,7 +43,7 @@ FUNC FN(coefs) FN(coefs_load)(const global float *coef, ulong channels, ulong c)
 }
 
 #if APPLY != APPLY_FROZEN
-FUNC void FN(coefs_store)(global float *coef, ulong channels, ulong c, FN(coefs) k)
+FUNC void FN(coefs_store)(COEF_PLACE float *coef, ulong channels, ulong c, FN(coefs) k)
 {
     STORE(k.factor, coef + COEF(COEF_FACTOR, channels, c));
     STORE(k.hi, coef + COEF(COEF_MEAN_HI, channels, c));

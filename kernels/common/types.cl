@@ -37,8 +37,9 @@ struct clnorm_shape {
     clnorm_u32 block_log2;  /* stage one merges aligned blocks of 2^block_log2 leaves */
     clnorm_u32 blocks;      /* = ceil(leaves / 2^block_log2), the partials a channel */
     float rn_full, rn_last; /* 1/full, 1/last rounded to binary32 */
-    clnorm_u32 unused;
+    clnorm_u32 side;        /* neighbouring channels that a work-item of stats_cf_item takes, at most CLNORM_SIDE */
 };
+#define CLNORM_SIDE 8u
 
 /*
  * Weights of the merges of levels base .. base + 15. f = n_b / (n_a + n_b) and w = n_a * f for nodes a and b that hold n_a
@@ -88,6 +89,8 @@ struct clnorm_cut {
     clnorm_u64 stream;  /* whether results should leave the caches alone */
     clnorm_u64 overlap; /* fused_cf_item: whether a group of channels is stored while the next one is looked at */
 };
+
+#define CLNORM_INFER_CHANNELS 2048u /* of infer_item, at most */
 
 /* Coefficients: vector number COEF_x of c floats in the workspace. */
 #define COEF_MEAN_HI 0u

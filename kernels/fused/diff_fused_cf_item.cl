@@ -42,8 +42,8 @@ diff_fused_cf_item(const global float *src, ulong src_offset, const global float
         for (uint i = 0u; i < shape.leaves; i++) {
             for (uint j = 0u; j < per_leaf; j++) {
                 if (count > 0u) {
-                    item = diff_leaf(src, diff_dst, &shape, i, c + j, end, centres[j],
-                                     c + j > begin && c + j + 1u < end);
+                    item =
+                        diff_leaf(src, diff_dst, &shape, i, c + j, end, centres[j], c + j > begin && c + j + 1u < end);
                     item_put(&nodes[j / VEC], j % VEC, item);
                 }
                 step++;

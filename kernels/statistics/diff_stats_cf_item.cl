@@ -12,13 +12,22 @@
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cf_item(DIFF_BUFFERS)
 {
     DIFF_OFFSETS;
-    ulong c = get_global_id(0) % shape.c;
-    uint block = (uint)(get_global_id(0) / shape.c);
-    struct centre k = DIFF_CENTRE(c);
-    item_f stack[CLNORM_TREE_LEVELS + 1u];
+    const ulong groups = (shape.c + shape.side - 1u) / shape.side, c = get_global_id(0) % groups * shape.side;
+    const uint block = (uint)(get_global_id(0) / groups), channels = (uint)min((ulong)shape.side, shape.c - c);
+    item_f stack[CLNORM_SIDE][CLNORM_TREE_LEVELS + 1u], item;
+    struct centre centres[CLNORM_SIDE];
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
-    for (uint b = 0u; b < count; b++)
-        tree_push_f(stack, NO_TREE, start, b, diff_leaf(src, diff_dst, &shape, start + b, c, shape.c, k, 1));
-    partial_store(partial, &shape, block, c, tree_close_f(stack, NO_TREE, start, count));
+    for (uint j = 0u; j < channels; j++)
+        centres[j] = DIFF_CENTRE(c + j);
+    for (uint b = 0u; b < count; b++) {
+        for (uint j = 0u; j < channels; j++) {
+            item = diff_leaf(src, diff_dst, &shape, start + b, c + j, shape.c, centres[j], 1);
+            tree_push_f(stack[j], NO_TREE, start, b, item);
+        }
+    }
+    for (uint j = 0u; j < channels; j++) {
+        item = tree_close_f(stack[j], NO_TREE, start, count);
+        partial_store(partial, &shape, block, c + j, item);
+    }
 }

@@ -2,7 +2,7 @@
 /* The 64 lanes of a channels-first leaf as LANE_VECS vectors: lane j is element j % VEC of vector j / VEC. */
 #define LANE_VECS (64 / VEC)
 #define LEAF_VECS (CLNORM_LEAF / VEC + 1) /* a leaf, gathered: its last row may come with what is behind it */
-#define RUN 256 /* a run of every lane: four rows of 64 values */
+#define RUN 256                           /* a run of every lane: four rows of 64 values */
 
 /* Loops over the vectors of the lanes: unrolled where they are few, which keeps their sums in registers. */
 #if VEC >= 8

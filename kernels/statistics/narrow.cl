@@ -48,8 +48,10 @@ FUNC void gather_leaves(vec *tile, const global float *p, uint c)
 {
     const uint size = CLNORM_LANES * c;
     for (uint i = 0u; i < size; i += VEC) {
-        for (uint leaf = 0u; leaf < VEC; leaf++)
+        for (uint leaf = 0u; leaf < VEC; leaf++) {
+            PREFETCH(p + (VEC + leaf) * size + i);
             tile[i + leaf] = VEC_LOAD(global, p + leaf * size + i);
+        }
         transpose(tile + i);
     }
 }

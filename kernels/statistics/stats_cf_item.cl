@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Statistics of blocks of channels-first leaves, for CPU-like devices: one work-item a block of a channel, whole leaves with
- * vectors of VEC lanes.
+ * vectors of VEC lanes. Of rows shorter than a vector it takes the blocks of a few channels, leaf by leaf: their rows share lines.
  */
 #define BACKWARD 0
 #include "common/begin.cl"
@@ -18,15 +18,21 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cf_item(const g
                                                                          struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
-    ulong c = get_global_id(0) % shape.c;
-    uint block = (uint)(get_global_id(0) / shape.c);
-    item_f stack[CLNORM_TREE_LEVELS + 1u];
+    const ulong groups = (shape.c + shape.side - 1u) / shape.side, c = get_global_id(0) % groups * shape.side;
+    const uint block = (uint)(get_global_id(0) / groups), channels = (uint)min((ulong)shape.side, shape.c - c);
+    item_f stack[CLNORM_SIDE][CLNORM_TREE_LEVELS + 1u], item;
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
     src += src_offset;
     for (uint i = start; i < start + count; i++) {
-        const global float *next = src + leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c);
-        tree_push_f(stack, &tree, start, i - start, reduce_leaf(src, &shape, i, c, shape.c, next));
+        for (uint j = 0u; j < channels; j++) {
+            const global float *next = src + leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c + j);
+            item = reduce_leaf(src, &shape, i, c + j, shape.c, next);
+            tree_push_f(stack[j], &tree, start, i - start, item);
+        }
     }
-    partial_store(partial + partial_offset, &shape, block, c, tree_close_f(stack, &tree, start, count));
+    for (uint j = 0u; j < channels; j++) {
+        item = tree_close_f(stack[j], &tree, start, count);
+        partial_store(partial + partial_offset, &shape, block, c + j, item);
+    }
 }

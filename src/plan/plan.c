@@ -67,14 +67,15 @@ static int streams(const clnorm_desc *desc, int backward, const struct clnorm__d
  * Work-items of stage one side by side, for the channels: a span each for kernels of CPU-like devices, channels-last, the last one with
  * the channels that fill no vector behind it.
  */
-static uint64_t stats_items(const struct clnorm__variant *v, const struct clnorm__device *device, uint64_t channels,
-                            int last)
+static uint64_t stats_items(const struct clnorm__variant *v, const struct clnorm__device *device,
+                            const struct clnorm_shape *shape, int last)
 {
+    const uint64_t channels = shape->c;
     if (v->kind == CLNORM__CPU_LIKE && last)
         return channels > device->vector ? (channels - device->vector) / CLNORM_SPAN(device->vector) + 1 : 1;
     if (v->kind == CLNORM__GPU_LIKE && last)
         return ceil_div(channels, v->width);
-    return channels;
+    return v->kind == CLNORM__CPU_LIKE ? ceil_div(channels, shape->side) : channels;
 }
 
 /* Work-items of a work-group where the kernel leaves them free. */
@@ -126,6 +127,14 @@ static void shape_leaves(const clnorm_desc *desc, uint64_t rows, uint64_t leaves
     shape->rn_last = (float)(1.0 / (double)last);
 }
 
+/* Rows shorter than a vector: so many channels that theirs make a line of most caches. */
+static clnorm_u32 channels_side(const clnorm_desc *desc, const struct clnorm__device *device)
+{
+    if (clnorm__is_last(desc) || desc->s >= device->vector || device->loop_limit)
+        return 1;
+    return (clnorm_u32)least(least(16 / desc->s, CLNORM_SIDE), desc->c);
+}
+
 /* Values in leaves [0, i). */
 static uint64_t values_before(const struct clnorm_shape *shape, uint64_t i)
 {
@@ -174,7 +183,7 @@ static void fill_tree(const struct clnorm_shape *shape, unsigned base, struct cl
 static unsigned choose_block(const struct clnorm__variant *v, const struct clnorm__device *device,
                              const struct clnorm_shape *shape, int last)
 {
-    uint64_t items = stats_items(v, device, shape->c, last);
+    uint64_t items = stats_items(v, device, shape, last);
     uint64_t wanted = ceil_div(device->compute_units * clnorm__tuned(device, CLNORM__STATS_ITEMS), items);
     const unsigned most_log2 = clnorm__variant_most_log2(v, device);
     unsigned height = ceil_log2(shape->leaves), log2 = v->least_log2 < most_log2 ? v->least_log2 : most_log2;
@@ -189,7 +198,7 @@ static void launch_stats(const struct clnorm__device *device, int last, struct c
 {
     const struct clnorm__variant *v = plan->stats.variant;
     struct clnorm__launch *l = &plan->stats;
-    uint64_t items = stats_items(v, device, plan->shape.c, last);
+    uint64_t items = stats_items(v, device, &plan->shape, last);
     l->dims = 1;
     l->local[0] = v->work_group ? v->work_group : free_group(device);
     l->global[0] = items * plan->shape.blocks * (v->work_group ? v->work_group : 1);
@@ -417,15 +426,26 @@ static uint64_t fused_share(uint64_t groups, const struct clnorm__device *device
     return best;
 }
 
+/* Positions of channels-last channels that fill no vector: a fused variant gathers them one by one, which takes longer than launches. */
+#define GATHERED_MOST 512u
+
+/*
+ * Floats of a sample that is narrow: of rows shorter than a vector, what a fused variant takes of it at a time is a few lines, and three
+ * launches, the last of which goes straight through memory, take less.
+ */
+#define NARROW_SAMPLE 256u
+
 /* Whether a fused variant is the better way. */
 static int fused_pays(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
     uint64_t channel = desc->n * desc->s * 4 * tensors;
     if (!clnorm__is_last(desc))
-        return fits_cache(device, channel);
+        return fits_cache(device, channel) && !(desc->s < device->vector && desc->c * desc->s <= NARROW_SAMPLE &&
+                                                channel * desc->c > clnorm__tuned(device, CLNORM__SMALL_BYTES));
+    if (desc->c % device->vector && desc->n * desc->s > GATHERED_MOST)
+        return 0;
     if (channel * desc->c <= clnorm__tuned(device, CLNORM__SMALL_BYTES))
         return 1;
-    /* Channels that fill no vector would be gathered one by one. */
     return desc->c % device->vector == 0 && fused_columns(desc, tensors, device) > device->vector;
 }
 
@@ -475,6 +495,49 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
     return 1;
 }
 
+/* ---- inference in one launch ---- */
+
+/* Turns that the coefficients of a channel take. */
+#define FROZEN_TURNS 16u
+
+/* Elements that take as long as one more channel's coefficients, where a launch is saved for both. */
+#define COEFFICIENTS_WORTH 512u
+
+/* Every work-item makes the coefficients it needs: two for each compute unit, and of few channels, or most would be made several times. */
+static int plan_infer(const clnorm_desc *desc, const struct clnorm__device *device, const struct clnorm__filter *filter,
+                      struct clnorm__plan *plan)
+{
+    const int last = clnorm__is_last(desc), named = filter->steps[CLNORM__INFER];
+    struct clnorm_cut *cut = &plan->cut;
+    if (desc->c > CLNORM_INFER_CHANNELS ||
+        (!named && (filter->steps[CLNORM__COEFFICIENTS] || filter->steps[CLNORM__APPLY] ||
+                    desc->n * desc->c * desc->s * 8 > clnorm__tuned(device, CLNORM__SMALL_BYTES))))
+        return 0;
+    const struct clnorm__variant *v = clnorm__variant_choose(CLNORM__INFER, device, filter, last, plan->shape.leaves);
+    if (!v || (!named && !clnorm__is_preferred(v, filter, last) &&
+               v->kind == (device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE)))
+        return 0;
+    cut->chunk = cut->length;
+    cut->rows_per_item = most(ceil_div(clnorm__tuned(device, CLNORM__ITEM_ELEMENTS), cut->length),
+                              ceil_div(cut->rows, 2 * device->compute_units));
+    if (device->loop_limit) {
+        const uint64_t channels = last ? desc->c * FROZEN_TURNS : 0, turns = clnorm__turns_most(device);
+        const uint64_t row = cut->length + ROW_TURNS + (last ? 0 : FROZEN_TURNS);
+        if (channels + row > turns)
+            return 0;
+        cut->rows_per_item = least(cut->rows_per_item, (turns - channels) / row);
+    }
+    plan->fused.variant = v;
+    plan->fused.form = CLNORM__FORM(last, 0);
+    plan->fused.dims = 1;
+    plan->fused.local[0] = 1;
+    plan->fused.global[0] = ceil_div(cut->rows, cut->rows_per_item);
+    const uint64_t made = plan->fused.global[0] * (last ? desc->c : least(desc->c, cut->rows_per_item + 1));
+    if (!named && made > desc->c && (made - desc->c) * COEFFICIENTS_WORTH > cut->rows * cut->length)
+        plan->fused.variant = NULL;
+    return plan->fused.variant != NULL;
+}
+
 /*
  * Backward without diff_src takes several launches where backward with it takes one, and so does a device that cannot run the fused
  * variant after all. The workspace is to be the same, so that a caller may ask for less than was planned for.
@@ -486,6 +549,17 @@ static void reserve_partials(const clnorm_desc *desc, int backward, const struct
     char why[CLNORM__WHY];
     if (choose_stats(desc, backward, device, filter, &other, why, sizeof why) == CLNORM_SUCCESS)
         plan->workspace = other.workspace;
+}
+
+/* The rows of the last step. */
+static void cut_rows(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
+                     struct clnorm__plan *plan)
+{
+    const int last = clnorm__is_last(desc);
+    plan->cut.rows = last ? desc->n * desc->s : desc->n * desc->c;
+    plan->cut.length = last ? desc->c : desc->s;
+    plan->cut.channels = desc->c;
+    plan->cut.stream = streams(desc, backward, device, CLNORM__STREAM_PERCENT);
 }
 
 int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
@@ -501,6 +575,7 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
         return CLNORM_SIZE_OVERFLOW;
     }
     shape_leaves(desc, rows, leaves, period, &plan->shape);
+    plan->shape.side = channels_side(desc, device);
     double m = (double)(desc->n * desc->s);
     plan->rm_hi = (float)(1.0 / m);
     plan->rm_lo = (float)(1.0 / m - (double)plan->rm_hi);
@@ -515,6 +590,13 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
         }
         if (filter->steps[backward ? CLNORM__DIFF_FUSED : CLNORM__FUSED])
             return refuse(device, why, why_size, "fused");
+    }
+    if (ask->operation == CLNORM_FORWARD_INFERENCE) {
+        cut_rows(desc, backward, device, plan);
+        if (plan_infer(desc, device, filter, plan))
+            return CLNORM_SUCCESS;
+        if (filter->steps[CLNORM__INFER])
+            return refuse(device, why, why_size, "infer");
     }
     if (ask->sums) {
         status = plan_stats(desc, backward, device, filter, plan, why, why_size);
@@ -535,10 +617,7 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     plan->apply.form = CLNORM__FORM(last, ask->operation == CLNORM_BACKWARD_TRAINING ? CLNORM__APPLY_BATCH
                                           : ask->operation == CLNORM_BACKWARD_FROZEN ? CLNORM__APPLY_FROZEN
                                                                                      : CLNORM__APPLY_FORWARD);
-    plan->cut.rows = last ? desc->n * desc->s : desc->n * desc->c;
-    plan->cut.length = last ? desc->c : desc->s;
-    plan->cut.channels = desc->c;
-    plan->cut.stream = streams(desc, backward, device, CLNORM__STREAM_PERCENT);
+    cut_rows(desc, backward, device, plan);
     launch_apply(device, last, plan);
     return CLNORM_SUCCESS;
 }

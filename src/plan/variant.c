@@ -45,6 +45,8 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
         0, 16, 0),
     ROW("coefficients", "apply", "coefficients", CLNORM__COEFFICIENTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 
+    ROW("infer_item", "apply", "infer_item", CLNORM__INFER, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
+
     ROW("apply_item", "apply", "apply_item", CLNORM__APPLY, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
     ROW("apply_group", "apply", "apply_group", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 0, 0, 16, 0),
     ROW("apply_naive", "apply", "apply_naive", CLNORM__APPLY, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
@@ -71,8 +73,8 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
         0, 16, 1),
 };
 
-static const char *const step_names[CLNORM__STEPS] = {"stats",      "finish",      "coefficients", "apply",
-                                                      "diff_stats", "diff_finish", "fused",        "diff_fused"};
+static const char *const step_names[CLNORM__STEPS] = {"stats",       "finish", "coefficients", "apply", "diff_stats",
+                                                      "diff_finish", "fused",  "diff_fused",   "infer"};
 
 const char *clnorm__step_name(unsigned step)
 {

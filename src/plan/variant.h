@@ -15,6 +15,7 @@ enum clnorm__step {
     CLNORM__DIFF_FINISH,
     CLNORM__FUSED,      /* forward training in one launch */
     CLNORM__DIFF_FUSED, /* backward training in one launch */
+    CLNORM__INFER,      /* forward inference in one launch */
     CLNORM__STEPS
 };
 
@@ -37,7 +38,7 @@ struct clnorm__variant {
     unsigned turns; /* of loops, of a work-item, at most: stage one's for each leaf, stage two's for each partial */
 };
 
-#define CLNORM__VARIANTS 25
+#define CLNORM__VARIANTS 26
 extern const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS];
 
 /*

@@ -102,6 +102,15 @@ static void set_channel_buffers(struct setter *s, int backward, const struct cln
     set_mem(s, b->variance);
 }
 
+/* FROZEN_BUFFERS of kernels/apply/frozen.cl. */
+static void set_frozen_buffers(struct setter *s, const struct clnorm__buffers *b)
+{
+    set_mem(s, b->scale);
+    set_mem(s, b->shift);
+    set_mem(s, b->mean);
+    set_mem(s, b->spread);
+}
+
 static void set_finish(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
                        const struct clnorm_finish *finish)
 {
@@ -113,10 +122,7 @@ static void set_finish(struct setter *s, const struct clnorm__plan *plan, const 
         set(s, sizeof channels, &channels);
         set(s, sizeof *finish, finish);
         set(s, sizeof at, &at);
-        set_mem(s, b->scale);
-        set_mem(s, b->shift);
-        set_mem(s, b->mean);
-        set_mem(s, b->spread);
+        set_frozen_buffers(s, b);
         return;
     }
     set_mem(s, b->workspace);
@@ -129,9 +135,26 @@ static void set_finish(struct setter *s, const struct clnorm__plan *plan, const 
     set_channel_buffers(s, plan->finish.variant->step == CLNORM__DIFF_FINISH, b);
 }
 
+static void set_infer(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
+                      const struct clnorm_finish *finish)
+{
+    struct clnorm_offsets at = offsets(plan, b);
+    at.variance = b->spread.offset;
+    set_buffer(s, b->src);
+    set_buffer(s, b->dst);
+    set(s, sizeof plan->cut, &plan->cut);
+    set(s, sizeof *finish, finish);
+    set(s, sizeof at, &at);
+    set_frozen_buffers(s, b);
+}
+
 static void set_fused(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
                       const struct clnorm_finish *finish)
 {
+    if (plan->fused.variant->step == CLNORM__INFER) {
+        set_infer(s, plan, b, finish);
+        return;
+    }
     struct clnorm_offsets at = offsets(plan, b);
     int backward = plan->fused.variant->step == CLNORM__DIFF_FUSED;
     set_buffer(s, b->src);

@@ -184,6 +184,11 @@ static void check_stats_launch(const clnorm_desc *desc, const struct clnorm__dev
 {
     const struct clnorm__variant *v = plan->stats.variant;
     uint64_t wide = channels_an_item(desc, device, v);
+    /* Short rows of neighbouring channels, within a line. */
+    ck_assert(plan->shape.side == 1 || (!is_last(desc) && desc->s < device->vector && plan->shape.side <= CLNORM_SIDE &&
+                                        plan->shape.side * desc->s <= 16));
+    if (v->kind == CLNORM__CPU_LIKE && !is_last(desc))
+        wide = plan->shape.side;
     unsigned __int128 columns = desc->c / wide + (desc->c % wide != 0);
     /* Channels that fill no vector go with those before them. */
     if (v->kind == CLNORM__CPU_LIKE && is_last(desc) && desc->c > wide && desc->c % wide > 0 &&
@@ -281,12 +286,30 @@ static void check_fused(const clnorm_desc *desc, const struct clnorm__device *de
     check_launch(&plan->fused, device, (desc->c - 1) / cut->rows_per_item + 1);
 }
 
+/* One launch: whole rows of so few channels that their coefficients fit the kernel's array. */
+static void check_infer(const clnorm_desc *desc, const struct clnorm__device *device, const struct clnorm__plan *plan)
+{
+    const struct clnorm_cut *cut = &plan->cut;
+    ck_assert_int_eq(plan->fused.variant->step, CLNORM__INFER);
+    ck_assert_uint_eq(plan->fused.form, CLNORM__FORM(is_last(desc), 0));
+    ck_assert(!plan->stats.variant && !plan->finish.variant && !plan->apply.variant);
+    ck_assert_uint_le(desc->c, CLNORM_INFER_CHANNELS);
+    ck_assert_uint_eq(cut->rows * cut->length, desc->n * desc->c * desc->s);
+    ck_assert_uint_eq(cut->chunk, cut->length);
+    ck_assert_uint_ge(cut->rows_per_item, 1);
+    check_launch(&plan->fused, device, (cut->rows - 1) / cut->rows_per_item + 1);
+}
+
 static void check_plan(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
                        const struct clnorm__plan *plan)
 {
     check_geometry(desc, &plan->shape);
     check_workspace(desc, ask, device, plan);
     check_constants(desc, plan);
+    if (plan->fused.variant && ask->operation == CLNORM_FORWARD_INFERENCE) {
+        check_infer(desc, device, plan);
+        return;
+    }
     if (plan->fused.variant) {
         int backward = ask->operation == CLNORM_BACKWARD_TRAINING;
         ck_assert(ask->apply && (backward || ask->operation == CLNORM_FORWARD_TRAINING));

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The last step on rows that lie one after another, by one work-item: one span, in which a vector may reach from one row into the next.
+ * After coef.cl, apply_args.cl and store.cl.
+ */
+
+/* An element: number i of its row; channels-first c is the row's channel. */
+struct place {
+    ulong i, c;
+};
+
+#if CHANNELS_LAST
+/* Coefficients of a row's last VEC channels and of the first VEC of the next one; of fewer than VEC channels, again and again. */
+#define EDGE_STRIDE (3u * VEC)
+
+FUNC void edge_fill(float *edge, const COEF_PLACE float *coef, const struct clnorm_cut *cut)
+{
+    coefs_f k; /* outside loops, see README.md */
+    ulong c = VEC * (cut->length - 1u) % cut->length;
+    for (uint j = 0u; j < 2u * VEC; j++) {
+        k = coefs_load_f(coef, cut->channels, c);
+        coefs_write(edge + j, EDGE_STRIDE, k);
+        c = c + 1u == cut->length ? 0u : c + 1u;
+    }
+}
+#endif
+
+/* Coefficients of VEC elements of which not all are of the row of `at`. */
+FUNC coefs_v coefs_across(const struct place *at, const COEF_PLACE float *coef, const struct clnorm_cut *cut,
+                          const float *edge)
+{
+    coefs_v k;
+    const uint rest = (uint)(cut->length - at->i);
+#if CHANNELS_LAST
+    coefs_read(&k, edge + VEC - rest, EDGE_STRIDE);
+#else
+    coefs_f one = coefs_load_f(coef, cut->channels, at->c);
+    coefs_f next = coefs_load_f(coef, cut->channels, at->c + 1u == cut->channels ? 0u : at->c + 1u);
+#define JOIN(member) k.member = SELECT((vec)(next.member), (vec)(one.member), LANE_NUMBERS < (ivec)((int)rest));
+    EACH_COEF(JOIN)
+#undef JOIN
+#endif
+    return k;
+}
+
+/* Moves a place on by count elements, at most VEC; one behind the end of a row becomes the start of the next. */
+FUNC void move_on(struct place *at, uint count, const struct clnorm_cut *cut)
+{
+    at->i += count;
+    if (at->i < cut->length)
+        return;
+#if CHANNELS_LAST
+    at->i = cut->length < VEC ? (uint)at->i % (uint)cut->length : at->i - cut->length;
+#else
+    at->i -= cut->length;
+    at->c = at->c + 1u == cut->channels ? 0u : at->c + 1u;
+#endif
+}
+
+#if CHANNELS_LAST
+#define COEFS_OF_ROW(at)
+#define COEFS(at) coefs_load_v(coef, cut->channels, (at).i)
+#else
+#define COEFS_OF_ROW(at)                                                                                               \
+    one = coefs_load_f(coef, cut->channels, (at).c);                                                                   \
+    row = coefs_splat(one)
+#define COEFS(at) row
+#endif
+
+/*
+ * n elements that lie one after another. Stores that pass the caches take whole lines and nothing but them: memory is slow where a line
+ * gets some stores of either kind. With `skip`, what lies so far on is fetched.
+ */
+FUNC void apply_span(const global float *src, const global float *diff_dst, global float *dst, ulong n, struct place at,
+                     const COEF_PLACE float *coef, const struct clnorm_cut *cut, const float *edge, ulong skip)
+{
+    coefs_f one; /* outside loops, see README.md */
+    coefs_v row, mixed;
+    const ulong first = cut->stream ? until_line(dst, n) : n, last = first + (n - first) / LINE * LINE;
+    for (ulong k = 0u; k < n;) {
+        const int past = HINTS && k >= first && k < last;
+        const ulong stop = k < first ? first : past ? last : n;
+        COEFS_OF_ROW(at);
+        const ulong in_row = min(stop - k, cut->length - at.i) / VEC * VEC;
+        for (const ulong end = k + in_row; k < end; k += VEC, at.i += VEC) {
+            vec y = APPLY_V(k, COEFS(at));
+            if (skip)
+                APPLY_FETCH(k + skip);
+            STORE_PAST(past, y, dst + k);
+        }
+        const uint count = at.i == cut->length ? 0u : (uint)min(stop - k, (ulong)VEC);
+        if (count > 0u) {
+            if (at.i + VEC <= cut->length)
+                mixed = COEFS(at);
+            else
+                mixed = coefs_across(&at, coef, cut, edge);
+            if (count == VEC) {
+                vec y = APPLY_V(k, mixed);
+                STORE_PAST(past, y, dst + k);
+            } else {
+                for (uint j = 0u; j < count; j++)
+                    dst[k + j] = APPLY_F(k + j, coefs_of(&mixed, j));
+            }
+            k += count;
+        }
+        move_on(&at, count, cut);
+    }
+    (void)src;
+    (void)diff_dst;
+    (void)edge;
+    (void)one;
+    (void)row;
+}
+
+#if !CHANNELS_LAST
+/* Rows of fewer than VEC elements: their coefficients are written out, TABLE floats of each, and for all samples where one has no more. */
+#define TABLE 512u
+#define TABLE_STRIDE (TABLE + 2u * VEC)
+
+/* From channel c on; returns how many elements there are. */
+FUNC uint table_fill(float *table, const COEF_PLACE float *coef, const struct clnorm_cut *cut, ulong c)
+{
+    coefs_f k;
+    uint i = 0u;
+    for (; i < TABLE + VEC; i += (uint)cut->length) {
+        k = coefs_load_f(coef, cut->channels, c);
+        coefs_write(table + i, TABLE_STRIDE, k);
+        c = c + 1u == cut->channels ? 0u : c + 1u;
+    }
+    return i;
+}
+
+/* apply_span of such rows, from the start of one of channel c on. */
+FUNC void apply_short(const global float *src, const global float *diff_dst, global float *dst, ulong n, ulong c,
+                      const COEF_PLACE float *coef, const struct clnorm_cut *cut)
+{
+    float table[COEFS_WORDS * TABLE_STRIDE];
+    coefs_v k;
+    const uint s = (uint)cut->length, sample = cut->channels <= TABLE ? (uint)cut->channels * s : TABLE + 1u;
+    const ulong first = cut->stream ? until_line(dst, n) : n, last = first + (n - first) / LINE * LINE;
+    const int is_whole = sample <= TABLE;
+    const uint filled = table_fill(table, coef, cut, is_whole ? 0u : c);
+    uint i = is_whole ? (uint)c * s : 0u, count;
+    for (ulong at = 0u; at < n; at += count, i += count) {
+        const int past = HINTS && at >= first && at < last;
+        const ulong stop = at < first ? first : past ? last : n;
+        count = (uint)min(stop - at, (ulong)VEC);
+        if (is_whole) {
+            while (i >= sample)
+                i -= sample;
+        } else if (i + VEC > filled) {
+            c = (c + i / s) % cut->channels;
+            i %= s;
+            table_fill(table, coef, cut, c);
+        }
+        coefs_read(&k, table + i, TABLE_STRIDE);
+        if (count == VEC) {
+            vec y = APPLY_V(at, k);
+            STORE_PAST(past, y, dst + at);
+        } else {
+            for (uint j = 0u; j < count; j++)
+                dst[at + j] = APPLY_F(at + j, coefs_of(&k, j));
+        }
+    }
+    (void)src;
+    (void)diff_dst;
+}
+#endif
+
+/* Whole rows, from number `row` to before `last`. */
+FUNC void apply_rows(const global float *src, const global float *diff_dst, global float *dst, ulong row, ulong last,
+                     const COEF_PLACE float *coef, const struct clnorm_cut *cut)
+{
+    struct place at = {0u, CHANNELS_LAST ? 0u : row % cut->channels};
+    const ulong i = row * cut->length, n = (last - row) * cut->length;
+#if CHANNELS_LAST
+    float edge[COEFS_WORDS * EDGE_STRIDE];
+    edge_fill(edge, coef, cut);
+#else
+    const float *edge = 0;
+    if (cut->length < VEC) {
+        apply_short(src + i, diff_dst + i, dst + i, n, at.c, coef, cut);
+        return;
+    }
+#endif
+    apply_span(src + i, diff_dst + i, dst + i, n, at, coef, cut, edge, 0u);
+}
