@@ -36,6 +36,15 @@
 #define DIFF_DST_REST(i, rest) (LANE_NUMBERS < (ivec)((int)(rest)) ? DIFF_DST(i) : (vec)(0.0f))
 #include "statistics/diff_lanes.cl"
 
+/* diff_leaf of a leaf that one vector holds. */
+FUNC sums_f diff_few(vec x, vec dy, uint n, struct centre k)
+{
+    const ivec there = LANE_NUMBERS < (ivec)((int)n);
+    const vec none = (vec)(0.0f), d = mul_v((x - k.hi) - k.lo, (vec)(k.magnify));
+    const float sum = lanes_few(there ? dy : none);
+    return diff_node(sum, lanes_few(there ? fma(dy, d, none) : none));
+}
+
 /* Leaf i of channel c. Nobody writes to channels c to end - 1 meanwhile; quiet: nor to the channels beside c, whichever they are. */
 FUNC sums_f diff_leaf(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape, uint i,
                       ulong c, ulong end, struct centre k, int quiet)
@@ -58,5 +67,5 @@ FUNC sums_f diff_leaf(const global float *src, const global float *diff_dst, con
     x[(n - 1u) / VEC] = g[(n - 1u) / VEC] = (vec)(0.0f);
     gather_rows(x, src + at, src + at, shape, n, (end - c) * shape->s);
     gather_rows(g, diff_dst + at, diff_dst + at, shape, n, (end - c) * shape->s);
-    return diff_leaf_private(x, g, n, k);
+    return n <= FEW ? diff_few(x[0], g[0], n, k) : diff_leaf_private(x, g, n, k);
 }

@@ -2,7 +2,12 @@
 /* The 64 lanes of a channels-first leaf as LANE_VECS vectors: lane j is element j % VEC of vector j / VEC. */
 #define LANE_VECS (64 / VEC)
 #define LEAF_VECS (CLNORM_LEAF / VEC + 1) /* a leaf, gathered: its last row may come with what is behind it */
-#define RUN 256                           /* a run of every lane: four rows of 64 values */
+#ifdef SMALL_CODE
+#define FEW 0u
+#else
+#define FEW VEC /* values that one vector holds, so that nothing needs a loop */
+#endif
+#define RUN 256 /* a run of every lane: four rows of 64 values */
 
 /* Loops over the vectors of the lanes: unrolled where they are few, which keeps their sums in registers. */
 #if VEC >= 8
@@ -10,6 +15,27 @@
 #else
 #define LANE_LOOP for (int l = 0; l < LANE_VECS; l++)
 #endif
+
+/* The end of lanes_sum, where one vector of lanes is left. */
+FUNC float lanes_halves(vec v)
+{
+#if VEC == 16
+    float8 w = v.lo + v.hi;
+    float4 x = w.lo + w.hi;
+#elif VEC == 8
+    float4 x = v.lo + v.hi;
+#else
+    float4 x = v;
+#endif
+    float2 y = x.lo + x.hi;
+    return y.x + y.y;
+}
+
+/* lanes_sum of a vector of lanes and of nothing else, which is zeros. */
+FUNC float lanes_few(vec v)
+{
+    return lanes_halves(v + (vec)(0.0f));
+}
 
 /* Sums lanes by halves: lane j takes lane j + 32, then j + 16, 8, 4, 2, 1. */
 FUNC float lanes_sum(vec *a)
@@ -22,17 +48,7 @@ FUNC float lanes_sum(vec *a)
     for (int l = 0; l < 4; l++)
         a[l] += a[l + 4];
 #endif
-    vec v = (a[0] + a[2]) + (a[1] + a[3]);
-#if VEC == 16
-    float8 w = v.lo + v.hi;
-    float4 x = w.lo + w.hi;
-#elif VEC == 8
-    float4 x = v.lo + v.hi;
-#else
-    float4 x = v;
-#endif
-    float2 y = x.lo + x.hi;
-    return y.x + y.y;
+    return lanes_halves((a[0] + a[2]) + (a[1] + a[3]));
 }
 
 /* rest < VEC values, 0 behind them. */

@@ -43,16 +43,31 @@ FUNC int leaf_class(vec *leaf, uint n, float *magnify)
     return same;
 }
 
+/* leaf_sum and leaf_squares of a leaf that one vector holds; *m is the mean where it is_again. */
+FUNC void few_squares(vec leaf, uint n, float rn, int is_again, float *m, float *s, float *q)
+{
+    const ivec there = LANE_NUMBERS < (ivec)((int)n);
+    const vec none = (vec)(0.0f), v = there ? leaf : none;
+    *m = is_again ? *m + mul_f(*s, rn) : mul_f(lanes_few(v), rn);
+    const vec d = there ? v - *m : none;
+    *s = lanes_few(d);
+    *q = lanes_few(mul_v(d, d));
+}
+
 /* A gathered leaf, by all the rules. */
 FUNC node_f reduce_gathered(vec *leaf, uint n, float rn)
 {
     struct parts_private parts;
-    float m = 0.0f, s, q, magnify = 1.0f;
+    float m = 0.0f, s = 0.0f, q, magnify = 1.0f;
     int is_checked = 0, is_again = 0;
     for (;;) {
-        parts_of_private(leaf, n, &parts);
-        m = is_again ? m + mul_f(s, rn) : mul_f(leaf_sum_private(leaf, n, &parts), rn);
-        leaf_squares_private(leaf, 0u, n, &parts, m, &s, &q);
+        if (n <= FEW) {
+            few_squares(leaf[0], n, rn, is_again, &m, &s, &q);
+        } else {
+            parts_of_private(leaf, n, &parts);
+            m = is_again ? m + mul_f(s, rn) : mul_f(leaf_sum_private(leaf, n, &parts), rn);
+            leaf_squares_private(leaf, 0u, n, &parts, m, &s, &q);
+        }
         if (!is_checked) {
             if (LEAF_PLAIN(m, q))
                 break;
