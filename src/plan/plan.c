@@ -500,7 +500,8 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
 /* Turns that the coefficients of a channel take. */
 #define FROZEN_TURNS 16u
 
-/* Elements that take as long as one more channel's coefficients, where a launch is saved for both. */
+/* Coefficients made once more that take less than a launch; of larger tensors, one for so many elements. */
+#define COEFFICIENTS_FEW 256u
 #define COEFFICIENTS_WORTH 512u
 
 /* Every work-item makes the coefficients it needs: two for each compute unit, and of few channels, or most would be made several times. */
@@ -533,7 +534,7 @@ static int plan_infer(const clnorm_desc *desc, const struct clnorm__device *devi
     plan->fused.local[0] = 1;
     plan->fused.global[0] = ceil_div(cut->rows, cut->rows_per_item);
     const uint64_t made = plan->fused.global[0] * (last ? desc->c : least(desc->c, cut->rows_per_item + 1));
-    if (!named && made > desc->c && (made - desc->c) * COEFFICIENTS_WORTH > cut->rows * cut->length)
+    if (!named && made > desc->c + COEFFICIENTS_FEW + cut->rows * cut->length / COEFFICIENTS_WORTH)
         plan->fused.variant = NULL;
     return plan->fused.variant != NULL;
 }

@@ -134,7 +134,9 @@ START_TEST(loops_are_limited)
         }
         planned++;
         uint64_t leaves = plan.shape.leaves;
-        if (plan.fused.variant)
+        if (plan.fused.variant && plan.fused.variant->step == CLNORM__INFER)
+            ck_assert_uint_lt(plan.cut.rows_per_item * (plan.cut.chunk / 16 + 5), 65535);
+        else if (plan.fused.variant)
             ck_assert_uint_lt(plan.cut.rows_per_item * leaves * (last ? 4 * 64 / device.vector : 64), 65535);
         if (plan.stats.variant) {
             uint64_t block = (uint64_t)1 << plan.shape.block_log2;
@@ -187,8 +189,10 @@ START_TEST(preferences)
         followed[k % CLNORM__VARIANTS] +=
             got == v && (v->kind == CLNORM__ANY || (v->kind == CLNORM__CPU_LIKE) != device->cpu_like);
     }
-    for (unsigned i = 0; i < CLNORM__VARIANTS; i++) /* no device of the other kind here has a cache to fuse in */
-        if (clnorm__variants[i].step != CLNORM__FUSED && clnorm__variants[i].step != CLNORM__DIFF_FUSED)
+    /* No device of the other kind here has a cache to fuse in, and inference is one launch of less than this. */
+    for (unsigned i = 0; i < CLNORM__VARIANTS; i++)
+        if (clnorm__variants[i].step != CLNORM__FUSED && clnorm__variants[i].step != CLNORM__DIFF_FUSED &&
+            clnorm__variants[i].step != CLNORM__INFER)
             ck_assert_msg(followed[i] > 0, "%s", clnorm__variants[i].name);
     /* On a GPU with a cache, one launch is possible, but only when it is preferred. */
     struct clnorm__device gpu = {.compute_units = 4, .vector = 4, .max_work_group = 256, .local_bytes = 32 << 10};
@@ -196,11 +200,16 @@ START_TEST(preferences)
     clnorm_desc desc = describe(32, 64, 49, CLNORM_CHANNELS_FIRST);
     struct clnorm__filter filter = {.preferred = {{0}}};
     struct clnorm__plan plan;
-    for (int turn = 0; turn < 2; turn++) {
-        ck_assert_int_eq(clnorm__plan_make(&desc, &asks[0], &gpu, &filter, &plan, why, sizeof why), CLNORM_SUCCESS);
-        ck_assert_int_eq(plan.fused.variant != NULL, turn);
-        filter.preferred[CLNORM__FUSED][0] = 1;
-        ck_assert_str_eq(clnorm__variants[0].name, "fused_cf_item");
+    for (int ask = 0; ask < 2; ask++) {
+        const enum clnorm__step step = ask ? CLNORM__INFER : CLNORM__FUSED;
+        for (int turn = 0; turn < 2; turn++) {
+            ck_assert_int_eq(clnorm__plan_make(&desc, &asks[ask], &gpu, &filter, &plan, why, sizeof why),
+                             CLNORM_SUCCESS);
+            ck_assert_int_eq(plan.fused.variant != NULL, turn);
+            for (unsigned i = 0; i < CLNORM__VARIANTS; i++)
+                if (clnorm__variants[i].step == step && clnorm__variants[i].layouts != CLNORM__LAST)
+                    filter.preferred[step][0] = (unsigned char)(i + 1);
+        }
     }
 }
 END_TEST
@@ -238,13 +247,50 @@ START_TEST(fused_groups)
     ck_assert_uint_eq(fused_cut(51, 512, 196, CLNORM_CHANNELS_LAST, 0).chunk, 4 * 8);
     ck_assert_uint_eq(fused_cut(51, 2048, 196, CLNORM_CHANNELS_LAST, 0).chunk, 8 * 8);
     ck_assert_uint_eq(fused_cut(64, 1024, 196, CLNORM_CHANNELS_LAST, 1).chunk, 8 * 8);
-    /* Channels that fill no vector are gathered one by one: in one launch only where that is all there is to a tensor. */
-    for (int backward = 0; backward < 2; backward++) {
-        clnorm_desc desc = describe(8, 513, 196, CLNORM_CHANNELS_LAST);
-        struct clnorm__plan plan;
-        ck_assert_int_eq(make(&desc, &asks[backward ? 2 : 0], &devices[2].device, &plan), CLNORM_SUCCESS);
-        ck_assert_ptr_null(plan.fused.variant);
+    for (int backward = 0; backward < 2; backward++)
         ck_assert_uint_eq(fused_cut(8, 35, 19, CLNORM_CHANNELS_LAST, backward).chunk, 8);
+}
+END_TEST
+
+/* One launch or several: where the wrong choice took up to ten times as long. */
+START_TEST(one_launch_or_several)
+{
+    static const struct {
+        uint64_t n, c, s;
+        enum clnorm_layout layout;
+        int training, inference; /* in one launch */
+    } cases[] = {
+        /* Channels that fill no vector are gathered one by one: of few positions alone. */
+        {8, 513, 196, CLNORM_CHANNELS_LAST, 0, 0},
+        {8, 35, 19, CLNORM_CHANNELS_LAST, 1, 1},
+        {100000, 1, 1, CLNORM_CHANNELS_LAST, 0, 1},
+        {30000, 3, 1, CLNORM_CHANNELS_LAST, 0, 1},
+        {512, 30, 1, CLNORM_CHANNELS_LAST, 1, 1},
+        {513, 30, 1, CLNORM_CHANNELS_LAST, 0, 1},
+        {513, 32, 1, CLNORM_CHANNELS_LAST, 1, 1},
+        {8, 1024, 1, CLNORM_CHANNELS_LAST, 1, 1},
+        /* Narrow samples of rows shorter than a vector, unless they are few. */
+        {24000, 64, 2, CLNORM_CHANNELS_FIRST, 0, 0},
+        {12000, 64, 4, CLNORM_CHANNELS_FIRST, 0, 0},
+        {100, 64, 4, CLNORM_CHANNELS_FIRST, 1, 1},
+        {1000, 1024, 7, CLNORM_CHANNELS_FIRST, 1, 0},
+        {3000, 64, 16, CLNORM_CHANNELS_FIRST, 1, 0},
+        /* Coefficients that each work-item would make again. */
+        {1797, 64, 1, CLNORM_CHANNELS_LAST, 1, 1},
+        {128, 1024, 1, CLNORM_CHANNELS_LAST, 1, 0},
+        {1, 256, 196, CLNORM_CHANNELS_FIRST, 1, 1},
+        {1, 4096, 9, CLNORM_CHANNELS_FIRST, 1, 0},
+    };
+    struct clnorm__device device = devices[2].device;
+    device.compute_units = 2;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (int a = 0; a < 3; a++) {
+            clnorm_desc desc = describe(cases[i].n, cases[i].c, cases[i].s, cases[i].layout);
+            struct clnorm__plan plan;
+            ck_assert_int_eq(make(&desc, &asks[a], &device, &plan), CLNORM_SUCCESS);
+            ck_assert_msg((plan.fused.variant != NULL) == (a == 1 ? cases[i].inference : cases[i].training),
+                          "case %zu, ask %d", i, a);
+        }
     }
 }
 END_TEST
@@ -302,6 +348,7 @@ int main(void)
     tcase_add_test(tests, loops_are_limited);
     tcase_add_test(tests, preferences);
     tcase_add_test(tests, fused_groups);
+    tcase_add_test(tests, one_launch_or_several);
     tcase_add_test(tests, fused_work_is_even);
     tcase_add_test(tests, stores_past_the_caches);
     suite_add_tcase(suite, tests);
