@@ -448,6 +448,27 @@ CLNORM_API int clnorm_backward_frozen(clnorm_context *context, cl_command_queue 
                                       const clnorm_backward_frozen_args *args, cl_uint wait_count,
                                       const cl_event *wait_list, cl_event *event);
 
+/*
+ * Folds the normalization of inference into the layer before it, whatever that is: weights of c outputs, `length` of each one behind
+ * the other (linear: its inputs; convolution: its input channels times the kernel's size). With
+ *
+ *   folded_weights = weights * scale * invstd          a factor for each output
+ *   folded_bias    = (bias - mean) * scale * invstd + shift
+ *
+ * the layer alone gives what it and the normalization gave, but for rounding. invstd = 1 / sqrt(variance + epsilon). Required: weights,
+ * mean, variance, folded_weights, folded_bias. folded_weights may be the same as weights, and folded_bias as bias. Of desc, c,
+ * type and epsilon matter.
+ */
+typedef struct clnorm_fold_args {
+    clnorm_buffer weights, bias;                /* c * length; c, optional */
+    clnorm_buffer scale, shift, mean, variance; /* c; scale and shift optional */
+    clnorm_buffer folded_weights, folded_bias;  /* c * length; c */
+} clnorm_fold_args;
+
+CLNORM_API int clnorm_fold(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc, uint64_t length,
+                           const clnorm_fold_args *args, cl_uint wait_count, const cl_event *wait_list,
+                           cl_event *event);
+
 #ifdef __cplusplus
 }
 #endif

@@ -141,21 +141,8 @@ CLNORM_API int clnorm_block_forward_inference(clnorm_context *context, cl_comman
                                               const clnorm_block_desc *desc, const clnorm_block_inference_args *args,
                                               cl_uint wait_count, const cl_event *wait_list, cl_event *event);
 
-/*
- * Folds the normalization of inference into weights and bias: with
- *
- *   folded_weights = weights * scale * invstd          a factor for each output channel
- *   folded_bias    = (bias - mean) * scale * invstd + shift
- *
- * a forward inference with CLNORM_BLOCK_PLAIN gives what the block with the normalization gives, but for rounding, in one
- * product. Required: weights, mean, variance, folded_weights, folded_bias. folded_weights may be the same as weights, and
- * folded_bias as bias. Of desc, n, activation and flags do not matter.
- */
-typedef struct clnorm_block_fold_args {
-    clnorm_buffer weights, bias;
-    clnorm_buffer scale, shift, mean, variance;
-    clnorm_buffer folded_weights, folded_bias;
-} clnorm_block_fold_args;
+/* clnorm_fold with a block's description: of it, n, activation and flags do not matter. Then CLNORM_BLOCK_PLAIN is the whole block. */
+typedef clnorm_fold_args clnorm_block_fold_args;
 
 CLNORM_API int clnorm_block_fold(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
                                  const clnorm_block_fold_args *args, cl_uint wait_count, const cl_event *wait_list,

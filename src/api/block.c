@@ -221,6 +221,28 @@ int clnorm_block_fold(clnorm_context *context, cl_command_queue queue, const cln
     return end(&call);
 }
 
+/* A linear layer's weights are all that there is to know of any layer's. */
+int clnorm_fold(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc, uint64_t length,
+                const clnorm_fold_args *args, cl_uint wait_count, const cl_event *wait_list, cl_event *event)
+{
+    struct call call = {.context = context};
+    clnorm_block_desc block;
+    if (!context)
+        return CLNORM_INVALID_CONTEXT;
+    int status = clnorm__check_desc(desc, call.why);
+    if (status == CLNORM_SUCCESS && length == 0) {
+        snprintf(call.why, sizeof call.why, "length is 0; it is the number of weights of an output, above 0");
+        status = CLNORM_INVALID_SIZE;
+    }
+    if (status == CLNORM_SUCCESS)
+        status = clnorm_describe_linear(1, length, desc->c, &block);
+    if (status != CLNORM_SUCCESS)
+        return refused(&call, status);
+    block.type = desc->type;
+    block.epsilon = desc->epsilon;
+    return clnorm_block_fold(context, queue, &block, args, wait_count, wait_list, event);
+}
+
 /* ---- backward ---- */
 
 /* The gradient of the product into the workspace; or where it is without change, diff_dst itself. */

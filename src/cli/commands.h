@@ -7,6 +7,7 @@
 int command_devices(int count, char *const *arguments, int is_verbose);
 int command_forward(int count, char *const *arguments, int is_verbose);
 int command_backward(int count, char *const *arguments, int is_verbose);
+int command_fold(int count, char *const *arguments, int is_verbose);
 int command_check(int count, char *const *arguments, int is_verbose);
 int command_train(int count, char *const *arguments, int is_verbose);
 int command_predict(int count, char *const *arguments, int is_verbose);

@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"devices", command_devices, "list the OpenCL devices"},
     {"forward", command_forward, "normalize a tensor"},
     {"backward", command_backward, "compute the gradients"},
+    {"fold", command_fold, "fold the normalization into the layer before it"},
     {"check", command_check, "test a device: accuracy against float64, bits against the model"},
     {"train", command_train, "train a network with batch norm, and compare it with one without"},
     {"predict", command_predict, "tell classes by a trained network"},
@@ -48,7 +49,7 @@ static int print_help(void)
 static int wrong_command(const char *name)
 {
     static const char expected[] =
-        "expected devices, forward, backward, check, train, predict, bench or tune; clnorm --help tells more";
+        "expected devices, forward, backward, fold, check, train, predict, bench or tune; clnorm --help tells more";
 
     if (!name)
         complain("no command given; %s", expected);

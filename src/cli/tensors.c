@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int read_array(const char *path, struct npy_array *array)
+int read_array(const char *path, struct npy_array *array)
 {
     struct npy_error error;
 

@@ -12,6 +12,9 @@ struct tensor_options {
     float epsilon;
 };
 
+/* A file of any shape. */
+int read_array(const char *path, struct npy_array *array);
+
 /* A file of 2 to 5 axes, and its description. */
 int read_tensor(const char *path, const struct tensor_options *options, struct npy_array *array, clnorm_desc *desc);
 

@@ -116,7 +116,7 @@ static const struct clnorm__operand block_inference[] = {
 };
 #undef ARGS
 
-#define ARGS clnorm_block_fold_args
+#define ARGS clnorm_fold_args
 static const struct clnorm__operand block_fold[] = {
     ROW(weights, WEIGHTS, ALWAYS, HERE),
     ROW(bias, CHANNELS, OPTIONAL, HERE),
@@ -161,7 +161,7 @@ const struct clnorm__operands clnorm__operands[CLNORM__CALLS] = {
     [CLNORM_BACKWARD_FROZEN] = LIST(clnorm_backward_frozen_args, backward_frozen),
     [CLNORM__CALL_BLOCK_TRAINING] = LIST(clnorm_block_training_args, block_training),
     [CLNORM__CALL_BLOCK_INFERENCE] = LIST(clnorm_block_inference_args, block_inference),
-    [CLNORM__CALL_BLOCK_FOLD] = LIST(clnorm_block_fold_args, block_fold),
+    [CLNORM__CALL_BLOCK_FOLD] = LIST(clnorm_fold_args, block_fold),
     [CLNORM__CALL_BLOCK_BACKWARD] = LIST(clnorm_block_backward_args, block_backward),
 };
 

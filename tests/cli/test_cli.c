@@ -76,7 +76,7 @@ START_TEST(test_wrong_usage)
     static const struct {
         const char *arguments, *expected;
     } bad[] = {
-        {"", "no command given; expected devices, forward, backward, check, train, predict, bench or tune"},
+        {"", "no command given; expected devices, forward, backward, fold, check, train, predict, bench or tune"},
         {"frobnicate", "unknown command 'frobnicate'; expected devices"},
         {"--frobnicate", "unknown option '--frobnicate'"},
         {"--version now", "unexpected argument 'now'"},
