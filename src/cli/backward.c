@@ -9,7 +9,8 @@
 #include <stdio.h>
 
 struct backward_options {
-    const char *in, *grad_out, *grad_in, *grad_scale, *grad_shift, *scale, *mean, *var, *device;
+    const char *in, *grad_out, *grad_in, *grad_scale, *grad_shift, *scale, *mean, *var;
+    const char *saved_mean, *saved_invstd, *device;
     struct tensor_options tensor;
     int is_infer, is_verbose, is_help;
 };
@@ -17,7 +18,7 @@ struct backward_options {
 /* What the files hold. */
 struct backward_data {
     clnorm_desc desc;
-    struct npy_array in, grad_out, scale, mean, var;
+    struct npy_array in, grad_out, scale, mean, var, saved_mean, saved_invstd;
     struct outputs outputs;
 };
 
@@ -28,14 +29,16 @@ struct backward_buffers {
 
 static int print_help(const struct option_row *rows)
 {
-    printf("usage: clnorm backward --in x.npy --grad-out dy.npy [--grad-in f] [--grad-scale f] [--grad-shift f]\n"
-           "                       [OPTION...]\n"
-           "\n"
-           "Computes gradients from those of the output, dy: of x, of scale and of shift, at least one of them. With\n"
-           "--mode train they go through the batch's mean and variance, which are computed again; with --mode infer\n"
-           "mean and variance are given and constant. Outputs are written all or none.\n"
-           "\n"
-           "options:\n");
+    printf(
+        "usage: clnorm backward --in x.npy --grad-out dy.npy [--grad-in f] [--grad-scale f] [--grad-shift f]\n"
+        "                       [OPTION...]\n"
+        "\n"
+        "Computes gradients from those of the output, dy: of x, of scale and of shift, at least one of them. With\n"
+        "--mode train they go through the batch's mean and variance, which are computed again unless --saved-mean\n"
+        "and --saved-invstd name what forward has saved; with --mode infer mean and variance are given and constant.\n"
+        "Outputs are written all or none.\n"
+        "\n"
+        "options:\n");
     options_help(rows);
     return finish_output();
 }
@@ -63,6 +66,15 @@ static int check_usage(const struct backward_options *o)
                  o->mean ? "mean" : "var");
         return -1;
     }
+    if (!o->saved_mean != !o->saved_invstd) {
+        complain("backward: option --%s is missing; expected --saved-mean and --saved-invstd together",
+                 o->saved_mean ? "saved-invstd" : "saved-mean");
+        return -1;
+    }
+    if (o->is_infer && o->saved_mean) {
+        complain("backward: option --saved-mean is for --mode train; --mode infer takes --mean and --var");
+        return -1;
+    }
     return 0;
 }
 
@@ -72,20 +84,34 @@ static int read_inputs(const struct backward_options *o, struct backward_data *d
         return -1;
     return read_same_shape(o->grad_out, &data->in, o->in, &data->grad_out) ||
                    read_vector(o->scale, &data->desc, o->in, &data->scale) ||
+                   read_vector(o->saved_mean, &data->desc, o->in, &data->saved_mean) ||
+                   read_vector(o->saved_invstd, &data->desc, o->in, &data->saved_invstd) ||
                    read_vector(o->mean, &data->desc, o->in, &data->mean) ||
                    read_vector(o->var, &data->desc, o->in, &data->var)
                ? -1
                : 0;
 }
 
-/*
- * Forward once more for what backward needs of it; its y is of no use, and goes where the gradient of x will.
- */
+/* Forward once more for what backward needs of it; its y is of no use, and goes where the gradient of x will. */
+static void run_statistics(struct session *session, const clnorm_desc *desc, clnorm_buffer src, clnorm_buffer scratch,
+                           clnorm_backward_training_args *backward)
+{
+    clnorm_forward_training_args forward = {.src = src, .dst = scratch};
+
+    backward->save_mean = forward.save_mean = session_buffer(session, NULL, desc->c);
+    backward->save_mean_low = forward.save_mean_low = session_buffer(session, NULL, desc->c);
+    backward->save_invstd = forward.save_invstd = session_buffer(session, NULL, desc->c);
+    forward.workspace = session_workspace(session, CLNORM_FORWARD_TRAINING, desc);
+    if (!session->is_failed)
+        session_expect(session,
+                       clnorm_forward_training(session->context, session->queue, desc, &forward, 0, NULL, NULL),
+                       "backward: the statistics");
+}
+
 static void run_training(struct session *session, struct backward_data *data, const struct backward_buffers *buffers,
                          clnorm_buffer scratch)
 {
     const clnorm_desc *desc = &data->desc;
-    clnorm_forward_training_args forward = {.src = buffers->src, .dst = scratch};
     clnorm_backward_training_args backward = {.src = buffers->src,
                                               .diff_dst = buffers->diff_dst,
                                               .scale = buffers->scale,
@@ -93,15 +119,13 @@ static void run_training(struct session *session, struct backward_data *data, co
                                               .diff_scale = buffers->diff_scale,
                                               .diff_shift = buffers->diff_shift};
 
-    backward.save_mean = forward.save_mean = session_buffer(session, NULL, desc->c);
-    backward.save_mean_low = forward.save_mean_low = session_buffer(session, NULL, desc->c);
-    backward.save_invstd = forward.save_invstd = session_buffer(session, NULL, desc->c);
-    forward.workspace = session_workspace(session, CLNORM_FORWARD_TRAINING, desc);
+    if (data->saved_mean.values) {
+        backward.save_mean = upload_vector(session, &data->saved_mean);
+        backward.save_invstd = upload_vector(session, &data->saved_invstd);
+    } else {
+        run_statistics(session, desc, buffers->src, scratch, &backward);
+    }
     backward.workspace = session_workspace(session, CLNORM_BACKWARD_TRAINING, desc);
-    if (!session->is_failed)
-        session_expect(session,
-                       clnorm_forward_training(session->context, session->queue, desc, &forward, 0, NULL, NULL),
-                       "backward: the statistics");
     if (!session->is_failed)
         session_expect(session,
                        clnorm_backward_training(session->context, session->queue, desc, &backward, 0, NULL, NULL),
@@ -175,6 +199,11 @@ int command_backward(int count, char *const *arguments, int is_verbose)
         OPTION_ROW_FILE("grad-shift", &o.grad_shift, "where the gradient of shift goes"),
         OPTION_ROW_FILE("scale", &o.scale, "scale (gamma) that forward had; default: all 1"),
         OPTION_ROW_MODE(&o.is_infer, "through batch statistics (train, the default) or given ones"),
+        OPTION_ROW_FILE("saved-mean", &o.saved_mean,
+                        "train: the mean that forward has saved (--save-mean). It is rounded to float32: gradients\n"
+                        "at a mean of 1e6 deviations are then some percent off, and those computed again are not"),
+        OPTION_ROW_FILE("saved-invstd", &o.saved_invstd,
+                        "train: 1 / deviation, that forward has saved (--save-invstd)"),
         OPTION_ROW_FILE("mean", &o.mean, "infer: the mean that forward used, required"),
         OPTION_ROW_FILE("var", &o.var, "infer: the variance that forward used, required"),
         OPTION_ROW_LAYOUT(&o.tensor.layout),
@@ -203,6 +232,8 @@ int command_backward(int count, char *const *arguments, int is_verbose)
     npy_free(&data.in);
     npy_free(&data.grad_out);
     npy_free(&data.scale);
+    npy_free(&data.saved_mean);
+    npy_free(&data.saved_invstd);
     npy_free(&data.mean);
     npy_free(&data.var);
     free_outputs(&data.outputs);

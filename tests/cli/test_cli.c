@@ -135,6 +135,14 @@ START_TEST(test_wrong_usage)
         {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --mode infer --mean mean.npy", "expected --var"},
         {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --mean mean.npy", "--mean is for --mode infer"},
         {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --var var.npy", "--var is for --mode infer"},
+        {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --saved-mean m.npy",
+         "option --saved-invstd is missing"},
+        {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --saved-invstd m.npy",
+         "option --saved-mean is missing"},
+        {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --mode infer --mean m.npy --var m.npy --saved-mean "
+         "m.npy "
+         "--saved-invstd m.npy",
+         "--saved-mean is for --mode train"},
         {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --momentum 0.1", "unknown option '--momentum'"},
         {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --grad-scale o.npy", "both name 'o.npy'"},
     };

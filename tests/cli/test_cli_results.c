@@ -218,6 +218,30 @@ START_TEST(test_backward)
 }
 END_TEST
 
+/* Statistics that forward has saved: without the part of the mean that float32 does not hold. */
+START_TEST(test_backward_saved)
+{
+    char arguments[1024];
+    const struct tensor *t = &tensor;
+
+    make_tensor(&tensor, tensors[_i].layout, tensors[_i].rank, tensors[_i].shape);
+    snprintf(arguments, sizeof(arguments), "forward --in x.npy --out y.npy --save-mean sm.npy --save-invstd si.npy%s",
+             tensors[_i].option);
+    cli_assert_done(arguments);
+    snprintf(arguments, sizeof(arguments),
+             "backward --in x.npy --grad-out dy.npy --grad-in dx.npy --grad-scale ds.npy --grad-shift dh.npy "
+             "--scale scale.npy --saved-mean sm.npy --saved-invstd si.npy%s",
+             tensors[_i].option);
+    cli_assert_done(arguments);
+    model_train(t, t->scale, NULL, NULL, NULL, 0.1f);
+    memset(save_low, 0, sizeof(save_low));
+    model_gradients(t, t->scale, 0);
+    assert_file("dx.npy", t->rank, t->shape, dx);
+    assert_file("ds.npy", 1, &t->desc.c, dscale);
+    assert_file("dh.npy", 1, &t->desc.c, dshift);
+}
+END_TEST
+
 /* Each gradient alone, without scale. */
 START_TEST(test_backward_subsets)
 {
@@ -348,6 +372,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(cases, test_forward_train, 0, TENSORS);
     tcase_add_loop_test(cases, test_forward_infer, 0, TENSORS);
     tcase_add_loop_test(cases, test_backward, 0, TENSORS);
+    tcase_add_loop_test(cases, test_backward_saved, 0, TENSORS);
     tcase_add_test(cases, test_backward_subsets);
     tcase_add_test(cases, test_forward_ways);
     tcase_add_test(cases, test_biased);
