@@ -41,13 +41,13 @@ run_embed()
 
 case $way in
 cmake)
-    cmake -S "$source/tests/examples/cmake" -B "$folder/embed" -DCMAKE_PREFIX_PATH="$root"
+    cmake -G Ninja -S "$source/tests/examples/cmake" -B "$folder/embed" -DCMAKE_PREFIX_PATH="$root"
     cmake --build "$folder/embed"
     run_embed "$folder/embed/embed" shared
     run_embed "$folder/embed/embed_static" static
     # A version that is not there must be refused.
     sed 's/find_package(clnorm 0.1 /find_package(clnorm 99.1 /' "$source/tests/examples/cmake/CMakeLists.txt" >"$folder/moved/CMakeLists.txt"
-    if cmake -S "$folder/moved" -B "$folder/newer" -DCMAKE_PREFIX_PATH="$root" >"$folder/log" 2>&1 ||
+    if cmake -G Ninja -S "$folder/moved" -B "$folder/newer" -DCMAKE_PREFIX_PATH="$root" >"$folder/log" 2>&1 ||
         ! grep -q 'clnorm-config.cmake, version: 0' "$folder/log"; then
         echo "version 99.1 was asked for, and not refused:" >&2
         cat "$folder/log" >&2

@@ -9,8 +9,9 @@
  * X(NAME, name, least, most, a default for each class of device, meaning). Plans must be right for every value from least to most.
  *
  * class                                    where its defaults were measured to be good
- * CPU-like, vectors of 256 bits or less    AMD Zen 3 (AVX2), PoCL 3.1, two cores: columns_percent; the rest is the next row's
- * CPU-like, vectors of 512 bits            a processor with AVX-512, PoCL 3.1, two cores
+ * CPU-like, vectors of 256 bits or less    AMD Zen 3 (AVX2), PoCL 3.1, two cores, November 2026: columns_percent; the rest is the
+ *                                          next row's. Vectors of 128 bits, Intel's runtime and llvmpipe: guesses
+ * CPU-like, vectors of 512 bits            AMD Zen 5 (AVX-512), PoCL 3.1, two cores, November 2026
  * others, GPUs                             nowhere yet: guesses
  */
 enum clnorm__class { CLNORM__CLASS_CPU, CLNORM__CLASS_WIDE_CPU, CLNORM__CLASS_OTHER, CLNORM__CLASSES };
