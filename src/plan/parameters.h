@@ -43,8 +43,9 @@ enum clnorm__class { CLNORM__CLASS_CPU, CLNORM__CLASS_WIDE_CPU, CLNORM__CLASS_OT
     X(STREAM_PERCENT, stream_percent, 0, 10000, 80, 80, 80,                                                            \
       "share of the cache that a call's tensors may fill before apply_item stores past the caches")                    \
     X(APPLY_ITEMS, apply_items, 1, 1024, 256, 256, 256,                                                                \
-      "work-items of a work-group of apply_group, at most; powers of two")                                             \
-    X(APPLY_GROUPS, apply_groups, 1, 4096, 64, 64, 64, "work-groups of apply_group for each compute unit, at most")    \
+      "work-items of a work-group of apply_flat and apply_group, at most; powers of two")                              \
+    X(APPLY_GROUPS, apply_groups, 1, 4096, 64, 64, 64,                                                                 \
+      "work-groups of apply_flat or apply_group for each compute unit, about")                                         \
     X(GROUP_ITEMS, group_items, 1, 1024, 64, 64, 64,                                                                   \
       "work-items of a work-group where a kernel leaves that free, at most")
 

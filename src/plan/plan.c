@@ -246,12 +246,50 @@ static void cut_items(const struct clnorm__device *device, int last, struct clno
     cut->rows_per_item = least(cut->rows_per_item, clnorm__turns_pieces(device, cut->chunk + ROW_TURNS));
 }
 
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+    while (b) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/*
+ * apply_flat: as many work-items as fill the device, so many vectors apart that all of a work-item's are of the same channels; or one
+ * for each vector.
+ */
+static void launch_flat(const struct clnorm__device *device, int last, struct clnorm__plan *plan)
+{
+    struct clnorm__launch *l = &plan->apply;
+    struct clnorm_cut *cut = &plan->cut;
+    const uint64_t width = l->variant->width, vectors = ceil_div(cut->rows * cut->length, width);
+    const uint64_t period = last ? cut->length : cut->channels * cut->length;
+    const uint64_t step = period / common_divisor(period, width);
+    uint64_t group = floor_power(least(least(clnorm__tuned(device, CLNORM__APPLY_ITEMS), device->max_work_group),
+                                       clnorm__most_items(device, 0)));
+    uint64_t wanted = device->compute_units * clnorm__tuned(device, CLNORM__APPLY_GROUPS) * group;
+    if (device->loop_limit)
+        wanted = most(wanted, ceil_div(vectors, most(1, clnorm__turns_pieces(device, ROW_TURNS))));
+    cut->rows_per_item = step < vectors ? least(ceil_div(wanted, step) * step, vectors) : vectors;
+    if (cut->rows_per_item % step)
+        cut->rows_per_item = vectors; /* a vector each */
+    l->dims = 1;
+    l->local[0] = group;
+    l->global[0] = ceil_div(cut->rows_per_item, group) * group;
+}
+
 static void launch_apply(const struct clnorm__device *device, int last, struct clnorm__plan *plan)
 {
     struct clnorm__launch *l = &plan->apply;
     struct clnorm_cut *cut = &plan->cut;
     cut->chunk = cut->length;
     cut->rows_per_item = 1;
+    if (l->variant->width) {
+        launch_flat(device, last, plan);
+        return;
+    }
     if (l->variant->kind == CLNORM__CPU_LIKE) {
         cut_items(device, last, cut);
         l->dims = 1;

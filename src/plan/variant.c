@@ -48,6 +48,7 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
     ROW("infer_item", "apply", "infer_item", CLNORM__INFER, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
 
     ROW("apply_item", "apply", "apply_item", CLNORM__APPLY, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
+    ROW("apply_flat", "apply", "apply_flat", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 4, 0, 16, 0),
     ROW("apply_group", "apply", "apply_group", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 0, 0, 16, 0),
     ROW("apply_naive", "apply", "apply_naive", CLNORM__APPLY, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 

@@ -32,13 +32,13 @@ struct clnorm__variant {
     enum clnorm__step step;
     enum clnorm__kind kind; /* devices it is made for; it runs on others as well */
     enum clnorm__layouts layouts;
-    unsigned work_group;            /* work-items of a work-group the kernel insists on; 0: free */
-    unsigned width;                 /* channels-last group variants: channels a work-group takes */
+    unsigned work_group; /* work-items of a work-group the kernel insists on; 0: free */
+    unsigned width; /* channels-last group variants: channels a work-group takes; apply_flat: a vector's elements */
     unsigned least_log2, most_log2; /* leaves a block of stage one may have: 2^least .. 2^most */
     unsigned turns; /* of loops, of a work-item, at most: stage one's for each leaf, stage two's for each partial */
 };
 
-#define CLNORM__VARIANTS 26
+#define CLNORM__VARIANTS 27
 extern const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS];
 
 /*

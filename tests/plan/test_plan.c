@@ -210,6 +210,14 @@ static void check_apply(const clnorm_desc *desc, const struct clnorm__device *de
     ck_assert_uint_ge(cut->rows_per_item, 1);
     if (l->variant->kind == CLNORM__ANY) {
         check_launch(l, device, values);
+    } else if (l->variant->width) {
+        /* A vector each, or so far apart that a work-item's are of the same channels. */
+        unsigned __int128 period = is_last(desc) ? desc->c : (unsigned __int128)desc->c * desc->s;
+        uint64_t vectors = (values - 1) / l->variant->width + 1;
+        ck_assert_uint_le(cut->rows_per_item, vectors);
+        ck_assert(cut->rows_per_item == vectors ||
+                  (unsigned __int128)cut->rows_per_item * l->variant->width % period == 0);
+        check_launch(l, device, cut->rows_per_item);
     } else if (l->variant->kind == CLNORM__CPU_LIKE) {
         unsigned __int128 chunks = (cut->length - 1) / cut->chunk + 1, items = (cut->rows - 1) / cut->rows_per_item + 1;
         /* Whole rows, or parts of one; channels-last strips of rows are of whole vectors, which keeps stores aligned. */

@@ -148,6 +148,9 @@ START_TEST(loops_are_limited)
             continue;
         if (plan.apply.variant->kind == CLNORM__CPU_LIKE)
             ck_assert_uint_lt(plan.cut.rows_per_item * (plan.cut.chunk / 16 + 5), 65535);
+        else if (plan.apply.variant->width)
+            ck_assert_uint_lt(plan.cut.rows * plan.cut.length / plan.apply.variant->width / plan.cut.rows_per_item + 8,
+                              65535);
         else if (plan.apply.dims == 2)
             ck_assert_uint_lt(
                 plan.cut.rows / plan.apply.global[1] * (last ? 1 : plan.cut.length / plan.apply.global[0] + 2), 65535);

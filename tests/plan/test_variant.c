@@ -182,7 +182,7 @@ START_TEST(each_kind_gets_its_own)
     chosen(clnorm__variant_choose(CLNORM__DIFF_FINISH, &cpu, &all, 0, 100), "diff_finish_item");
     chosen(clnorm__variant_choose(CLNORM__DIFF_FINISH, &gpu, &all, 0, 100), "diff_finish_group");
     chosen(clnorm__variant_choose(CLNORM__APPLY, &cpu, &all, 0, 100), "apply_item");
-    chosen(clnorm__variant_choose(CLNORM__APPLY, &gpu, &all, 1, 100), "apply_group");
+    chosen(clnorm__variant_choose(CLNORM__APPLY, &gpu, &all, 1, 100), "apply_flat");
     chosen(clnorm__variant_choose(CLNORM__COEFFICIENTS, &cpu, &all, 1, 100), "coefficients_item");
     chosen(clnorm__variant_choose(CLNORM__COEFFICIENTS, &gpu, &all, 1, 100), "coefficients");
 }
