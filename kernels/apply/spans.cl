@@ -113,46 +113,34 @@ FUNC void apply_span(const global float *src, const global float *diff_dst, glob
 }
 
 #if !CHANNELS_LAST
-/* Rows of fewer than VEC elements: their coefficients are written out, TABLE floats of each, and for all samples where one has no more. */
-#define TABLE 512u
+/* Rows of fewer than VEC elements: their coefficients are written out, TABLE floats of each. */
+#define TABLE CLNORM_TABLE
 #define TABLE_STRIDE (TABLE + 2u * VEC)
 
-/* From channel c on; returns how many elements there are. */
-FUNC uint table_fill(float *table, const COEF_PLACE float *coef, const struct clnorm_cut *cut, ulong c)
+/* From channel c on, and on from channel 0 behind the last one. */
+FUNC void table_fill(float *table, const COEF_PLACE float *coef, const struct clnorm_cut *cut, ulong c)
 {
     coefs_f k;
-    uint i = 0u;
-    for (; i < TABLE + VEC; i += (uint)cut->length) {
+    for (uint i = 0u; i < TABLE + VEC; i += (uint)cut->length) {
         k = coefs_load_f(coef, cut->channels, c);
         coefs_write(table + i, TABLE_STRIDE, k);
         c = c + 1u == cut->channels ? 0u : c + 1u;
     }
-    return i;
 }
 
-/* apply_span of such rows, from the start of one of channel c on. */
-FUNC void apply_short(const global float *src, const global float *diff_dst, global float *dst, ulong n, ulong c,
-                      const COEF_PLACE float *coef, const struct clnorm_cut *cut)
+/* apply_span of n elements, whose coefficients are in the table from i on; where it holds `sample` elements, again from its start. */
+FUNC void apply_table(const global float *src, const global float *diff_dst, global float *dst, ulong n,
+                      const float *table, uint i, uint sample, ulong stream)
 {
-    float table[COEFS_WORDS * TABLE_STRIDE];
     coefs_v k;
-    const uint s = (uint)cut->length, sample = cut->channels <= TABLE ? (uint)cut->channels * s : TABLE + 1u;
-    const ulong first = cut->stream ? until_line(dst, n) : n, last = first + (n - first) / LINE * LINE;
-    const int is_whole = sample <= TABLE;
-    const uint filled = table_fill(table, coef, cut, is_whole ? 0u : c);
-    uint i = is_whole ? (uint)c * s : 0u, count;
+    const ulong first = stream ? until_line(dst, n) : n, last = first + (n - first) / LINE * LINE;
+    uint count;
     for (ulong at = 0u; at < n; at += count, i += count) {
         const int past = HINTS && at >= first && at < last;
         const ulong stop = at < first ? first : past ? last : n;
         count = (uint)min(stop - at, (ulong)VEC);
-        if (is_whole) {
-            while (i >= sample)
-                i -= sample;
-        } else if (i + VEC > filled) {
-            c = (c + i / s) % cut->channels;
-            i %= s;
-            table_fill(table, coef, cut, c);
-        }
+        while (i >= sample)
+            i -= sample;
         coefs_read(&k, table + i, TABLE_STRIDE);
         if (count == VEC) {
             vec y = APPLY_V(at, k);
@@ -164,6 +152,38 @@ FUNC void apply_short(const global float *src, const global float *diff_dst, glo
     }
     (void)src;
     (void)diff_dst;
+}
+
+/*
+ * Rows from number `row` to before `last`, the first of which is at src, diff_dst and dst: by one table for all samples, or by one
+ * after another for as many channels as it holds.
+ */
+FUNC void apply_short(const global float *src, const global float *diff_dst, global float *dst, ulong row, ulong last,
+                      const COEF_PLACE float *coef, const struct clnorm_cut *cut)
+{
+    float table[COEFS_WORDS * TABLE_STRIDE];
+    const uint s = (uint)cut->length;
+    const ulong channels = cut->channels, first = row / channels * channels, held = TABLE / s;
+    if (channels <= held) {
+        table_fill(table, coef, cut, 0u);
+        apply_table(src, diff_dst, dst, (last - row) * s, table, (uint)(row - first) * s, (uint)channels * s,
+                    cut->stream);
+        return;
+    }
+    for (ulong c = 0u; c < channels; c += held) {
+        int filled = 0;
+        for (ulong sample = first; sample < last; sample += channels) {
+            const ulong from = max(row, sample + c), to = min(last, sample + min(c + held, channels));
+            const ulong at = (from - row) * s;
+            if (from >= to)
+                continue;
+            if (!filled)
+                table_fill(table, coef, cut, c);
+            filled = 1;
+            apply_table(src + at, diff_dst + at, dst + at, (to - from) * s, table, (uint)(from - sample - c) * s,
+                        TABLE_STRIDE, cut->stream);
+        }
+    }
 }
 #endif
 
@@ -179,7 +199,7 @@ FUNC void apply_rows(const global float *src, const global float *diff_dst, glob
 #else
     const float *edge = 0;
     if (cut->length < VEC) {
-        apply_short(src + i, diff_dst + i, dst + i, n, at.c, coef, cut);
+        apply_short(src + i, diff_dst + i, dst + i, row, last, coef, cut);
         return;
     }
 #endif

@@ -91,6 +91,7 @@ struct clnorm_cut {
 };
 
 #define CLNORM_INFER_CHANNELS 2048u /* of infer_item, at most */
+#define CLNORM_TABLE 512u /* elements whose coefficients the last step writes out, where rows are very short */
 
 /* Coefficients: vector number COEF_x of c floats in the workspace. */
 #define COEF_MEAN_HI 0u

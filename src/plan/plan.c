@@ -226,6 +226,9 @@ static uint64_t floor_power(uint64_t x)
 /* Turns of an elementwise kernel for a row, beside at most one for each of its elements. */
 #define ROW_TURNS 8u
 
+/* Samples for which a table of coefficients is worth writing. */
+#define TABLE_SAMPLES 8u
+
 /*
  * apply_item: a work-item takes so many elements that its start costs less than its work, and channels-last so few channels side
  * by side that their coefficients stay in the first-level cache from row to row.
@@ -239,6 +242,10 @@ static void cut_items(const struct clnorm__device *device, int last, struct clno
     else if (cut->length > 4 * elements)
         cut->chunk = 2 * elements;
     cut->rows_per_item = ceil_div(elements, cut->chunk);
+    /* Very short rows of more channels than have their coefficients written out at a time: once for several samples. */
+    if (!last && cut->length < device->vector && cut->channels * cut->length > CLNORM_TABLE)
+        cut->rows_per_item = most(cut->rows_per_item,
+                                  least(TABLE_SAMPLES * cut->channels, ceil_div(cut->rows, 2 * device->compute_units)));
     if (!device->loop_limit)
         return;
     if (cut->chunk > clnorm__turns_most(device) / 2)
