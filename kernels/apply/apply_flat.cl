@@ -12,15 +12,12 @@
 /* At a multiple of 16 bytes: one access, which a vector at any float's address is not everywhere. */
 #define WHOLE(p) (*(const global float4 *)(p))
 #if APPLY == APPLY_FORWARD
-#define FLAT(x, dy, k) apply_v(x, (vec)(0.0f), k)
 #define X(i) WHOLE(src + (i))
 #define DY(i) (vec)(0.0f)
 #elif APPLY == APPLY_BATCH
-#define FLAT(x, dy, k) apply_v(x, dy, k)
 #define X(i) WHOLE(src + (i))
 #define DY(i) WHOLE(diff_dst + (i))
 #else
-#define FLAT(x, dy, k) apply_v((vec)(0.0f), dy, k)
 #define X(i) (vec)(0.0f)
 #define DY(i) WHOLE(diff_dst + (i))
 #endif
@@ -61,14 +58,14 @@ kernel void apply_flat(APPLY_BUFFERS)
         for (; i + 3u * stride + 4u <= total; i += 4u * stride) {
             const vec x0 = X(i), x1 = X(i + stride), x2 = X(i + 2u * stride), x3 = X(i + 3u * stride);
             const vec g0 = DY(i), g1 = DY(i + stride), g2 = DY(i + 2u * stride), g3 = DY(i + 3u * stride);
-            *(global float4 *)(dst + i) = FLAT(x0, g0, k);
-            *(global float4 *)(dst + i + stride) = FLAT(x1, g1, k);
-            *(global float4 *)(dst + i + 2u * stride) = FLAT(x2, g2, k);
-            *(global float4 *)(dst + i + 3u * stride) = FLAT(x3, g3, k);
+            *(global float4 *)(dst + i) = apply_v(x0, g0, k);
+            *(global float4 *)(dst + i + stride) = apply_v(x1, g1, k);
+            *(global float4 *)(dst + i + 2u * stride) = apply_v(x2, g2, k);
+            *(global float4 *)(dst + i + 3u * stride) = apply_v(x3, g3, k);
         }
         for (; i + 4u <= total; i += stride) {
             const vec x = X(i), dy = DY(i);
-            *(global float4 *)(dst + i) = FLAT(x, dy, k);
+            *(global float4 *)(dst + i) = apply_v(x, dy, k);
         }
     }
     for (; i < total; i += stride) {

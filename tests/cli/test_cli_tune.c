@@ -74,13 +74,14 @@ static void change_kernel(const char *name, const char *line)
 }
 
 /*
- * Whatever the device, its default of the last step is one of these two. A work-item does enough to be slower than a launch; those
- * of apply_flat are many, and on a CPU they run one after another.
+ * Whatever the device, its default of the last step is one of these, and apply_naive none. A work-item does enough to be slower than a
+ * launch; those for GPUs are many, and on a CPU they run one after another.
  */
 static void slow_defaults(void)
 {
     change_kernel("apply/apply_item.cl", "    for (volatile uint busy = 0u; busy < 2000000u; busy++)\n        ;");
     change_kernel("apply/apply_flat.cl", "    for (volatile uint busy = 0u; busy < 20000u; busy++)\n        ;");
+    change_kernel("apply/apply_group.cl", "    for (volatile uint busy = 0u; busy < 20000u; busy++)\n        ;");
 }
 
 static int says(const char *part)
