@@ -141,7 +141,10 @@ CLNORM_API int clnorm_block_forward_inference(clnorm_context *context, cl_comman
                                               const clnorm_block_desc *desc, const clnorm_block_inference_args *args,
                                               cl_uint wait_count, const cl_event *wait_list, cl_event *event);
 
-/* clnorm_fold with a block's description: of it, n, activation and flags do not matter. Then CLNORM_BLOCK_PLAIN is the whole block. */
+/*
+ * clnorm_fold with a block's description, of which n, activation and flags do not matter: a forward inference with CLNORM_BLOCK_PLAIN then
+ * gives what the block with the normalization gives, but for rounding, in one product.
+ */
 typedef clnorm_fold_args clnorm_block_fold_args;
 
 CLNORM_API int clnorm_block_fold(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,

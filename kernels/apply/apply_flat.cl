@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last step for GPU-like devices, of any number of channels and positions: the tensor as one row of vectors of four elements. The
- * vectors of a work-item lie cut.rows_per_item vectors apart, which is a whole number of channels or of samples, so that all of them are of
- * the same channels: their coefficients stay in registers, and no loop divides. Four are loaded before one is stored, in place too.
+ * vectors of a work-item lie cut.rows_per_item vectors apart, which is a whole number of rows (channels-last) or of samples, so that all of
+ * them are of the same channels: their coefficients stay in registers, and no loop divides. Four are loaded before one is stored, in place too.
  */
 #define VEC 4
 #include "common/begin.cl"
@@ -47,14 +47,14 @@ FUNC coefs_v flat_coefs(ulong i, const global float *coef, const struct clnorm_c
 
 kernel void apply_flat(APPLY_BUFFERS)
 {
-    const int is_aligned = ((src_offset | diff_dst_offset | dst_offset) & 3u) == 0u;
     const ulong total = cut.rows * cut.length, stride = cut.rows_per_item * 4u;
     ulong i = get_global_id(0) * 4u;
     if (get_global_id(0) >= cut.rows_per_item)
         return;
     APPLY_OFFSETS;
     const coefs_v k = flat_coefs(i, coef, &cut);
-    if (is_aligned) {
+    /* The addresses themselves: a buffer on memory of the caller's may begin at any float. */
+    if ((((size_t)src | (size_t)diff_dst | (size_t)dst) & 15u) == 0u) {
         for (; i + 3u * stride + 4u <= total; i += 4u * stride) {
             const vec x0 = X(i), x1 = X(i + stride), x2 = X(i + 2u * stride), x3 = X(i + 3u * stride);
             const vec g0 = DY(i), g1 = DY(i + stride), g2 = DY(i + 2u * stride), g3 = DY(i + 3u * stride);

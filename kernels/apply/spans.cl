@@ -170,7 +170,9 @@ FUNC void apply_short(const global float *src, const global float *diff_dst, glo
                     cut->stream);
         return;
     }
-    for (ulong c = 0u; c < channels; c += held) {
+    const int within = last - first <= channels; /* one sample */
+    const ulong end = within ? last - first : channels;
+    for (ulong c = within ? (row - first) / held * held : 0u; c < end; c += held) {
         int filled = 0;
         for (ulong sample = first; sample < last; sample += channels) {
             const ulong from = max(row, sample + c), to = min(last, sample + min(c + held, channels));

@@ -75,17 +75,7 @@ static int read_weights(const char *path, struct fold_data *data)
 
 static int read_outputs(const char *path, const char *weights, const struct fold_data *data, struct npy_array *array)
 {
-    char text[NPY_SHAPE_BYTES];
-
-    if (!path)
-        return 0;
-    if (read_array(path, array) != 0)
-        return -1;
-    if (array->rank == 1 && array->shape[0] == data->desc.c)
-        return 0;
-    complain("'%s' has shape %s; expected (%llu,), a value for each output of '%s', its first axis", path,
-             npy_shape_text(array->rank, array->shape, text), (unsigned long long)data->desc.c, weights);
-    return -1;
+    return read_values(path, data->desc.c, "output", weights, ", its first axis", array);
 }
 
 static int read_inputs(const struct fold_options *o, struct fold_data *data)

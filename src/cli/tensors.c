@@ -63,7 +63,8 @@ int read_same_shape(const char *path, const struct npy_array *like, const char *
     return -1;
 }
 
-int read_vector(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array)
+int read_values(const char *path, uint64_t count, const char *each, const char *of, const char *where,
+                struct npy_array *array)
 {
     char text[NPY_SHAPE_BYTES];
 
@@ -71,12 +72,17 @@ int read_vector(const char *path, const clnorm_desc *desc, const char *tensor_pa
         return 0;
     if (read_array(path, array) != 0)
         return -1;
-    if (array->rank == 1 && array->shape[0] == desc->c)
+    if (array->rank == 1 && array->shape[0] == count)
         return 0;
-    complain("'%s' has shape %s; expected (%llu,), a value for each channel of '%s' in %s", path,
-             npy_shape_text(array->rank, array->shape, text), (unsigned long long)desc->c, tensor_path,
-             desc->layout == CLNORM_CHANNELS_LAST ? "channels-last" : "channels-first");
+    complain("'%s' has shape %s; expected (%llu,), a value for each %s of '%s'%s", path,
+             npy_shape_text(array->rank, array->shape, text), (unsigned long long)count, each, of, where);
     return -1;
+}
+
+int read_vector(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array)
+{
+    return read_values(path, desc->c, "channel", tensor_path,
+                       desc->layout == CLNORM_CHANNELS_LAST ? " in channels-last" : " in channels-first", array);
 }
 
 clnorm_buffer upload_vector(struct session *session, const struct npy_array *array)

@@ -21,6 +21,10 @@ int read_tensor(const char *path, const struct tensor_options *options, struct n
 /* A file of the same shape as like, which came from like_path. */
 int read_same_shape(const char *path, const struct npy_array *like, const char *like_path, struct npy_array *array);
 
+/* A vector of count values, one for each `each` of what `of` names, `where`; path NULL leaves array empty. */
+int read_values(const char *path, uint64_t count, const char *each, const char *of, const char *where,
+                struct npy_array *array);
+
 /* A vector with a value for each channel of the tensor from tensor_path; path NULL leaves array empty. */
 int read_vector(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array);
 

@@ -507,6 +507,24 @@ static int fit_turns(const struct clnorm__device *device, int last, struct clnor
     return clnorm__turns_fused(&plan->shape, last, device->vector, cut->rows_per_item) <= turns;
 }
 
+/* The variant that does a whole call in one launch, or NULL: one for devices of the other kind is used only where it is asked for. */
+static const struct clnorm__variant *choose_fused(enum clnorm__step step, const struct clnorm__device *device,
+                                                  const struct clnorm__filter *filter, int last, uint64_t leaves)
+{
+    const struct clnorm__variant *v = clnorm__variant_choose(step, device, filter, last, leaves);
+    const enum clnorm__kind other = device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE;
+    return v && (filter->steps[step] || clnorm__is_preferred(v, filter, last) || v->kind != other) ? v : NULL;
+}
+
+static void launch_fused(const struct clnorm__variant *v, int last, uint64_t items, struct clnorm__launch *l)
+{
+    l->variant = v;
+    l->form = CLNORM__FORM(last, 0);
+    l->dims = 1;
+    l->local[0] = 1;
+    l->global[0] = items;
+}
+
 static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm__device *device,
                       const struct clnorm__filter *filter, struct clnorm__plan *plan)
 {
@@ -519,9 +537,8 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
         return 0;
     if (!named && !fused_pays(desc, (uint64_t)tensors, device))
         return 0;
-    const struct clnorm__variant *v = clnorm__variant_choose(step, device, filter, last, plan->shape.leaves);
-    if (!v || (!named && !clnorm__is_preferred(v, filter, last) &&
-               v->kind == (device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE)))
+    const struct clnorm__variant *v = choose_fused(step, device, filter, last, plan->shape.leaves);
+    if (!v)
         return 0;
     plan->cut.chunk =
         last ? fused_columns(desc, (uint64_t)tensors, device) : fused_channels(desc, (uint64_t)tensors, device);
@@ -531,11 +548,7 @@ static int plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm_
     plan->cut.stream = streams(desc, backward, device, CLNORM__FUSED_STREAM_PERCENT);
     plan->cut.overlap =
         plan->cut.chunk * desc->n * desc->s * 4 * (uint64_t)tensors <= clnorm__tuned(device, CLNORM__GROUP_BYTES);
-    plan->fused.variant = v;
-    plan->fused.form = CLNORM__FORM(last, 0);
-    plan->fused.dims = 1;
-    plan->fused.local[0] = 1;
-    plan->fused.global[0] = ceil_div(desc->c, plan->cut.rows_per_item);
+    launch_fused(v, last, ceil_div(desc->c, plan->cut.rows_per_item), &plan->fused);
     fill_tree(&plan->shape, 0, &plan->low);
     return 1;
 }
@@ -559,9 +572,8 @@ static int plan_infer(const clnorm_desc *desc, const struct clnorm__device *devi
         (!named && (filter->steps[CLNORM__COEFFICIENTS] || filter->steps[CLNORM__APPLY] ||
                     desc->n * desc->c * desc->s * 8 > clnorm__tuned(device, CLNORM__SMALL_BYTES))))
         return 0;
-    const struct clnorm__variant *v = clnorm__variant_choose(CLNORM__INFER, device, filter, last, plan->shape.leaves);
-    if (!v || (!named && !clnorm__is_preferred(v, filter, last) &&
-               v->kind == (device->cpu_like ? CLNORM__GPU_LIKE : CLNORM__CPU_LIKE)))
+    const struct clnorm__variant *v = choose_fused(CLNORM__INFER, device, filter, last, plan->shape.leaves);
+    if (!v)
         return 0;
     cut->chunk = cut->length;
     cut->rows_per_item = most(ceil_div(clnorm__tuned(device, CLNORM__ITEM_ELEMENTS), cut->length),
@@ -573,15 +585,12 @@ static int plan_infer(const clnorm_desc *desc, const struct clnorm__device *devi
             return 0;
         cut->rows_per_item = least(cut->rows_per_item, (turns - channels) / row);
     }
-    plan->fused.variant = v;
-    plan->fused.form = CLNORM__FORM(last, 0);
-    plan->fused.dims = 1;
-    plan->fused.local[0] = 1;
-    plan->fused.global[0] = ceil_div(cut->rows, cut->rows_per_item);
-    const uint64_t made = plan->fused.global[0] * (last ? desc->c : least(desc->c, cut->rows_per_item + 1));
+    const uint64_t items = ceil_div(cut->rows, cut->rows_per_item);
+    const uint64_t made = items * (last ? desc->c : least(desc->c, cut->rows_per_item + 1));
     if (!named && made > desc->c + COEFFICIENTS_FEW + cut->rows * cut->length / COEFFICIENTS_WORTH)
-        plan->fused.variant = NULL;
-    return plan->fused.variant != NULL;
+        return 0;
+    launch_fused(v, last, items, &plan->fused);
+    return 1;
 }
 
 /*
