@@ -7,6 +7,7 @@
 
 #include "device/buffers.h"
 #include "device/context.h"
+#include "plan/leaves.h"
 #include "plan/operand.h"
 #include "plan/plan.h"
 #include "run/run.h"

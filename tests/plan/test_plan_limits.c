@@ -2,6 +2,7 @@
 /* What plans promise on shapes that are met in earnest: workspace, work for every unit, arguments that fit. */
 #include "fixture/suite.h"
 #include "plan_cases.h"
+#include "plan/leaves.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a plan holds, and what the parts that fill it in have in common. Pure: no OpenCL call. */
+#ifndef CLNORM_LAUNCH_H
+#define CLNORM_LAUNCH_H
+
+#include "plan/variant.h"
+
+struct clnorm__launch {
+    const struct clnorm__variant *variant; /* NULL: the step is not there */
+    unsigned form;                         /* CLNORM__FORM */
+    unsigned dims;
+    size_t global[2], local[2]; /* local[0] = 0: the driver's choice */
+};
+
+struct clnorm__plan {
+    struct clnorm_shape shape;
+    struct clnorm_tree low, high; /* weights of the levels within a block, and above it */
+    struct clnorm_cut cut;
+    float rm_hi, rm_lo, unbias;
+    /* fused alone; or stats, finish and apply; or finish, then the coefficients, and apply. Backward perhaps without apply. */
+    struct clnorm__launch fused, stats, finish, apply;
+    uint64_t coef_at, partial_at; /* in the workspace, in elements */
+    uint64_t workspace;           /* elements */
+};
+
+/* Work-items of a work-group where the kernel leaves them free. */
+uint64_t clnorm__free_group(const struct clnorm__device *device);
+
+/* CLNORM_NO_VARIANT, and in why a sentence about the step. */
+int clnorm__plan_refuse(const struct clnorm__device *device, char *why, size_t size, const char *step);
+
+#endif
