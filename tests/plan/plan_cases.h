@@ -33,7 +33,7 @@ static const struct clnorm__ask asks[] = {
 };
 enum { ASKS = sizeof asks / sizeof asks[0] };
 
-static clnorm_desc describe(uint64_t n, uint64_t c, uint64_t s, enum clnorm_layout layout)
+static inline clnorm_desc describe(uint64_t n, uint64_t c, uint64_t s, enum clnorm_layout layout)
 {
     clnorm_desc desc = {n, c, s, layout, CLNORM_FLOAT32, 1e-5f};
     return desc;
