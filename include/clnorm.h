@@ -22,6 +22,12 @@
  *   diff_src   = scale * invstd * (diff_dst - diff_shift / M - (src - mean) * invstd * diff_scale / M)   batch statistics
  *   diff_src   = scale * invstd * diff_dst                                                             frozen statistics
  *
+ * A residual and an activation may be part of the last step, forward and backward, in the same pass over memory:
+ *
+ *   dst        = activation((src - mean) * invstd * scale + shift + residual)       see clnorm_activation below
+ *
+ * Then diff_dst in the gradients above is the gradient before the activation, which is diff_residual as well.
+ *
  * All arithmetic follows a numerical contract (kernels/README.md): the same input gives the same bits on every device
  * that clnorm_device_info reports as CLNORM_BITS_SAME, whatever the driver, work-group size or kernel variant. NaNs are
  * equal to each other in this promise: their sign and payload are the device's.
@@ -40,7 +46,10 @@
  *
  * Units and types
  * ---------------
- * Sizes and offsets count elements unless their name ends in _bytes. Elements are IEEE 754 binary32.
+ * Sizes and offsets count elements unless their name ends in _bytes. Parameters, statistics and their gradients are IEEE 754 binary32.
+ * Tensors (src, dst, residual and their gradients) are of the description's type: binary32, binary16 or bfloat16. Those of 16 bits are
+ * how tensors are stored, and no more: they are widened exactly when they are read, all arithmetic is binary32's, and results are rounded
+ * once, to nearest even, when they are written. Beyond 65504 a binary16 becomes infinite. No extension of the device is needed.
  *
  * What numbers may be
  * -------------------
@@ -88,6 +97,7 @@
 #else
 #include <CL/cl.h>
 #endif
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -141,7 +151,9 @@ extern "C" {
     X(CLNORM_NO_CACHE, -3026, "the disk cache is switched off, or its folder cannot be written")                       \
     X(CLNORM_BLAS_SIZE, -3027, "a matrix product is beyond the 2^31 - 1 elements that CLBlast can count")              \
     X(CLNORM_UNEXPECTED_BUFFER, -3028, "a buffer is given that the operation has no use for")                          \
-    X(CLNORM_DEVICE_BITS, -3029, "the device does not keep the promise of bits that the context's options demand")
+    X(CLNORM_DEVICE_BITS, -3029, "the device does not keep the promise of bits that the context's options demand")     \
+    X(CLNORM_INVALID_ACTIVATION, -3030, "an activation's slope is not finite, or its cap not above 0")                 \
+    X(CLNORM_UNSUPPORTED_TYPE, -3031, "this call takes tensors of binary32 alone")
 
 enum clnorm_status {
 #define CLNORM_STATUS_ENUM(name, value, text) name = value,
@@ -302,7 +314,33 @@ CLNORM_API const char *clnorm_get_tuning_file(const clnorm_context *context);
 /* ---- descriptions --------------------------------------------------------------------------------------------- */
 
 enum clnorm_layout { CLNORM_CHANNELS_FIRST = 0, CLNORM_CHANNELS_LAST = 1 };
-enum clnorm_type { CLNORM_FLOAT32 = 0 };
+enum clnorm_type { CLNORM_FLOAT32 = 0, CLNORM_FLOAT16 = 1, CLNORM_BFLOAT16 = 2 };
+
+/* Bytes of an element; 0 of an unknown type. */
+CLNORM_API size_t clnorm_type_bytes(enum clnorm_type type);
+
+/*
+ * What comes after the normalization and the residual:
+ *
+ *   activation(v) = v * slope     where v <= 0; with slope 0 that is +0
+ *                   min(v, cap)   where v > 0
+ *
+ * and a NaN stays one. slope is finite, cap above 0 and perhaps infinite. Both 0: no activation. The gradient passes where v is
+ * between 0 and cap, is multiplied by slope where v <= 0 and becomes 0 where v >= cap; where v is a NaN it passes.
+ */
+typedef struct clnorm_activation {
+    float slope, cap;
+} clnorm_activation;
+
+#ifdef __cplusplus
+#define CLNORM_ACTIVATION(slope, cap) (clnorm_activation{slope, cap})
+#else
+#define CLNORM_ACTIVATION(slope, cap) ((clnorm_activation){slope, cap})
+#endif
+#define CLNORM_IDENTITY CLNORM_ACTIVATION(0, 0)
+#define CLNORM_RELU CLNORM_ACTIVATION(0, INFINITY)
+#define CLNORM_LEAKY_RELU(slope) CLNORM_ACTIVATION(slope, INFINITY)
+#define CLNORM_CLIPPED_RELU(cap) CLNORM_ACTIVATION(0, cap) /* of cap 6: ReLU6 */
 
 /* What a tensor looks like and how it is normalized. n may be 0; c and s may not. */
 typedef struct clnorm_desc {
@@ -310,15 +348,19 @@ typedef struct clnorm_desc {
     enum clnorm_layout layout;
     enum clnorm_type type;
     float epsilon; /* added to the variance; finite, >= 0. With variance + epsilon = 0, invstd is 0. */
+    clnorm_activation activation;
 } clnorm_desc;
 
 /*
  * Describes a tensor of rank 2 to 5 by its sizes, outermost first: N C ... for channels-first, N ... C for channels-last.
- * epsilon becomes 1e-5 and the type binary32.
+ * epsilon becomes 1e-5, the type binary32, and there is no activation.
  */
 CLNORM_API int clnorm_describe(enum clnorm_layout layout, unsigned rank, const uint64_t *sizes, clnorm_desc *desc);
 
-/* Part of a cl_mem, from element number offset. mem = NULL means that the buffer is not there. */
+/*
+ * Part of a cl_mem, from element number offset: a tensor's elements are of its type, all others have 4 bytes. mem = NULL means that
+ * the buffer is not there.
+ */
 typedef struct clnorm_buffer {
     cl_mem mem;
     uint64_t offset;
@@ -333,7 +375,7 @@ enum clnorm_operation {
 
 /*
  * Bytes of workspace an operation needs on this context. A workspace may be shared by calls that do not run at the same
- * time; its contents mean nothing between calls. Its offset counts elements of 4 bytes, as every offset does.
+ * time; its contents mean nothing between calls. Its offset counts elements of 4 bytes.
  */
 CLNORM_API int clnorm_get_workspace_bytes(clnorm_context *context, enum clnorm_operation operation,
                                           const clnorm_desc *desc, size_t *bytes);
@@ -366,8 +408,11 @@ enum clnorm_running_flags {
  * over calls number k = 1, 2, 3, ... is momentum = 1 / k, from any start. (ONNX and Keras call 1 - momentum momentum.)
  * A variance beyond binary32 makes the running variance infinite, from which inference gives dst = shift, and so it stays until
  * momentum 1 replaces it.
- * Required: src, dst, workspace. dst may be the same as src (same cl_mem and offset); no other overlap is allowed where
+ * Required: src, dst, workspace. dst may be the same as src or as residual (same cl_mem and offset); no other overlap is allowed where
  * one of the two is written. With n = 0 nothing is written.
+ * The mask is one bit an element, for the backward pass to read in the place of dst, of which it is a 16th or a 32nd: bit i of word w is
+ * that of element 32 * w + i in the order of memory. It is set where 0 < v < cap, or v is a NaN, as binary32, before dst is rounded to its
+ * type. Bits behind the last element become 0. It belongs to an activation, and says nothing of one that has both a slope and a cap.
  */
 typedef struct clnorm_forward_training_args {
     clnorm_buffer src, dst;                       /* n * c * s */
@@ -381,6 +426,8 @@ typedef struct clnorm_forward_training_args {
     clnorm_buffer workspace;
     float momentum;         /* in [0, 1]; used when running statistics are given */
     unsigned running_flags; /* enum clnorm_running_flags */
+    clnorm_buffer residual; /* n * c * s, optional: added before the activation */
+    clnorm_buffer mask;     /* (n * c * s + 31) / 32 words, optional */
 } clnorm_forward_training_args;
 
 /*
@@ -394,7 +441,7 @@ CLNORM_API int clnorm_forward_training(clnorm_context *context, cl_command_queue
 /* ---- forward inference ---------------------------------------------------------------------------------------- */
 
 /*
- * Required: src, dst, mean, variance, workspace. dst may be the same as src. A channel with variance + epsilon = 0 or an infinite
+ * Required: src, dst, mean, variance, workspace. dst may be the same as src or as residual. A channel with variance + epsilon = 0 or an infinite
  * variance gives dst = shift, one with variance + epsilon below 0 NaN; variances are not checked, and a negative one that epsilon lifts
  * above 0 counts as what it is. From save_mean and save_variance it does not give forward training's bits: that one
  * centres with save_mean_low as well, which counts where the mean is large beside the deviation.
@@ -404,6 +451,7 @@ typedef struct clnorm_forward_inference_args {
     clnorm_buffer scale, shift;   /* c; optional */
     clnorm_buffer mean, variance; /* c, read */
     clnorm_buffer workspace;
+    clnorm_buffer residual; /* n * c * s, optional */
 } clnorm_forward_inference_args;
 
 CLNORM_API int clnorm_forward_inference(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
@@ -412,11 +460,20 @@ CLNORM_API int clnorm_forward_inference(clnorm_context *context, cl_command_queu
 
 /* ---- backward ------------------------------------------------------------------------------------------------- */
 
+/* Gradients to which the call's are added, in binary32 and with one rounding, instead of taking their place. */
+enum clnorm_accumulate {
+    CLNORM_ACCUMULATE_DIFF_SRC = 1,
+    CLNORM_ACCUMULATE_DIFF_SCALE = 2,
+    CLNORM_ACCUMULATE_DIFF_SHIFT = 4
+};
+
 /*
- * Required: src, diff_dst, save_mean, save_invstd, workspace, and at least one of diff_src, diff_scale, diff_shift. A
+ * Required: src, diff_dst, save_mean, save_invstd, workspace, and at least one of diff_src, diff_scale, diff_shift; with an
+ * activation also mask, or else dst. Where both are given mask counts. From dst, the gradient is decided by what is stored there. A
  * missing save_mean_low counts as 0: then gradients are as exact as a binary32 mean allows, some percent off at a mean of 1e6
  * and a deviation near 1; keep it where means are large. diff_src may be the same as
- * diff_dst or as src. With n = 0, diff_scale and diff_shift become 0 and nothing else is written.
+ * diff_dst or as src, unless it is accumulated; diff_residual, which goes with diff_src, may be the same as diff_dst. With n = 0,
+ * diff_scale and diff_shift become 0, or stay where they are accumulated, and nothing else is written.
  */
 typedef struct clnorm_backward_training_args {
     clnorm_buffer src, diff_dst;                         /* n * c * s */
@@ -425,6 +482,9 @@ typedef struct clnorm_backward_training_args {
     clnorm_buffer diff_src;                              /* n * c * s; optional */
     clnorm_buffer diff_scale, diff_shift;                /* c; each optional */
     clnorm_buffer workspace;
+    clnorm_buffer mask, dst;     /* as forward training wrote them: one of them, with an activation */
+    clnorm_buffer diff_residual; /* n * c * s; optional */
+    unsigned accumulate;         /* enum clnorm_accumulate */
 } clnorm_backward_training_args;
 
 CLNORM_API int clnorm_backward_training(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
@@ -433,7 +493,8 @@ CLNORM_API int clnorm_backward_training(clnorm_context *context, cl_command_queu
 
 /*
  * Backward of forward inference: the statistics are constants. Required: diff_dst, variance, workspace, at least one
- * gradient, and for diff_scale also src and mean. diff_src may be the same as diff_dst or as src.
+ * gradient, and for diff_scale also src and mean; with an activation also mask, or else dst. diff_src, diff_residual and
+ * accumulate as above.
  */
 typedef struct clnorm_backward_frozen_args {
     clnorm_buffer src, diff_dst;          /* n * c * s */
@@ -442,6 +503,9 @@ typedef struct clnorm_backward_frozen_args {
     clnorm_buffer diff_src;               /* n * c * s; optional */
     clnorm_buffer diff_scale, diff_shift; /* c; each optional */
     clnorm_buffer workspace;
+    clnorm_buffer mask, dst;     /* one of them, with an activation */
+    clnorm_buffer diff_residual; /* n * c * s; optional */
+    unsigned accumulate;         /* enum clnorm_accumulate */
 } clnorm_backward_frozen_args;
 
 CLNORM_API int clnorm_backward_frozen(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,

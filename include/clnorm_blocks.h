@@ -58,11 +58,6 @@
 extern "C" {
 #endif
 
-enum clnorm_activation {
-    CLNORM_IDENTITY = 0,
-    CLNORM_RELU = 1 /* max(x, 0); its derivative at 0 is 0; NaN stays NaN, and lets the gradient pass */
-};
-
 enum clnorm_block_flags {
     CLNORM_BLOCK_REPRODUCIBLE = 1, /* products in CLNorm's fixed order instead of CLBlast's */
     CLNORM_BLOCK_PLAIN = 2         /* no batch normalization: dst = activation(product) */
@@ -77,7 +72,7 @@ typedef struct clnorm_block_desc {
     uint64_t stride_h, stride_w;
     uint64_t pad_h, pad_w; /* zeros on each side */
     uint64_t dilation_h, dilation_w;
-    enum clnorm_activation activation;
+    clnorm_activation activation;
     unsigned flags; /* enum clnorm_block_flags */
     enum clnorm_type type;
     float epsilon; /* as in clnorm_desc; checked even where there is no normalization */

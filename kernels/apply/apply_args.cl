@@ -1,31 +1,304 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The arguments of the elementwise kernels. src, diff_dst: the one that the step does not read may be any buffer. */
+/*
+ * The tensors of the last step, and its arguments where it is a kernel of its own. src, diff_dst: the one that the step does not read may
+ * be any buffer. After extras.cl and coef.cl, and store.cl where that is.
+ */
+struct tensors {
+#if APPLY != APPLY_FROZEN
+    const global elem *src;
+#endif
+#if APPLY != APPLY_FORWARD
+    GRAD diff_dst;
+#endif
+    global elem *dst;
+#if RESIDUAL
+    global elem *residual;
+#endif
+#if MASK && !IS_BACKWARD
+    global uint *mask;
+    ulong at;       /* the number of the element that dst points to */
+    ulong from, to; /* elements that nobody else writes */
+    ulong total;
+#endif
+#if ACTIVATION && !IS_BACKWARD
+    float slope, cap;
+#endif
+};
+
+/* Declares t, the tensors from their starts on; total: elements. */
+#if APPLY != APPLY_FROZEN
+#define TENSORS_SRC(t) t.src = src
+#else
+#define TENSORS_SRC(t) (void)src
+#endif
+#if APPLY != APPLY_FORWARD
+#define TENSORS_DIFF(t)                                                                                                \
+    GRAD_BEGIN(t##_diff, diff_dst);                                                                                    \
+    t.diff_dst = t##_diff
+#else
+#define TENSORS_DIFF(t)
+#endif
+#if RESIDUAL
+#define TENSORS_RESIDUAL(t) t.residual = residual + extras.residual
+#else
+#define TENSORS_RESIDUAL(t)
+#endif
+#if MASK && !IS_BACKWARD
+#define TENSORS_MASK(t, total_)                                                                                        \
+    t.mask = mask + extras.mask;                                                                                       \
+    t.at = t.from = t.to = 0u;                                                                                         \
+    t.total = total_
+#else
+#define TENSORS_MASK(t, total_)
+#endif
+#if ACTIVATION && !IS_BACKWARD
+#define TENSORS_ACTIVATION(t)                                                                                          \
+    t.slope = extras.slope;                                                                                            \
+    t.cap = extras.cap
+#else
+#define TENSORS_ACTIVATION(t)
+#endif
+#define TENSORS(t, dst_, total_)                                                                                       \
+    struct tensors t;                                                                                                  \
+    TENSORS_SRC(t);                                                                                                    \
+    TENSORS_DIFF(t);                                                                                                   \
+    t.dst = dst_;                                                                                                      \
+    TENSORS_RESIDUAL(t);                                                                                               \
+    TENSORS_MASK(t, total_);                                                                                           \
+    TENSORS_ACTIVATION(t)
+
+FUNC struct tensors tensors_at(struct tensors t, ulong i)
+{
+#if APPLY != APPLY_FROZEN
+    t.src += i;
+#endif
+#if APPLY != APPLY_FORWARD
+    t.diff_dst = GRAD_AT(t.diff_dst, i);
+#endif
+    t.dst += i;
+#if RESIDUAL
+    t.residual += i;
+#endif
+#if MASK && !IS_BACKWARD
+    t.at += i;
+#endif
+    return t;
+}
+
 #define APPLY_BUFFERS                                                                                                  \
-    const global float *src, ulong src_offset, const global float *diff_dst, ulong diff_dst_offset, global float *dst, \
-        ulong dst_offset, const global float *coef, ulong coef_offset, struct clnorm_cut cut
-#define APPLY_OFFSETS                                                                                                  \
+    const global elem *src, ulong src_offset, const global elem *diff_dst, ulong diff_dst_offset, global elem *dst,    \
+        ulong dst_offset, const global float *coef, ulong coef_offset, struct clnorm_cut cut EXTRA_BUFFERS
+/* Declares t as above. */
+#define APPLY_BEGIN(t)                                                                                                 \
     src += src_offset;                                                                                                 \
     diff_dst += diff_dst_offset;                                                                                       \
     dst += dst_offset;                                                                                                 \
     coef += coef_offset;                                                                                               \
-    (void)src;                                                                                                         \
-    (void)diff_dst
+    (void)diff_dst;                                                                                                    \
+    TENSORS(t, dst, cut.rows *cut.length)
 
-/* Element number i of the result; APPLY_FETCH asks for what it needs, after store.cl. */
-#if APPLY == APPLY_FORWARD
-#define APPLY_FETCH(i) PREFETCH(src + (i))
-#define APPLY_F(i, k) apply_f(src[i], 0.0f, k)
-#define APPLY_V(i, k) apply_v(VEC_LOAD(global, src + (i)), (vec)(0.0f), k)
-#elif APPLY == APPLY_BATCH
-#define APPLY_FETCH(i)                                                                                                 \
-    {                                                                                                                  \
-        PREFETCH(src + (i));                                                                                           \
-        PREFETCH(diff_dst + (i));                                                                                      \
-    }
-#define APPLY_F(i, k) apply_f(src[i], diff_dst[i], k)
-#define APPLY_V(i, k) apply_v(VEC_LOAD(global, src + (i)), VEC_LOAD(global, diff_dst + (i)), k)
+#define T float
+#define FN(name) name##_f
+#define COND int
+#define READ(p) GET(p)
+#define GRAD_T(g) GRAD_F(g)
+#include "apply/step.cl"
+#undef T
+#undef FN
+#undef COND
+#undef READ
+#undef GRAD_T
+#ifdef VEC
+#define T vec
+#define FN(name) name##_v
+#define COND ivec
+#define READ(p) GET_V(p)
+#define GRAD_T(g) GRAD_V(g)
+#include "apply/step.cl"
+#undef T
+#undef FN
+#undef COND
+#undef READ
+#undef GRAD_T
+#endif
+
+#if MASK && !IS_BACKWARD
+/* Bits of whole bytes that nobody else writes to go there as they are. */
+#ifdef __ENDIAN_LITTLE__
+#define MASK_BYTE(i) ((i) / 8u)
 #else
-#define APPLY_FETCH(i) PREFETCH(diff_dst + (i))
-#define APPLY_F(i, k) apply_f(0.0f, diff_dst[i], k)
-#define APPLY_V(i, k) apply_v((vec)(0.0f), VEC_LOAD(global, diff_dst + (i)), k)
+#define MASK_BYTE(i) ((i) / 8u ^ 3u)
+#endif
+
+/*
+ * Writes `count` bits, at most 32, of elements from t->at + i on. A word that others write to as well gets them by atomic operations, which
+ * leave the others' alone. With the last element, what is behind it becomes 0.
+ */
+FUNC void mask_put(const struct tensors *t, ulong i, uint bits, uint count)
+{
+    const ulong at = t->at + i, end = at + count;
+    bits = count == 32u ? bits : bits & ((1u << count) - 1u);
+    const int is_end = end == t->total;
+    const ulong word = at / 32u * 32u;
+    if (at % 8u == 0u && (count % 8u == 0u || is_end) && word >= t->from &&
+        (t->to == t->total || (end + 31u) / 32u * 32u <= t->to)) {
+        global uchar *bytes = (global uchar *)t->mask;
+        const ulong last = is_end ? (end + 31u) / 32u * 32u : end;
+        for (ulong b = at; b < last; b += 8u, bits >>= 8u)
+            bytes[MASK_BYTE(b)] = (uchar)bits;
+        return;
+    }
+    for (uint done = 0u; done < count;) {
+        const uint shift = (uint)(at + done) % 32u, here = min(32u - shift, count - done);
+        const int is_last = is_end && done + here == count;
+        const uint ones = (is_last || shift + here == 32u ? ~0u : (1u << (shift + here)) - 1u) & (~0u << shift);
+        global uint *place = t->mask + (at + done) / 32u;
+        atomic_and(place, ~ones);
+        atomic_or(place, bits << shift);
+        bits = here == 32u ? 0u : bits >> here;
+        done += here;
+    }
+}
+
+#ifdef VEC
+/* Bit j is that of element j. */
+FUNC uint mask_word(ivec is_open)
+{
+    const ivec bits = is_open & ((ivec)(1) << LANE_NUMBERS);
+#if VEC == 16
+    const int8 eight = bits.lo | bits.hi;
+    const int4 four = eight.lo | eight.hi;
+#elif VEC == 8
+    const int4 four = bits.lo | bits.hi;
+#else
+    const int4 four = bits;
+#endif
+    const int2 two = four.lo | four.hi;
+    return (uint)(two.x | two.y);
+}
+#endif
+#define MASK_PUT(t, i, bits, count) mask_put(&(t), i, bits, count)
+#else
+#define MASK_PUT(t, i, bits, count)
+#endif
+
+/* Writes what came of element i but for its bit of the mask, which it returns. */
+FUNC uint put_f(struct tensors t, ulong i, outcome_f r)
+{
+    PUT(r.result, t.dst + i);
+#if RESIDUAL && IS_BACKWARD
+    PUT(r.diff, t.residual + i);
+#endif
+#if MASK && !IS_BACKWARD
+    return r.is_open ? 1u : 0u;
+#else
+    return 0u;
+#endif
+}
+
+FUNC void leave_f(struct tensors t, ulong i, outcome_f r)
+{
+    const uint bit = put_f(t, i, r);
+    MASK_PUT(t, i, bit, 1u);
+    (void)bit;
+}
+
+/* All addresses in one, for what they are multiples of. */
+#if IS_BACKWARD && ACTIVATION && !MASK
+#define GATE_ADDRESS(t) | (size_t)(t).diff_dst.gate
+#else
+#define GATE_ADDRESS(t)
+#endif
+#if APPLY == APPLY_FROZEN
+#define SRC_ADDRESS(t)
+#else
+#define SRC_ADDRESS(t) | (size_t)(t).src
+#endif
+#if APPLY == APPLY_FORWARD
+#define DIFF_ADDRESS(t)
+#else
+#define DIFF_ADDRESS(t) | (size_t)GRAD_PLACE((t).diff_dst) GATE_ADDRESS(t)
+#endif
+#if RESIDUAL
+#define RESIDUAL_ADDRESS(t) | (size_t)(t).residual
+#else
+#define RESIDUAL_ADDRESS(t)
+#endif
+#define TENSORS_ADDRESSES(t) ((size_t)(t).dst SRC_ADDRESS(t) DIFF_ADDRESS(t) RESIDUAL_ADDRESS(t))
+
+#ifdef VEC
+#if RESIDUAL && IS_BACKWARD
+#define LEAVE_DIFF(t, i, value, past) STORE_PAST(past && until_aligned((t).residual + (i), VEC) == 0u, value, (t).residual + (i))
+#else
+#define LEAVE_DIFF(t, i, value, past)
+#endif
+#if MASK && !IS_BACKWARD
+#define LEAVE_BITS(t, i, r) MASK_PUT(t, i, mask_word((r).is_open), VEC)
+#else
+#define LEAVE_BITS(t, i, r)
+#endif
+
+/* Past the caches or not. */
+#define LEAVE_V(t, i, r, past)                                                                                         \
+    {                                                                                                                  \
+        STORE_PAST(past, (r).result, (t).dst + (i));                                                                   \
+        LEAVE_DIFF(t, i, (r).diff, past);                                                                              \
+        LEAVE_BITS(t, i, r);                                                                                           \
+    }
+
+/* Elements `from` to from + n - 1 of a vector, as those from i on. */
+FUNC void leave_some(struct tensors t, ulong i, const outcome_v *r, uint from, uint n)
+{
+    for (uint j = 0u; j < n; j++) {
+        PUT(((const float *)&r->result)[from + j], t.dst + i + j);
+#if RESIDUAL && IS_BACKWARD
+        PUT(((const float *)&r->diff)[from + j], t.residual + i + j);
+#endif
+    }
+    if (n > 0u)
+        MASK_PUT(t, i, mask_word(r->is_open) >> from, n);
+}
+
+/*
+ * Of n elements that lie one after another, those before the first that is stored by whole vectors: up to a line where results pass the
+ * caches; up to a byte of the mask where there is one. SPAN_HEAD: the first at a multiple of a vector's size, or of a byte's eight.
+ */
+#if MASK && !IS_BACKWARD
+#define BYTE (VEC < 8 ? VEC : 8u) /* vectors of four have no bytes of their own */
+#define UNTIL_BYTE(t, n) min((BYTE - (t).at % BYTE) % BYTE, (ulong)(n))
+#define SPAN_FIRST(t, n, stream) UNTIL_BYTE(t, n)
+#define SPAN_HEAD(t, n) UNTIL_BYTE(t, n)
+#define SPAN_STREAMS(t, first, stream) ((stream) && until_line((t).dst + (first), LINE) == 0u)
+#define TENSORS_OWN(t, n)                                                                                              \
+    t.from = t.at;                                                                                                     \
+    t.to = t.at + (n)
+#else
+#define SPAN_FIRST(t, n, stream) ((stream) ? until_line((t).dst, n) : (n))
+#define SPAN_HEAD(t, n) until_aligned((t).dst, n)
+#define SPAN_STREAMS(t, first, stream) 1
+#define TENSORS_OWN(t, n)
+#endif
+
+/* Asks for what the step needs of element number i. */
+#if APPLY == APPLY_FROZEN
+#define TENSORS_FETCH_SRC(t, i)
+#else
+#define TENSORS_FETCH_SRC(t, i) PREFETCH((t).src + (i))
+#endif
+#if APPLY == APPLY_FORWARD
+#define TENSORS_FETCH_DIFF(t, i)
+#else
+#define TENSORS_FETCH_DIFF(t, i) GRAD_FETCH((t).diff_dst, i)
+#endif
+#if RESIDUAL && !IS_BACKWARD
+#define TENSORS_FETCH_RESIDUAL(t, i) PREFETCH((t).residual + (i))
+#else
+#define TENSORS_FETCH_RESIDUAL(t, i)
+#endif
+#define TENSORS_FETCH(t, i)                                                                                            \
+    {                                                                                                                  \
+        TENSORS_FETCH_SRC(t, i);                                                                                       \
+        TENSORS_FETCH_DIFF(t, i);                                                                                      \
+        TENSORS_FETCH_RESIDUAL(t, i);                                                                                  \
+    }
 #endif

@@ -5,23 +5,24 @@
  */
 #include "common/begin.cl"
 #include "common/coef.cl"
+#include "common/extras.cl"
 #include "apply/apply_args.cl"
 
 kernel void apply_group(APPLY_BUFFERS)
 {
-    APPLY_OFFSETS;
+    APPLY_BEGIN(t);
 #if CHANNELS_LAST
     ulong c = get_global_id(0);
     if (c >= cut.length)
         return;
     coefs_f k = coefs_load_f(coef, cut.channels, c);
     for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1))
-        dst[row * cut.length + c] = APPLY_F(row * cut.length + c, k);
+        leave_f(t, row * cut.length + c, step_f(t, row * cut.length + c, k));
 #else
     for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1)) {
         coefs_f k = coefs_load_f(coef, cut.channels, row % cut.channels);
         for (ulong i = get_global_id(0); i < cut.length; i += get_global_size(0))
-            dst[row * cut.length + i] = APPLY_F(row * cut.length + i, k);
+            leave_f(t, row * cut.length + i, step_f(t, row * cut.length + i, k));
     }
 #endif
 }

@@ -4,18 +4,19 @@
  */
 #include "common/begin.cl"
 #include "common/coef.cl"
-#include "apply/apply_args.cl"
 #include "common/store.cl"
+#include "common/extras.cl"
+#include "apply/apply_args.cl"
 #include "apply/spans.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void apply_item(APPLY_BUFFERS)
 {
-    APPLY_OFFSETS;
+    APPLY_BEGIN(t);
     const ulong chunks = (cut.length + cut.chunk - 1u) / cut.chunk;
     const ulong begin = get_global_id(0) % chunks * cut.chunk, end = min(begin + cut.chunk, cut.length);
     ulong row = get_global_id(0) / chunks * cut.rows_per_item, last = min(row + cut.rows_per_item, cut.rows);
     if (chunks == 1u) {
-        apply_rows(src, diff_dst, dst, row, last, coef, &cut);
+        apply_rows(t, row, last, coef, &cut);
         return;
     }
     struct place at = {begin, CHANNELS_LAST ? 0u : row % cut.channels};
@@ -28,7 +29,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void apply_item(APPLY_BUFF
     /* No processor foresees that the next row's piece comes after this one's. */
     for (; row < last; row++) {
         ulong i = row * cut.length + begin;
-        apply_span(src + i, diff_dst + i, dst + i, end - begin, at, coef, &cut, edge, CHANNELS_LAST ? cut.length : 0u);
+        apply_span(tensors_at(t, i), end - begin, at, coef, &cut, edge, CHANNELS_LAST ? cut.length : 0u);
 #if !CHANNELS_LAST
         at.c = at.c + 1u == cut.channels ? 0u : at.c + 1u;
 #endif

@@ -2,11 +2,12 @@
 /* The last step, one element a work-item. Fits anything. */
 #include "common/begin.cl"
 #include "common/coef.cl"
+#include "common/extras.cl"
 #include "apply/apply_args.cl"
 
 kernel void apply_naive(APPLY_BUFFERS)
 {
-    APPLY_OFFSETS;
+    APPLY_BEGIN(t);
     ulong i = get_global_id(0);
     if (i >= cut.rows * cut.length)
         return;
@@ -15,5 +16,5 @@ kernel void apply_naive(APPLY_BUFFERS)
 #else
     ulong c = i / cut.length % cut.channels;
 #endif
-    dst[i] = APPLY_F(i, coefs_load_f(coef, cut.channels, c));
+    leave_f(t, i, step_f(t, i, coefs_load_f(coef, cut.channels, c)));
 }

@@ -10,13 +10,14 @@
 #include "statistics/channel.cl"
 #include "statistics/channels.cl"
 #include "apply/frozen.cl"
-#include "apply/apply_args.cl"
 #include "common/store.cl"
+#include "common/extras.cl"
+#include "apply/apply_args.cl"
 #include "apply/spans.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-infer_item(const global float *src, ulong src_offset, global float *dst, ulong dst_offset, struct clnorm_cut cut,
-           struct clnorm_finish finish, struct clnorm_offsets at, FROZEN_BUFFERS)
+infer_item(const global elem *src, ulong src_offset, global elem *dst, ulong dst_offset, struct clnorm_cut cut,
+           struct clnorm_finish finish, struct clnorm_offsets at, FROZEN_BUFFERS EXTRA_BUFFERS)
 {
     float coef[4u * CLNORM_INFER_CHANNELS];
     const ulong row = get_global_id(0) * cut.rows_per_item, last = min(row + cut.rows_per_item, cut.rows);
@@ -29,5 +30,6 @@ infer_item(const global float *src, ulong src_offset, global float *dst, ulong d
         c = end == cut.channels ? 0u : end;
     }
     src += src_offset;
-    apply_rows(src, src, dst + dst_offset, row, last, coef, &cut);
+    TENSORS(t, dst + dst_offset, cut.rows * cut.length);
+    apply_rows(t, row, last, coef, &cut);
 }

@@ -1,37 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last step on channels-first rows, by one work-item. After lanes.cl, coef.cl and store.cl. */
-#if APPLY == APPLY_FORWARD
-#define ROW_F(i) apply_f(src[i], 0.0f, k)
-#define ROW_V(i) apply_v(VEC_LOAD(global, src + (i)), (vec)(0.0f), kv)
-#define DIFF_PREFETCH(p)
-#define DIFF_LOAD(p) (vec)(0.0f)
-#else
-#define ROW_F(i) apply_f(src[i], diff_dst[i], k)
-#define ROW_V(i) apply_v(VEC_LOAD(global, src + (i)), VEC_LOAD(global, diff_dst + (i)), kv)
-#define DIFF_PREFETCH(p) PREFETCH(p)
-#define DIFF_LOAD(p) VEC_LOAD(global, p)
-#endif
+/* The last step on channels-first rows, by one work-item. After lanes.cl, coef.cl, store.cl and apply_args.cl. */
 
 /*
  * A long row; meanwhile what lies `ahead` elements further on is fetched. Forward, diff_dst is not read. Stores that pass the caches take
  * whole lines and nothing but them: memory is slow where a line gets stores of both kinds.
  */
-FUNC void apply_row(const global float *src, const global float *diff_dst, global float *dst, ulong n, coefs_f k,
-                    ulong stream, ulong ahead)
+FUNC void apply_row(struct tensors t, ulong n, coefs_f k, ulong stream, ulong ahead)
 {
     coefs_v kv = coefs_splat(k);
-    const ulong first = stream ? until_line(dst, n) : n, last = first + (n - first) / LINE * LINE;
+    outcome_v y;
+    TENSORS_OWN(t, n);
+    const ulong first = SPAN_FIRST(t, n, stream), last = first + (n - first) / LINE * LINE;
     for (ulong i = 0u; i < n;) {
-        const int past = i >= first && i < last; /* the caches */
-        const ulong stop = i < first ? first : past ? last : n;
+        const int in_lines = i >= first && i < last, past = in_lines && SPAN_STREAMS(t, first, stream);
+        const ulong stop = i < first ? first : in_lines ? last : n;
         for (; i + VEC <= stop; i += VEC) {
-            PREFETCH(src + ahead + i);
-            DIFF_PREFETCH(diff_dst + ahead + i);
-            vec y = ROW_V(i);
-            STORE_PAST(past, y, dst + i);
+            TENSORS_FETCH(t, ahead + i);
+            y = step_v(t, i, kv);
+            LEAVE_V(t, i, y, past);
         }
         for (; i < stop; i++)
-            dst[i] = ROW_F(i);
+            leave_f(t, i, step_f(t, i, k));
     }
 }
 
@@ -49,50 +38,41 @@ FUNC void run_fill(float *run, uint j, uint s, coefs_f k)
         coefs_write(run + i, RUN_STRIDE, k);
 }
 
-/* The last step on elements i to i + VEC - 1 of a run. */
-FUNC vec run_apply(vec x, vec dy, const float *run, uint i)
-{
-    coefs_v k;
-    coefs_read(&k, run + i, RUN_STRIDE);
-    return apply_v(x, dy, k);
-}
-
-/* The first or the last n < VEC elements of a vector. */
-FUNC void store_some(global float *dst, const float *from, uint n)
-{
-    for (uint i = 0u; i < n; i++)
-        dst[i] = from[i];
-}
-
 /*
  * A run of n elements; dst may be what is read. Those at either end that no aligned vector holds come from vectors which overlap
  * others, read before anything is stored. What lies `ahead` elements further on is fetched meanwhile, where results pass the caches:
  * else it is in one, and near enough.
  */
-FUNC void apply_run(const global float *src, const global float *diff_dst, global float *dst, uint n, const float *run,
-                    ulong stream, ulong ahead)
+FUNC void apply_run(struct tensors t, uint n, const float *run, ulong stream, ulong ahead)
 {
-#define RUN_V(i) run_apply(VEC_LOAD(global, src + (i)), DIFF_LOAD(diff_dst + (i)), run, i)
-    vec ends[2];
+    outcome_v ends[2], y;
+    coefs_v k;
+    coefs_f one; /* outside loops, see README.md */
+    TENSORS_OWN(t, n);
     if (n < VEC) {
-        ends[0] = run_apply(lanes_rest(src, n), lanes_rest(diff_dst, n), run, 0u);
-        store_some(dst, (const float *)ends, n);
+        coefs_read(&k, run, RUN_STRIDE);
+        for (uint i = 0u; i < n; i++) {
+            one = coefs_of(&k, i);
+            leave_f(t, i, step_f(t, i, one));
+        }
         return;
     }
-    uint head = until_aligned(dst, n), i = head;
-    const uint first = until_line(dst, n), last = first + (n - first) / LINE * LINE;
-    for (uint e = 0u; e < 2u; e++)
-        ends[e] = RUN_V(e * (n - VEC));
+    uint head = (uint)SPAN_HEAD(t, n), i = head;
+    const uint first = until_line(t.dst, n), last = first + (n - first) / LINE * LINE;
+    for (uint e = 0u; e < 2u; e++) {
+        coefs_read(&k, run + e * (n - VEC), RUN_STRIDE);
+        ends[e] = step_v(t, e * (n - VEC), k);
+    }
     for (; i + VEC <= n; i += VEC) {
-        vec y = RUN_V(i);
+        coefs_read(&k, run + i, RUN_STRIDE);
+        y = step_v(t, i, k);
         if (stream && i >= first && i < last) {
-            PREFETCH(src + ahead + i);
-            DIFF_PREFETCH(diff_dst + ahead + i);
-            STREAM_STORE(y, dst + i);
+            TENSORS_FETCH(t, ahead + i);
+            LEAVE_V(t, i, y, until_aligned(t.dst + i, VEC) == 0u);
         } else {
-            VEC_STORE(global, y, dst + i);
+            LEAVE_V(t, i, y, 0);
         }
     }
-    store_some(dst, (const float *)ends, head);
-    store_some(dst + i, (const float *)ends + (2 * VEC - (n - i)), n - i);
+    leave_some(t, 0u, &ends[0], 0u, head);
+    leave_some(t, i, &ends[1], VEC - (n - i), n - i);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last step on rows that lie one after another, by one work-item: one span, in which a vector may reach from one row into the next.
- * After coef.cl, apply_args.cl and store.cl.
+ * After apply_args.cl.
  */
 
 /* An element: number i of its row; channels-first c is the row's channel. */
@@ -71,22 +71,24 @@ FUNC void move_on(struct place *at, uint count, const struct clnorm_cut *cut)
  * n elements that lie one after another. Stores that pass the caches take whole lines and nothing but them: memory is slow where a line
  * gets some stores of either kind. With `skip`, what lies so far on is fetched.
  */
-FUNC void apply_span(const global float *src, const global float *diff_dst, global float *dst, ulong n, struct place at,
-                     const COEF_PLACE float *coef, const struct clnorm_cut *cut, const float *edge, ulong skip)
+FUNC void apply_span(struct tensors t, ulong n, struct place at, const COEF_PLACE float *coef,
+                     const struct clnorm_cut *cut, const float *edge, ulong skip)
 {
+    outcome_v y;
     coefs_f one; /* outside loops, see README.md */
     coefs_v row, mixed;
-    const ulong first = cut->stream ? until_line(dst, n) : n, last = first + (n - first) / LINE * LINE;
+    TENSORS_OWN(t, n);
+    const ulong first = SPAN_FIRST(t, n, cut->stream), last = first + (n - first) / LINE * LINE;
     for (ulong k = 0u; k < n;) {
-        const int past = HINTS && k >= first && k < last;
-        const ulong stop = k < first ? first : past ? last : n;
+        const int in_lines = k >= first && k < last, past = HINTS && in_lines && SPAN_STREAMS(t, first, cut->stream);
+        const ulong stop = k < first ? first : in_lines ? last : n;
         COEFS_OF_ROW(at);
         const ulong in_row = min(stop - k, cut->length - at.i) / VEC * VEC;
         for (const ulong end = k + in_row; k < end; k += VEC, at.i += VEC) {
-            vec y = APPLY_V(k, COEFS(at));
+            y = step_v(t, k, COEFS(at));
             if (skip)
-                APPLY_FETCH(k + skip);
-            STORE_PAST(past, y, dst + k);
+                TENSORS_FETCH(t, k + skip);
+            LEAVE_V(t, k, y, past);
         }
         const uint count = at.i == cut->length ? 0u : (uint)min(stop - k, (ulong)VEC);
         if (count > 0u) {
@@ -95,18 +97,16 @@ FUNC void apply_span(const global float *src, const global float *diff_dst, glob
             else
                 mixed = coefs_across(&at, coef, cut, edge);
             if (count == VEC) {
-                vec y = APPLY_V(k, mixed);
-                STORE_PAST(past, y, dst + k);
+                y = step_v(t, k, mixed);
+                LEAVE_V(t, k, y, past);
             } else {
                 for (uint j = 0u; j < count; j++)
-                    dst[k + j] = APPLY_F(k + j, coefs_of(&mixed, j));
+                    leave_f(t, k + j, step_f(t, k + j, coefs_of(&mixed, j)));
             }
             k += count;
         }
         move_on(&at, count, cut);
     }
-    (void)src;
-    (void)diff_dst;
     (void)edge;
     (void)one;
     (void)row;
@@ -129,45 +129,43 @@ FUNC void table_fill(float *table, const COEF_PLACE float *coef, const struct cl
 }
 
 /* apply_span of n elements, whose coefficients are in the table from i on; where it holds `sample` elements, again from its start. */
-FUNC void apply_table(const global float *src, const global float *diff_dst, global float *dst, ulong n,
-                      const float *table, uint i, uint sample, ulong stream)
+FUNC void apply_table(struct tensors t, ulong n, const float *table, uint i, uint sample, ulong stream)
 {
     coefs_v k;
-    const ulong first = stream ? until_line(dst, n) : n, last = first + (n - first) / LINE * LINE;
+    outcome_v y;
+    TENSORS_OWN(t, n);
+    const ulong first = SPAN_FIRST(t, n, stream), last = first + (n - first) / LINE * LINE;
     uint count;
     for (ulong at = 0u; at < n; at += count, i += count) {
-        const int past = HINTS && at >= first && at < last;
-        const ulong stop = at < first ? first : past ? last : n;
+        const int in_lines = at >= first && at < last, past = HINTS && in_lines && SPAN_STREAMS(t, first, stream);
+        const ulong stop = at < first ? first : in_lines ? last : n;
         count = (uint)min(stop - at, (ulong)VEC);
         while (i >= sample)
             i -= sample;
         coefs_read(&k, table + i, TABLE_STRIDE);
         if (count == VEC) {
-            vec y = APPLY_V(at, k);
-            STORE_PAST(past, y, dst + at);
+            y = step_v(t, at, k);
+            LEAVE_V(t, at, y, past);
         } else {
             for (uint j = 0u; j < count; j++)
-                dst[at + j] = APPLY_F(at + j, coefs_of(&k, j));
+                leave_f(t, at + j, step_f(t, at + j, coefs_of(&k, j)));
         }
     }
-    (void)src;
-    (void)diff_dst;
 }
 
 /*
- * Rows from number `row` to before `last`, the first of which is at src, diff_dst and dst: by one table for all samples, or by one
+ * Rows from number `row` to before `last`, the first of which is where t is: by one table for all samples, or by one
  * after another for as many channels as it holds.
  */
-FUNC void apply_short(const global float *src, const global float *diff_dst, global float *dst, ulong row, ulong last,
-                      const COEF_PLACE float *coef, const struct clnorm_cut *cut)
+FUNC void apply_short(struct tensors t, ulong row, ulong last, const COEF_PLACE float *coef,
+                      const struct clnorm_cut *cut)
 {
     float table[COEFS_WORDS * TABLE_STRIDE];
     const uint s = (uint)cut->length;
     const ulong channels = cut->channels, first = row / channels * channels, held = TABLE / s;
     if (channels <= held) {
         table_fill(table, coef, cut, 0u);
-        apply_table(src, diff_dst, dst, (last - row) * s, table, (uint)(row - first) * s, (uint)channels * s,
-                    cut->stream);
+        apply_table(t, (last - row) * s, table, (uint)(row - first) * s, (uint)channels * s, cut->stream);
         return;
     }
     const int within = last - first <= channels; /* one sample */
@@ -182,16 +180,16 @@ FUNC void apply_short(const global float *src, const global float *diff_dst, glo
             if (!filled)
                 table_fill(table, coef, cut, c);
             filled = 1;
-            apply_table(src + at, diff_dst + at, dst + at, (to - from) * s, table, (uint)(from - sample - c) * s,
-                        TABLE_STRIDE, cut->stream);
+            apply_table(tensors_at(t, at), (to - from) * s, table, (uint)(from - sample - c) * s, TABLE_STRIDE,
+                        cut->stream);
         }
     }
 }
 #endif
 
-/* Whole rows, from number `row` to before `last`. */
-FUNC void apply_rows(const global float *src, const global float *diff_dst, global float *dst, ulong row, ulong last,
-                     const COEF_PLACE float *coef, const struct clnorm_cut *cut)
+/* Whole rows, from number `row` to before `last`; t: the tensors' starts. */
+FUNC void apply_rows(struct tensors t, ulong row, ulong last, const COEF_PLACE float *coef,
+                     const struct clnorm_cut *cut)
 {
     struct place at = {0u, CHANNELS_LAST ? 0u : row % cut->channels};
     const ulong i = row * cut->length, n = (last - row) * cut->length;
@@ -201,9 +199,9 @@ FUNC void apply_rows(const global float *src, const global float *diff_dst, glob
 #else
     const float *edge = 0;
     if (cut->length < VEC) {
-        apply_short(src + i, diff_dst + i, dst + i, row, last, coef, cut);
+        apply_short(tensors_at(t, i), row, last, coef, cut);
         return;
     }
 #endif
-    apply_span(src + i, diff_dst + i, dst + i, n, at, coef, cut, edge, 0u);
+    apply_span(tensors_at(t, i), n, at, coef, cut, edge, 0u);
 }

@@ -49,3 +49,5 @@ typedef vec loose_vec __attribute__((aligned(4), may_alias));
 
 /* b where the condition holds, else a; for floats and, as OpenCL's select, for vectors. */
 #define SELECT(a, b, condition) select(a, b, condition)
+
+#include "common/elements.cl"

@@ -6,14 +6,14 @@
  */
 #if HINTS && defined(__has_builtin)
 #if __has_builtin(__builtin_nontemporal_store)
-#define STREAM_STORE(value, address) __builtin_nontemporal_store(value, (global vec *)(address))
+#define STREAM_STORE(value, address) __builtin_nontemporal_store(NARROWED(value), (global elems *)(address))
 #endif
 #if __has_builtin(__builtin_prefetch)
 #define PREFETCH(address) __builtin_prefetch((const void *)(size_t)(address))
 #endif
 #endif
 #ifndef STREAM_STORE
-#define STREAM_STORE(value, address) VEC_STORE(global, value, address)
+#define STREAM_STORE(value, address) PUT_V(value, address)
 #endif
 #ifndef PREFETCH
 #define PREFETCH(address) (void)(address)
@@ -24,21 +24,22 @@
     if (past)                                                                                                          \
         STREAM_STORE(value, address);                                                                                  \
     else                                                                                                               \
-        VEC_STORE(global, value, address)
+        PUT_V(value, address)
 
-#define VEC_BYTES (4u * VEC)
-#define LINE 16u /* floats of a line of most caches */
+#define ELEM ((uint)sizeof(elem))
+#define VEC_BYTES (ELEM * VEC)
+#define LINE (64u / ELEM) /* elements of a line of most caches */
 
 /* Elements from p to the next multiple of a vector's size, at most n. */
-FUNC uint until_aligned(const global float *p, ulong n)
+FUNC uint until_aligned(const global elem *p, ulong n)
 {
-    uint head = (VEC_BYTES - (uint)((size_t)p % VEC_BYTES)) % VEC_BYTES / 4u;
+    uint head = (VEC_BYTES - (uint)((size_t)p % VEC_BYTES)) % VEC_BYTES / ELEM;
     return (uint)min((ulong)head, n);
 }
 
 /* Elements from p to the next line, at most n. */
-FUNC uint until_line(const global float *p, ulong n)
+FUNC uint until_line(const global elem *p, ulong n)
 {
-    uint head = (4u * LINE - (uint)((size_t)p % (4u * LINE))) % (4u * LINE) / 4u;
+    uint head = (64u - (uint)((size_t)p % 64u)) % 64u / ELEM;
     return (uint)min((ulong)head, n);
 }

@@ -12,6 +12,11 @@ typedef uint64_t clnorm_u64;
 typedef uint32_t clnorm_u32;
 #endif
 
+/* As enum clnorm_type of clnorm.h. */
+#define CLNORM_TYPE_FLOAT32 0
+#define CLNORM_TYPE_FLOAT16 1
+#define CLNORM_TYPE_BFLOAT16 2
+
 #define CLNORM_LANES 64u  /* lanes of a channels-first leaf; positions of a channels-last leaf */
 #define CLNORM_LEAF 1024u /* most values of a channels-first leaf */
 #define CLNORM_SPAN(vector) ((vector) >= 8u ? 256u : 64u) /* channels side by side that stats_cl_item takes */
@@ -72,6 +77,8 @@ struct clnorm_finish {
 #define CLNORM_HAS_DIFF_SHIFT 512u
 #define CLNORM_HAS_MEAN 1024u
 #define CLNORM_IS_FROZEN 2048u
+#define CLNORM_ADD_DIFF_SCALE 4096u /* to what is there */
+#define CLNORM_ADD_DIFF_SHIFT 8192u
 
 /* Where the vectors of c floats start in their buffers. spread is invstd, or the variance of frozen statistics. */
 struct clnorm_offsets {
@@ -88,6 +95,12 @@ struct clnorm_cut {
     clnorm_u64 rows_per_item, chunk;
     clnorm_u64 stream;  /* whether results should leave the caches alone */
     clnorm_u64 overlap; /* fused_cf_item: whether a group of channels is stored while the next one is looked at */
+};
+
+/* What the last step does beside the normalization, where it does any of it. */
+struct clnorm_extras {
+    float slope, cap; /* of the activation */
+    clnorm_u64 residual, mask, gate; /* where they start: elements; words of the mask */
 };
 
 #define CLNORM_INFER_CHANNELS 2048u /* of infer_item, at most */

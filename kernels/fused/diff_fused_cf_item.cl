@@ -5,18 +5,20 @@
 #include "common/trees.cl"
 #include "statistics/leaf.cl"
 #include "common/store.cl"
+#include "common/extras.cl"
 #include "statistics/lanes.cl"
 #include "statistics/diff_leaf.cl"
 #include "statistics/diff_leaf_item.cl"
 #include "statistics/channel.cl"
 #include "statistics/channels.cl"
+#include "apply/apply_args.cl"
 #include "apply/rows.cl"
 #include "fused/groups.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-diff_fused_cf_item(const global float *src, ulong src_offset, const global float *diff_dst, ulong diff_dst_offset,
-                   global float *diff_src, ulong diff_src_offset, struct clnorm_shape shape, struct clnorm_cut cut,
-                   struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
+diff_fused_cf_item(const global elem *src, ulong src_offset, const global elem *diff_dst, ulong diff_dst_offset,
+                   global elem *diff_src, ulong diff_src_offset, struct clnorm_shape shape, struct clnorm_cut cut,
+                   struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS EXTRA_BUFFERS)
 {
     item_v stack[GROUP_VECS][CLNORM_TREE_LEVELS + 1u], nodes[GROUP_VECS], roots[GROUP_VECS];
     item_f item; /* outside loops, see README.md */
@@ -28,7 +30,7 @@ diff_fused_cf_item(const global float *src, ulong src_offset, const global float
     ulong c = begin;
     src += src_offset;
     diff_dst += diff_dst_offset;
-    diff_src += diff_src_offset;
+    TENSORS(t, diff_src + diff_src_offset, shape.n * shape.c * shape.s);
     before.n = shape.n;
     before.count = 0u;
     group_fetch(src, &shape, c, min((1u + cut.overlap) * cut.chunk, end - c));
@@ -43,11 +45,11 @@ diff_fused_cf_item(const global float *src, ulong src_offset, const global float
             for (uint j = 0u; j < per_leaf; j++) {
                 if (count > 0u) {
                     item =
-                        diff_leaf(src, diff_dst, &shape, i, c + j, end, centres[j], c + j > begin && c + j + 1u < end);
+                        diff_leaf(src, t.diff_dst, &shape, i, c + j, end, centres[j], c + j > begin && c + j + 1u < end);
                     item_put(&nodes[j / VEC], j % VEC, item);
                 }
                 step++;
-                group_apply(src, diff_dst, diff_src, &shape, &before,
+                group_apply(t, &shape, &before,
                             cut.overlap ? shape.n * step / (shape.leaves * per_leaf) : shape.n, run, cut.stream, ahead);
             }
             for (uint v = 0u; v < vecs; v++)
@@ -57,7 +59,7 @@ diff_fused_cf_item(const global float *src, ulong src_offset, const global float
             return;
         for (uint v = 0u; v < vecs; v++)
             roots[v] = tree_close_v(stack[v], NO_TREE, 0u, shape.leaves);
-        group_finish(&before, run, diff_src, roots, c, count, &shape, &finish, &at, CHANNEL_ARGS);
+        group_finish(&before, run, t, roots, c, count, &shape, &finish, &at, CHANNEL_ARGS);
         c += count;
     }
 }

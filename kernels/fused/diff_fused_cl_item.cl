@@ -6,17 +6,19 @@
 #include "common/trees.cl"
 #include "statistics/leaf.cl"
 #include "common/store.cl"
+#include "common/extras.cl"
 #include "statistics/diff_leaf.cl"
 #include "statistics/channel.cl"
 #include "statistics/channels.cl"
 #include "statistics/tile.cl"
 #include "statistics/diff_columns_item.cl"
+#include "apply/apply_args.cl"
 #include "apply/columns_apply.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-diff_fused_cl_item(const global float *src, ulong src_offset, const global float *diff_dst, ulong diff_dst_offset,
-                   global float *diff_src, ulong diff_src_offset, struct clnorm_shape shape, struct clnorm_cut cut,
-                   struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS)
+diff_fused_cl_item(const global elem *src, ulong src_offset, const global elem *diff_dst, ulong diff_dst_offset,
+                   global elem *diff_src, ulong diff_src_offset, struct clnorm_shape shape, struct clnorm_cut cut,
+                   struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS EXTRA_BUFFERS)
 {
     item_v roots[CLNORM_COLUMNS];
     coefs_v coefs[CLNORM_COLUMNS];
@@ -24,16 +26,16 @@ diff_fused_cl_item(const global float *src, ulong src_offset, const global float
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
     diff_dst += diff_dst_offset;
-    diff_src += diff_src_offset;
-    int stream = cut.stream && shape.c % VEC == 0u && until_aligned(diff_src, VEC) == 0u;
+    TENSORS(t, diff_src + diff_src_offset, shape.n * shape.c * shape.s);
+    int stream = cut.stream && shape.c % VEC == 0u && until_aligned(t.dst, VEC) == 0u;
     while (c < end) {
         const uint left = (uint)min(cut.chunk, end - c), channels = left < VEC ? left : left / VEC * VEC;
         CENTRES(centre, c, channels, FUSED_CENTRE);
-        diff_block(src, diff_dst, &shape, 0u, shape.leaves, c, channels, centre, roots);
+        diff_block(src, t.diff_dst, &shape, 0u, shape.leaves, c, channels, centre, roots);
         for (uint v = 0u; v * VEC < channels; v++)
             coefs[v] =
                 finish_channels(&roots[v], c + v * VEC, min(channels - v * VEC, (uint)VEC), &finish, &at, CHANNEL_ARGS);
-        apply_columns(src + c, diff_dst + c, diff_src + c, &shape, channels, coefs, stream);
+        apply_columns(tensors_at(t, c), &shape, channels, coefs, stream);
         c += channels;
     }
 }

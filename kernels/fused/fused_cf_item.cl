@@ -11,14 +11,16 @@
 #include "statistics/lanes.cl"
 #include "statistics/channel.cl"
 #include "statistics/channels.cl"
+#include "common/extras.cl"
+#include "apply/apply_args.cl"
 #include "apply/rows.cl"
 #include "fused/groups.cl"
 #include "statistics/leaf_item.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-fused_cf_item(const global float *src, ulong src_offset, global float *dst, ulong dst_offset, struct clnorm_shape shape,
+fused_cf_item(const global elem *src, ulong src_offset, global elem *dst, ulong dst_offset, struct clnorm_shape shape,
               struct clnorm_tree weights, struct clnorm_cut cut, struct clnorm_finish finish, struct clnorm_offsets at,
-              CHANNEL_BUFFERS)
+              CHANNEL_BUFFERS EXTRA_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
     item_v stack[GROUP_VECS][CLNORM_TREE_LEVELS + 1u], nodes[GROUP_VECS], roots[GROUP_VECS];
@@ -28,7 +30,7 @@ fused_cf_item(const global float *src, ulong src_offset, global float *dst, ulon
     struct group before;
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
-    dst += dst_offset;
+    TENSORS(t, dst + dst_offset, shape.n * shape.c * shape.s);
     before.n = shape.n;
     before.count = 0u;
     group_fetch(src, &shape, c, min((1u + cut.overlap) * cut.chunk, end - c));
@@ -39,14 +41,14 @@ fused_cf_item(const global float *src, ulong src_offset, global float *dst, ulon
         for (uint i = 0u; i < shape.leaves; i++) {
             for (uint j = 0u; j < per_leaf; j++) {
                 if (count > 0u) {
-                    const global float *next =
+                    const global elem *next =
                         src + (j + 1u < count ? leaf_start(&shape, i, c + j + 1u)
                                               : leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c));
                     item = reduce_leaf(src, &shape, i, c + j, end, next);
                     item_put(&nodes[j / VEC], j % VEC, item);
                 }
                 step++;
-                group_apply(src, src, dst, &shape, &before,
+                group_apply(t, &shape, &before,
                             cut.overlap ? shape.n * step / (shape.leaves * per_leaf) : shape.n, run, cut.stream, ahead);
             }
             for (uint v = 0u; v < vecs; v++)
@@ -56,7 +58,7 @@ fused_cf_item(const global float *src, ulong src_offset, global float *dst, ulon
             return;
         for (uint v = 0u; v < vecs; v++)
             roots[v] = tree_close_v(stack[v], &tree, 0u, shape.leaves);
-        group_finish(&before, run, dst, roots, c, count, &shape, &finish, &at, CHANNEL_ARGS);
+        group_finish(&before, run, t, roots, c, count, &shape, &finish, &at, CHANNEL_ARGS);
         c += count;
     }
 }

@@ -14,27 +14,29 @@
 #include "statistics/channels.cl"
 #include "statistics/tile.cl"
 #include "statistics/columns_item.cl"
+#include "common/extras.cl"
+#include "apply/apply_args.cl"
 #include "apply/columns_apply.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-fused_cl_item(const global float *src, ulong src_offset, global float *dst, ulong dst_offset, struct clnorm_shape shape,
+fused_cl_item(const global elem *src, ulong src_offset, global elem *dst, ulong dst_offset, struct clnorm_shape shape,
               struct clnorm_tree weights, struct clnorm_cut cut, struct clnorm_finish finish, struct clnorm_offsets at,
-              CHANNEL_BUFFERS)
+              CHANNEL_BUFFERS EXTRA_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
     item_v roots[CLNORM_COLUMNS];
     coefs_v coefs[CLNORM_COLUMNS];
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
-    dst += dst_offset;
-    int stream = cut.stream && shape.c % VEC == 0u && until_aligned(dst, VEC) == 0u;
+    TENSORS(t, dst + dst_offset, shape.n * shape.c * shape.s);
+    int stream = cut.stream && shape.c % VEC == 0u && until_aligned(t.dst, VEC) == 0u;
     while (c < end) {
         const uint left = (uint)min(cut.chunk, end - c), channels = left < VEC ? left : left / VEC * VEC;
         reduce_block(src, &shape, &tree, 0u, shape.leaves, c, channels, roots);
         for (uint v = 0u; v * VEC < channels; v++)
             coefs[v] =
                 finish_channels(&roots[v], c + v * VEC, min(channels - v * VEC, (uint)VEC), &finish, &at, CHANNEL_ARGS);
-        apply_columns(src + c, src + c, dst + c, &shape, channels, coefs, stream);
+        apply_columns(tensors_at(t, c), &shape, channels, coefs, stream);
         c += channels;
     }
 }

@@ -14,7 +14,7 @@ struct group {
     coefs_f k;  /* of its only channel, where rows are long; else they are in a run */
 };
 
-FUNC void group_finish(struct group *group, float *run, const global float *dst, const item_v *roots, ulong c,
+FUNC void group_finish(struct group *group, float *run, struct tensors t, const item_v *roots, ulong c,
                        uint count, const struct clnorm_shape *shape, const struct clnorm_finish *finish,
                        const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
@@ -22,7 +22,8 @@ FUNC void group_finish(struct group *group, float *run, const global float *dst,
     group->c = c;
     group->n = 0u;
     group->count = count;
-    group->shift = (VEC - until_aligned(dst + c * shape->s, VEC)) % VEC;
+    t = tensors_at(t, c * shape->s);
+    group->shift = (VEC - SPAN_HEAD(t, VEC)) % VEC;
     for (uint j = 0u; j < count; j++) {
         if (j % VEC == 0u)
             kv = finish_channels(&roots[j / VEC], c + j, min(count - j, (uint)VEC), finish, at, CHANNEL_ARGS);
@@ -44,24 +45,22 @@ FUNC ulong group_ahead(const struct group *group, const struct clnorm_shape *sha
 
 /*
  * The last step of samples up to `until`; meanwhile what lies `ahead` elements further on is fetched, where it may have to come from
- * memory. Forward, diff_dst is not read.
+ * memory.
  */
-FUNC void group_apply(const global float *src, const global float *diff_dst, global float *dst,
-                      const struct clnorm_shape *shape, struct group *group, ulong until, const float *run,
-                      ulong stream, ulong ahead)
+FUNC void group_apply(struct tensors t, const struct clnorm_shape *shape, struct group *group, ulong until,
+                      const float *run, ulong stream, ulong ahead)
 {
     for (; group->n < until; group->n++) {
         ulong at = (group->n * shape->c + group->c) * shape->s;
         if (shape->s < CLNORM_SHORT)
-            apply_run(src + at, diff_dst + at, dst + at, group->count * (uint)shape->s, run + group->shift, stream,
-                      ahead);
+            apply_run(tensors_at(t, at), group->count * (uint)shape->s, run + group->shift, stream, ahead);
         else
-            apply_row(src + at, diff_dst + at, dst + at, shape->s, group->k, stream, ahead);
+            apply_row(tensors_at(t, at), shape->s, group->k, stream, ahead);
     }
 }
 
 /* Asks for the first channels of a work-item, from c on: `count` of them to read, where rows are short. */
-FUNC void group_fetch(const global float *src, const struct clnorm_shape *shape, ulong c, ulong count)
+FUNC void group_fetch(const global elem *src, const struct clnorm_shape *shape, ulong c, ulong count)
 {
     for (ulong n = 0u; n < shape->n && shape->s < CLNORM_SHORT; n++)
         for (ulong i = 0u; i < count * shape->s; i += VEC)

@@ -37,7 +37,8 @@ struct clnorm_rows {
     clnorm_u64 src_image, src_channel, dst_image, dst_channel; /* strides */
     clnorm_u64 src_at, dst_at, bias_at;
     clnorm_u64 rows_per_item, chunk; /* a work-item takes so many rows, and of each so many elements */
-    clnorm_u32 bias, relu;
+    clnorm_u32 bias, is_active;
+    float slope, cap; /* of the activation, if there is one */
 };
 
 /* Images and the columns of a kernel's positions on them: element (weight, sample, position) of the columns. */

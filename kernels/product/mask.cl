@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gradient before an activation: diff_dst where dst is not 0 or less, 0 elsewhere. A NaN of dst lets it pass. */
+/* The gradient before an activation, from dst. */
 #include "common/begin.cl"
+#include "common/activation.cl"
 #include "product/block_types.cl"
 
 kernel void mask(const global float *diff_dst, const global float *dst, global float *diff_src, struct clnorm_rows r)
@@ -14,8 +15,8 @@ kernel void mask(const global float *diff_dst, const global float *dst, global f
     diff_src += r.dst_at + begin;
     for (; i + VEC <= n; i += VEC) {
         vec y = VEC_LOAD(global, dst + i);
-        VEC_STORE(global, SELECT(VEC_LOAD(global, diff_dst + i), (vec)(0.0f), y <= 0.0f), diff_src + i);
+        VEC_STORE(global, gate_v(VEC_LOAD(global, diff_dst + i), y, r.slope, r.cap), diff_src + i);
     }
     for (; i < n; i++)
-        diff_src[i] = SELECT(diff_dst[i], 0.0f, dst[i] <= 0.0f);
+        diff_src[i] = gate_f(diff_dst[i], dst[i], r.slope, r.cap);
 }

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Moves the rows of a tensor, or leaves them where they are, and on the way adds a bias and applies an activation. */
 #include "common/begin.cl"
+#include "common/activation.cl"
 #include "product/block_types.cl"
 
-#define RELU_F(x) SELECT(x, 0.0f, (x) <= 0.0f) /* NaN stays NaN */
-#define RELU_V(x) SELECT(x, (vec)(0.0f), (x) <= 0.0f)
-
 /* One run of a row. bias: the run's, one for each element, or one for all. */
-FUNC void move_run(const global float *src, global float *dst, uint n, const global float *bias, uint kind, uint relu)
+FUNC void move_run(const global float *src, global float *dst, uint n, const global float *bias, uint kind,
+                   const struct clnorm_rows *r)
 {
     uint i = 0u;
     for (; i + VEC <= n; i += VEC) {
         vec x = VEC_LOAD(global, src + i);
         if (kind != CLNORM_NO_BIAS)
             x += kind == CLNORM_ROW_BIAS ? (vec)(bias[0]) : VEC_LOAD(global, bias + i);
-        VEC_STORE(global, relu ? RELU_V(x) : x, dst + i);
+        VEC_STORE(global, r->is_active ? activate_v(x, r->slope, r->cap) : x, dst + i);
     }
     for (; i < n; i++) {
         float x = src[i];
         if (kind != CLNORM_NO_BIAS)
             x += kind == CLNORM_ROW_BIAS ? bias[0] : bias[i];
-        dst[i] = relu ? RELU_F(x) : x;
+        dst[i] = r->is_active ? activate_f(x, r->slope, r->cap) : x;
     }
 }
 
@@ -35,6 +34,6 @@ kernel void move_rows(const global float *src, global float *dst, const global f
         move_run(src + r.src_at + image * r.src_image + channel * r.src_channel + begin,
                  dst + r.dst_at + image * r.dst_image + channel * r.dst_channel + begin,
                  (uint)min(r.chunk, r.length - begin), bias + r.bias_at + (r.bias == CLNORM_ROW_BIAS ? channel : begin),
-                 r.bias, r.relu);
+                 r.bias, &r);
     }
 }

@@ -22,9 +22,11 @@ FUNC coefs_f finish_channel(sums_f root, ulong c, const struct clnorm_finish *p,
         invstd = clnorm_rsqrt(invstd + p->epsilon);
     struct clnorm_diff r = clnorm_finish_diff(root, invstd, p->rm_hi, p->rm_lo);
     if (p->flags & CLNORM_HAS_DIFF_SCALE)
-        diff_scale[at->diff_scale + c] = r.diff_scale;
+        diff_scale[at->diff_scale + c] =
+            p->flags & CLNORM_ADD_DIFF_SCALE ? diff_scale[at->diff_scale + c] + r.diff_scale : r.diff_scale;
     if (p->flags & CLNORM_HAS_DIFF_SHIFT)
-        diff_shift[at->diff_shift + c] = r.diff_shift;
+        diff_shift[at->diff_shift + c] =
+            p->flags & CLNORM_ADD_DIFF_SHIFT ? diff_shift[at->diff_shift + c] + r.diff_shift : r.diff_shift;
     k.factor = p->flags & CLNORM_HAS_SCALE ? mul_f(scale[at->scale + c], invstd) : invstd;
     k.hi = p->flags & CLNORM_HAS_MEAN ? mean[at->mean + c] : 0.0f;
     k.lo = p->flags & CLNORM_HAS_SAVE_MEAN_LOW ? mean_low[at->mean_low + c] : 0.0f;

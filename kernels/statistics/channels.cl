@@ -65,10 +65,18 @@ FUNC coefs_v finish_plain(item_v root, vec invstd, ulong c, const struct clnorm_
 {
     coefs_v k;
     pair_v rm = {(vec)(p->rm_hi), (vec)(p->rm_lo)};
-    if (p->flags & CLNORM_HAS_DIFF_SCALE)
-        STORE_V(pair_scale_v(root.gd, invstd).hi, diff_scale, c);
-    if (p->flags & CLNORM_HAS_DIFF_SHIFT)
-        STORE_V(root.g.hi, diff_shift, c);
+    if (p->flags & CLNORM_HAS_DIFF_SCALE) {
+        vec sum = pair_scale_v(root.gd, invstd).hi;
+        if (p->flags & CLNORM_ADD_DIFF_SCALE)
+            sum += LOAD_V(diff_scale, c);
+        STORE_V(sum, diff_scale, c);
+    }
+    if (p->flags & CLNORM_HAS_DIFF_SHIFT) {
+        vec sum = root.g.hi;
+        if (p->flags & CLNORM_ADD_DIFF_SHIFT)
+            sum += LOAD_V(diff_shift, c);
+        STORE_V(sum, diff_shift, c);
+    }
     k.factor = p->flags & CLNORM_HAS_SCALE ? mul_v(LOAD_V(scale, c), invstd) : invstd;
     k.hi = p->flags & CLNORM_HAS_MEAN ? LOAD_V(mean, c) : (vec)(0.0f);
     k.lo = p->flags & CLNORM_HAS_SAVE_MEAN_LOW ? LOAD_V(mean_low, c) : (vec)(0.0f);

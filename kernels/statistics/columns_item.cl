@@ -56,7 +56,7 @@ FUNC item_v reduce_tile(vec *tile, uint n, float rn)
 #define KEPT(i, v) kept[(i)*VECS + (v)]
 #else
 #define KEEP(i)
-#define KEPT(i, v) VEC_LOAD(global, p + (i)*c + (v)*VEC)
+#define KEPT(i, v) GET_V(p + (i)*c + (v)*VEC)
 #endif
 
 #ifndef SMALL_CODE
@@ -73,7 +73,7 @@ FUNC item_v reduce_tile(vec *tile, uint n, float rn)
  * The roots of `count` leaves from `start` on, for `channels` channels from c on: BLOCK_VECS vectors at most. Those of vector v are of
  * the channels from VEC_AT(v, channels) on.
  */
-FUNC void reduce_block(const global float *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
+FUNC void reduce_block(const global elem *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
                        ulong c, uint channels, item_v *roots)
 {
     item_v stack[BLOCK_VECS][CLNORM_TREE_LEVELS + 1u], nodes[WIDE_VECS];
@@ -89,7 +89,7 @@ FUNC void reduce_block(const global float *src, const struct clnorm_shape *shape
     for (uint k = 0u; k < count; k++) {
         const uint n = leaf_size(shape, start + k);
         const float rn = leaf_reciprocal(shape, n);
-        const global float *leaf = src + leaf_start(shape, start + k, c);
+        const global elem *leaf = src + leaf_start(shape, start + k, c);
         fetch_begin(&fetch, start + k + 1u < shape->leaves ? leaf + CLNORM_LANES * shape->c : leaf, shape->c, channels);
         for (uint v = 0u; v < vecs;) {
             const uint step = v < grouped ? WIDE_VECS : 1u;
@@ -101,7 +101,7 @@ FUNC void reduce_block(const global float *src, const struct clnorm_shape *shape
             } else
 #endif
             {
-                gather_tile(tile, leaf + VEC_AT(v, channels), shape->c, n, channels);
+                gather_tile_src(tile, leaf + VEC_AT(v, channels), shape->c, n, channels);
                 nodes[0] = reduce_tile(tile, n, rn);
             }
             for (uint u = 0u; u < step; u++, v++)

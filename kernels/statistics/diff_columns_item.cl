@@ -27,7 +27,7 @@ FUNC vec centred(vec x, const struct centre_v *k)
 #endif
 
 /* The leaf of gathered channels. */
-FUNC void diff_tile(const global float *src, const global float *diff_dst, ulong c, uint n, uint channels,
+FUNC void diff_tile(const global elem *src, GRAD diff_dst, ulong c, uint n, uint channels,
                     const struct centre_v *k, item_v *item)
 {
     vec runs[RUNS], d_runs[RUNS];
@@ -35,8 +35,8 @@ FUNC void diff_tile(const global float *src, const global float *diff_dst, ulong
     for (uint r = 0u; r < RUNS_OF(n); r++) {
         vec run = (vec)(0.0f), d_run = (vec)(0.0f);
         for (uint i = 4u * r; i < min(4u * r + 4u, n); i++) {
-            gather_tile(&x, src + i * c, 0u, 1u, channels);
-            gather_tile(&y, diff_dst + i * c, 0u, 1u, channels);
+            gather_tile_src(&x, src + i * c, 0u, 1u, channels);
+            ON_GRAD(gather_tile)(&y, GRAD_AT(diff_dst, i * c), 0u, 1u, channels);
             run += y;
             d_run = fma(y, centred(x, k), d_run);
         }
@@ -53,7 +53,7 @@ FUNC void diff_tile(const global float *src, const global float *diff_dst, ulong
 #endif
 
 /* The roots of `count` leaves from `start` on, as reduce_block's. */
-FUNC void diff_block(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape,
+FUNC void diff_block(const global elem *src, GRAD diff_dst, const struct clnorm_shape *shape,
                      uint start, uint count, ulong c, uint channels, const struct centre_v *centre, item_v *roots)
 {
     item_v stack[BLOCK_VECS][CLNORM_TREE_LEVELS + 1u], items[WIDE_VECS];
@@ -70,18 +70,18 @@ FUNC void diff_block(const global float *src, const global float *diff_dst, cons
         const ulong leaf = leaf_start(shape, start + b, c);
         const ulong ahead = start + b + 1u < shape->leaves ? leaf + CLNORM_LANES * shape->c : leaf;
         fetch_begin(&fetch[0], src + ahead, shape->c, channels);
-        fetch_begin(&fetch[1], diff_dst + ahead, shape->c, channels);
+        fetch_begin(&fetch[1], GRAD_PLACE(diff_dst) + ahead, shape->c, channels);
         for (uint v = 0u; v < vecs;) {
             const uint step = v < grouped ? WIDE_VECS : 1u;
             const ulong at = leaf + VEC_AT(v, channels);
 #ifndef SMALL_CODE
             if (v < grouped)
-                diff_wide(src + at, diff_dst + at, shape->c, n, centre + v, fetch, items);
+                diff_wide(src + at, GRAD_AT(diff_dst, at), shape->c, n, centre + v, fetch, items);
             else if (channels >= VEC)
-                diff_vec(src + at, diff_dst + at, shape->c, n, centre + v, fetch, items);
+                diff_vec(src + at, GRAD_AT(diff_dst, at), shape->c, n, centre + v, fetch, items);
             else
 #endif
-                diff_tile(src + at, diff_dst + at, shape->c, n, channels, centre + v, items);
+                diff_tile(src + at, GRAD_AT(diff_dst, at), shape->c, n, channels, centre + v, items);
             for (uint u = 0u; u < step; u++, v++)
                 tree_push_v(stack[v], NO_TREE, start, b, items[u]);
         }

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stage one of the backward pass knows of a channel. After begin.cl. */
+/* What stage one of the backward pass knows of a channel. After extras.cl. */
 #include "statistics/finish.cl"
 
 #define DIFF_BUFFERS                                                                                                   \
-    const global float *src, ulong src_offset, const global float *diff_dst, ulong diff_dst_offset,                    \
+    const global elem *src, ulong src_offset, const global elem *diff_dst, ulong diff_dst_offset,                      \
         global float *partial, ulong partial_offset, struct clnorm_shape shape, const global float *mean,              \
         ulong mean_offset, const global float *mean_low, ulong mean_low_offset, const global float *spread,            \
-        ulong spread_offset, float epsilon, uint flags
+        ulong spread_offset, float epsilon, uint flags EXTRA_BUFFERS
 #define DIFF_OFFSETS                                                                                                   \
     src += src_offset;                                                                                                 \
     diff_dst += diff_dst_offset;                                                                                       \
     partial += partial_offset;                                                                                         \
     mean += mean_offset;                                                                                               \
     mean_low += mean_low_offset;                                                                                       \
-    spread += spread_offset
+    spread += spread_offset;                                                                                           \
+    GRAD_BEGIN(grad, diff_dst)
 #define DIFF_CENTRE(c) diff_centre(mean, mean_low, spread, epsilon, flags, c)
 /* With the arguments of a kernel that goes on to the finish. */
 #define FUSED_CENTRE(c)                                                                                                \

@@ -3,26 +3,26 @@
 #ifndef SMALL_CODE
 #define IN(name) name##_global
 #define IN_ORDER 0
-#define LEAVES const global float *src, const global float *diff_dst
-#define SRC(i) VEC_LOAD(global, src + (i))
+#define LEAVES const global elem *src, GRAD diff_dst
+#define SRC(i) GET_V(src + (i))
 /* As much of what comes next as a run of a vector takes, in the order of memory, which is not that of the looks. */
 #define FETCH_AHEAD(i)                                                                                                 \
-    for (uint f_ = 0u; f_ < 4u * VEC; f_ += 16u) {                                                                     \
+    for (uint f_ = 0u; f_ < 4u * VEC; f_ += LINE) {                                                                     \
         PREFETCH(src + (i) + f_);                                                                                      \
-        PREFETCH(diff_dst + (i) + f_);                                                                                 \
+        GRAD_FETCH(diff_dst, (i) + f_);                                                                                \
     }
-#define SRC_REST(i, rest) lanes_rest(src + (i), rest)
-#define DIFF_DST(i) VEC_LOAD(global, diff_dst + (i))
-#define DIFF_DST_REST(i, rest) lanes_rest(diff_dst + (i), rest)
+#define SRC_REST(i, rest) lanes_rest_src(src + (i), rest)
+#define DIFF_DST(i) GRAD_V(GRAD_AT(diff_dst, i))
+#define DIFF_DST_REST(i, rest) ON_GRAD(lanes_rest)(GRAD_AT(diff_dst, i), rest)
 #include "statistics/diff_lanes.cl"
 
 #define IN(name) name##_walked
 #define IN_ORDER 1
-#define LEAVES struct walk *src, struct walk *diff_dst
-#define SRC(i) walk_on(src)
-#define SRC_REST(i, rest) lanes_rest(src->row + src->at, rest)
-#define DIFF_DST(i) walk_on(diff_dst)
-#define DIFF_DST_REST(i, rest) lanes_rest(diff_dst->row + diff_dst->at, rest)
+#define LEAVES struct walk_src *src, struct ON_GRAD(walk) * diff_dst
+#define SRC(i) walk_on_src(src)
+#define SRC_REST(i, rest) lanes_rest_src(src->row + src->at, rest)
+#define DIFF_DST(i) ON_GRAD(walk_on)(diff_dst)
+#define DIFF_DST_REST(i, rest) ON_GRAD(lanes_rest)(GRAD_AT(diff_dst->row, diff_dst->at), rest)
 #include "statistics/diff_lanes.cl"
 #endif
 
@@ -46,26 +46,27 @@ FUNC sums_f diff_few(vec x, vec dy, uint n, struct centre k)
 }
 
 /* Leaf i of channel c. Nobody writes to channels c to end - 1 meanwhile; quiet: nor to the channels beside c, whichever they are. */
-FUNC sums_f diff_leaf(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape, uint i,
+FUNC sums_f diff_leaf(const global elem *src, GRAD diff_dst, const struct clnorm_shape *shape, uint i,
                       ulong c, ulong end, struct centre k, int quiet)
 {
     vec x[LEAF_VECS], g[LEAF_VECS];
     uint n = leaf_size(shape, i);
     ulong at = leaf_start(shape, i, c);
 #ifndef SMALL_CODE
-    struct walk x_walk, g_walk;
+    struct walk_src x_walk;
+    struct ON_GRAD(walk) g_walk;
     if (shape->rows == 1u)
-        return diff_leaf_global(src + at, diff_dst + at, n, k);
+        return diff_leaf_global(src + at, GRAD_AT(diff_dst, at), n, k);
     if (shape->s >= VEC && quiet) {
-        walk_begin(&x_walk, src + at, shape);
-        walk_begin(&g_walk, diff_dst + at, shape);
+        walk_begin_src(&x_walk, src + at, shape);
+        ON_GRAD(walk_begin)(&g_walk, GRAD_AT(diff_dst, at), shape);
         return diff_leaf_walked(&x_walk, &g_walk, n, k);
     }
 #else
     (void)quiet;
 #endif
     x[(n - 1u) / VEC] = g[(n - 1u) / VEC] = (vec)(0.0f);
-    gather_rows(x, src + at, src + at, shape, n, (end - c) * shape->s);
-    gather_rows(g, diff_dst + at, diff_dst + at, shape, n, (end - c) * shape->s);
+    gather_rows_src(x, src + at, src + at, shape, n, (end - c) * shape->s);
+    ON_GRAD(gather_rows)(g, GRAD_AT(diff_dst, at), GRAD_AT(diff_dst, at), shape, n, (end - c) * shape->s);
     return n <= FEW ? diff_few(x[0], g[0], n, k) : diff_leaf_private(x, g, n, k);
 }

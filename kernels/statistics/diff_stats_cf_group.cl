@@ -5,6 +5,7 @@
 #include "common/trees.cl"
 #include "statistics/leaf.cl"
 #include "common/group.cl"
+#include "common/extras.cl"
 #include "statistics/diff_leaf.cl"
 
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void diff_stats_cf_group(DIFF_BUFFERS)
@@ -25,8 +26,8 @@ kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void diff_stats_c
         float dy[VALUES], d[VALUES]; /* absent ones are 0 and add nothing */
         for (uint i = 0u; i < VALUES; i++) {
             ulong at = leaf + leaf_distance(&shape, lane + i * CLNORM_LANES);
-            dy[i] = lane + i * CLNORM_LANES < n ? diff_dst[at] : 0.0f;
-            d[i] = lane + i * CLNORM_LANES < n ? diff_centred(src[at], k) : 0.0f;
+            dy[i] = lane + i * CLNORM_LANES < n ? GRAD_F(GRAD_AT(grad, at)) : 0.0f;
+            d[i] = lane + i * CLNORM_LANES < n ? diff_centred(GET(src + at), k) : 0.0f;
         }
         float g = team_sum(scratch, team, lane, lane_sum(dy));
         float gd = team_sum(scratch, team, lane, lane_products(dy, d));

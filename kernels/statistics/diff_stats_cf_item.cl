@@ -5,6 +5,7 @@
 #include "common/trees.cl"
 #include "statistics/leaf.cl"
 #include "common/store.cl"
+#include "common/extras.cl"
 #include "statistics/lanes.cl"
 #include "statistics/diff_leaf.cl"
 #include "statistics/diff_leaf_item.cl"
@@ -22,7 +23,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cf_item(DI
         centres[j] = DIFF_CENTRE(c + j);
     for (uint b = 0u; b < count; b++) {
         for (uint j = 0u; j < channels; j++) {
-            item = diff_leaf(src, diff_dst, &shape, start + b, c + j, shape.c, centres[j], 1);
+            item = diff_leaf(src, grad, &shape, start + b, c + j, shape.c, centres[j], 1);
             tree_push_f(stack[j], NO_TREE, start, b, item);
         }
     }

@@ -4,6 +4,7 @@
 #include "common/begin.cl"
 #include "common/trees.cl"
 #include "statistics/leaf.cl"
+#include "common/extras.cl"
 #include "statistics/diff_leaf.cl"
 #if CHANNELS_LAST
 #define LANES 1u
@@ -31,7 +32,7 @@ kernel void diff_stats_naive(DIFF_BUFFERS)
             uint v = 0u; /* values of the lane */
             for (uint i = j; i < n; i += LANES, v++) {
                 ulong at = leaf + leaf_distance(&shape, i);
-                float dy = diff_dst[at], d = diff_centred(src[at], k);
+                float dy = GRAD_F(GRAD_AT(grad, at)), d = diff_centred(GET(src + at), k);
                 runs[v / 4u] = (v % 4u ? runs[v / 4u] : 0.0f) + dy;
                 product_runs[v / 4u] = fma(dy, d, v % 4u ? product_runs[v / 4u] : 0.0f);
             }

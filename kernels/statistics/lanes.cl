@@ -51,80 +51,22 @@ FUNC float lanes_sum(vec *a)
     return lanes_halves((a[0] + a[2]) + (a[1] + a[3]));
 }
 
-/* rest < VEC values, 0 behind them. */
-FUNC vec lanes_rest(const global float *p, uint rest)
-{
-    vec r = (vec)(0.0f);
-    for (uint j = 0u; j < rest; j++)
-        ((float *)&r)[j] = p[j];
-    return r;
-}
-
-/*
- * Where a walk along a channels-first leaf of several rows stands: at element `at` of a row. Rows lie `distance` apart and have at
- * least VEC elements.
- */
-struct walk {
-    const global float *row;
-    ulong distance;
-    uint s, at;
-};
-
-FUNC void walk_begin(struct walk *k, const global float *leaf, const struct clnorm_shape *shape)
-{
-    k->row = leaf;
-    k->distance = shape->c * shape->s;
-    k->s = (uint)shape->s;
-    k->at = 0u;
-}
-
-/*
- * The leaf's next VEC values. Where they lie in two rows, it reads on from the first, which is the next channel's row, and the
- * second from before its start, which is the row of the channel before: neither leaves the tensor, but no other work-item may be
- * writing there.
- */
-FUNC vec walk_on(struct walk *k)
-{
-    const global float *p = k->row + k->at;
-    k->at += VEC;
-    if (k->at <= k->s)
-        return VEC_LOAD(global, p);
-    k->at -= k->s;
-    k->row += k->distance;
-    return SELECT(VEC_LOAD(global, k->row + k->at - VEC), VEC_LOAD(global, p), LANE_NUMBERS < (ivec)(VEC - (int)k->at));
-}
-
-/*
- * Brings the rows of a leaf together. Most of a row goes in aligned vectors; its ends, where it has VEC elements, in vectors that
- * overlap those. Rows of fewer go in a vector each, the next one over what was too much, where no other work-item writes to any of it:
- * `room` says how many elements from the start of a row on are left alone. Meanwhile the rows of a leaf at next are fetched.
- */
-FUNC void gather_rows(vec *leaf, const global float *src, const global float *next, const struct clnorm_shape *shape,
-                      uint n, ulong room)
-{
-    float *to = (float *)leaf;
-    uint s = shape->rows == 1u ? n : (uint)shape->s; /* a leaf of one row may be a part of it */
-    ulong distance = shape->c * shape->s;
-    if (s < VEC && room >= VEC) {
-        for (uint at = 0u; at < n; at += s, src += distance, next += distance) {
-            PREFETCH(next);
-            VEC_STORE(private, VEC_LOAD(global, src), to + at);
-        }
-        return;
-    }
-    for (uint at = 0u; at < n; at += s, src += distance, next += distance) {
-        if (s < VEC) {
-            for (uint i = 0u; i < s; i++)
-                to[at + i] = src[i];
-            continue;
-        }
-        uint first = (at + VEC - 1u) / VEC, end = (at + s) / VEC;
-        VEC_STORE(private, VEC_LOAD(global, src), to + at);
-        PREFETCH(next);
-        for (uint i = first; i < end; i++) {
-            leaf[i] = VEC_LOAD(global, src + (i * VEC - at));
-            PREFETCH(next + (i * VEC - at));
-        }
-        VEC_STORE(private, VEC_LOAD(global, src + s - VEC), to + at + s - VEC);
-    }
-}
+#define ON(name) name##_src
+#define SOURCE const global elem *
+#define SOURCE_AT(p, i) ((p) + (i))
+#define SOURCE_F(p) GET(p)
+#define SOURCE_V(p) GET_V(p)
+#define SOURCE_FETCH(p, i) PREFETCH((p) + (i))
+#include "statistics/read_rows.cl"
+#if IS_BACKWARD && ACTIVATION
+#define ON(name) name##_grad
+#define SOURCE GRAD
+#define SOURCE_AT(p, i) GRAD_AT(p, i)
+#define SOURCE_F(p) GRAD_F(p)
+#define SOURCE_V(p) GRAD_V(p)
+#define SOURCE_FETCH(p, i) GRAD_FETCH(p, i)
+#include "statistics/read_rows.cl"
+#define ON_GRAD(name) name##_grad
+#else
+#define ON_GRAD(name) name##_src
+#endif

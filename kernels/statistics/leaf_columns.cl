@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A channels-last leaf of one channel, by one work-item. After leaf.cl and columns.cl. */
 
-FUNC float column_sum(const global float *leaf, ulong c, uint n, float magnify)
+FUNC float column_sum(const global elem *leaf, ulong c, uint n, float magnify)
 {
     struct runs a;
     for (uint r = 0u; r < CLNORM_LANES / 4u; r++) {
         float run = 0.0f;
         for (uint i = 4u * r; i < 4u * r + 4u && i < n; i++)
-            run += mul_f(leaf[i * c], magnify);
+            run += mul_f(GET(leaf + i * c), magnify);
         a.run[r] = run;
     }
     return runs_sum(&a);
 }
 
 /* Of deviations from m: their sum and that of their squares. */
-FUNC void column_squares(const global float *leaf, ulong c, uint n, float magnify, float m, float *sum, float *squares)
+FUNC void column_squares(const global elem *leaf, ulong c, uint n, float magnify, float m, float *sum, float *squares)
 {
     struct runs s, q;
     for (uint r = 0u; r < CLNORM_LANES / 4u; r++) {
         float run = 0.0f, square_run = 0.0f;
         for (uint i = 4u * r; i < 4u * r + 4u && i < n; i++) {
-            float d = mul_f(leaf[i * c], magnify) - m;
+            float d = mul_f(GET(leaf + i * c), magnify) - m;
             run += d;
             square_run = fma(d, d, square_run);
         }
@@ -31,16 +31,16 @@ FUNC void column_squares(const global float *leaf, ulong c, uint n, float magnif
     *squares = runs_sum(&q);
 }
 
-FUNC node_f reduce_leaf(const global float *leaf, ulong c, uint n, float rn)
+FUNC node_f reduce_leaf(const global elem *leaf, ulong c, uint n, float rn)
 {
-    float s, q, first = leaf[0], most = 0.0f;
+    float s, q, first = GET(leaf), most = 0.0f;
     float m = mul_f(column_sum(leaf, c, n, 1.0f), rn);
     column_squares(leaf, c, n, 1.0f, m, &s, &q);
     if (LEAF_PLAIN(m, q))
         return leaf_node_f(m, s, q, rn, 1.0f);
     int same = fabs(first) <= FLT_MAX;
     for (uint i = 0u; i < n; i++) {
-        float v = leaf[i * c];
+        float v = GET(leaf + i * c);
         most = fabs(v) > most ? fabs(v) : most;
         same &= v == first;
     }

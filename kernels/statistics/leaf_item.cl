@@ -2,13 +2,13 @@
 /* A channels-first leaf, by one work-item: where it lies, or its rows gathered. After leaf.cl, lanes.cl and store.cl. */
 #ifndef SMALL_CODE
 #define IN(name) name##_global
-#define PLACE const global float *
-#define NEXT const global float *
+#define PLACE const global elem *
+#define NEXT const global elem *
 #define AT(p, i) ((p) + (i))
-#define LOOK(p) VEC_LOAD(global, p)
-#define LOOK_REST(p, rest) lanes_rest(p, rest)
+#define LOOK(p) GET_V(p)
+#define LOOK_REST(p, rest) lanes_rest_src(p, rest)
 #define FETCH(p, i)                                                                                                    \
-    for (uint f_ = 0u; f_ < PAIR; f_ += 16u)                                                                           \
+    for (uint f_ = 0u; f_ < PAIR; f_ += LINE)                                                                           \
     PREFETCH((p) + (i) + f_)
 #include "statistics/leaf_lanes.cl"
 #endif
@@ -87,13 +87,13 @@ FUNC node_f reduce_gathered(vec *leaf, uint n, float rn)
 }
 
 /* Leaf i of channel c; nobody writes to channels c to end - 1 meanwhile; next is a leaf that will be wanted next. */
-FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint i, ulong c, ulong end,
-                        const global float *next)
+FUNC node_f reduce_leaf(const global elem *src, const struct clnorm_shape *shape, uint i, ulong c, ulong end,
+                        const global elem *next)
 {
     vec leaf[LEAF_VECS];
     uint n = leaf_size(shape, i);
     float rn = leaf_reciprocal(shape, n);
-    const global float *from = src + leaf_start(shape, i, c);
+    const global elem *from = src + leaf_start(shape, i, c);
 #ifndef SMALL_CODE
     if (shape->rows == 1u) {
         struct parts_global parts;
@@ -106,6 +106,6 @@ FUNC node_f reduce_leaf(const global float *src, const struct clnorm_shape *shap
     }
 #endif
     leaf[(n - 1u) / VEC] = (vec)(0.0f);
-    gather_rows(leaf, from, next, shape, n, (end - c) * shape->s);
+    gather_rows_src(leaf, from, next, shape, n, (end - c) * shape->s);
     return reduce_gathered(leaf, n, rn);
 }

@@ -5,27 +5,6 @@
  * backward pass diff_leaf.cl.
  */
 
-#define VEC_LOG2 (VEC == 16 ? 4u : VEC == 8 ? 3u : 2u)
-
-/* VEC vectors of VEC elements: interleaving the halves of the list brings every element to its place. */
-FUNC void transpose(vec *rows)
-{
-    vec t[VEC];
-#pragma unroll
-    for (uint step = 1u; step < VEC; step *= 2u) {
-#pragma unroll
-        for (uint i = 0u; i < VEC / 2u; i++) {
-            t[2u * i].even = rows[i].lo;
-            t[2u * i].odd = rows[i + VEC / 2u].lo;
-            t[2u * i + 1u].even = rows[i].hi;
-            t[2u * i + 1u].odd = rows[i + VEC / 2u].hi;
-        }
-#pragma unroll
-        for (uint i = 0u; i < VEC; i++)
-            rows[i] = t[i];
-    }
-}
-
 /* The root of VEC whole neighbouring leaves, a node in each element, the first of them leaf `first`. */
 FUNC item_f merge_elements(item_v nodes, TREE tree, uint first)
 {
@@ -41,19 +20,6 @@ FUNC item_f merge_elements(item_v nodes, TREE tree, uint first)
         nodes = item_merge_v(a, b, tree, level, first);
     }
     return item_of(&nodes, 0u);
-}
-
-/* VEC whole leaves of c channels: vector i * c + j has value i of channel j of each. */
-FUNC void gather_leaves(vec *tile, const global float *p, uint c)
-{
-    const uint size = CLNORM_LANES * c;
-    for (uint i = 0u; i < size; i += VEC) {
-        for (uint leaf = 0u; leaf < VEC; leaf++) {
-            PREFETCH(p + (VEC + leaf) * size + i);
-            tile[i + leaf] = VEC_LOAD(global, p + leaf * size + i);
-        }
-        transpose(tile + i);
-    }
 }
 
 #if BACKWARD
@@ -78,7 +44,7 @@ FUNC item_v reduce_leaves(const vec *x, const vec *dy, uint c, struct centre k)
 }
 
 /* diff_block of all channels of a tensor that has fewer than VEC. */
-FUNC void diff_narrow(const global float *src, const global float *diff_dst, const struct clnorm_shape *shape,
+FUNC void diff_narrow(const global elem *src, GRAD diff_dst, const struct clnorm_shape *shape,
                       uint start, uint count, const struct centre_v *centre, item_v *root)
 {
     item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], item;
@@ -89,8 +55,8 @@ FUNC void diff_narrow(const global float *src, const global float *diff_dst, con
     for (uint b = 0u; b < count;) {
         const ulong at = leaf_start(shape, start + b, 0u);
         if (b + VEC <= count && leaf_size(shape, start + b + VEC - 1u) == CLNORM_LANES) {
-            gather_leaves(x, src + at, c);
-            gather_leaves(y, diff_dst + at, c);
+            gather_leaves_src(x, src + at, c);
+            ON_GRAD(gather_leaves)(y, GRAD_AT(diff_dst, at), c);
             for (uint j = 0u; j < c; j++) {
                 of_one.hi = ((const float *)&centre->hi)[j];
                 of_one.lo = ((const float *)&centre->lo)[j];
@@ -102,7 +68,7 @@ FUNC void diff_narrow(const global float *src, const global float *diff_dst, con
             b += VEC;
             continue;
         }
-        diff_tile(src + at, diff_dst + at, c, leaf_size(shape, start + b), c, centre, &items);
+        diff_tile(src + at, GRAD_AT(diff_dst, at), c, leaf_size(shape, start + b), c, centre, &items);
         for (uint j = 0u; j < c; j++) {
             item = item_of(&items, j);
             tree_push_f(stack[j], NO_TREE, start, b, item);
@@ -139,7 +105,7 @@ FUNC item_v reduce_leaves(const vec *x, uint c, float rn)
 }
 
 /* reduce_block of all channels of a tensor that has fewer than VEC. */
-FUNC void reduce_narrow(const global float *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
+FUNC void reduce_narrow(const global elem *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
                         item_v *root)
 {
     item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], node;
@@ -147,9 +113,9 @@ FUNC void reduce_narrow(const global float *src, const struct clnorm_shape *shap
     vec tile[CLNORM_LANES * VEC];
     const uint c = (uint)shape->c;
     for (uint k = 0u; k < count;) {
-        const global float *leaf = src + leaf_start(shape, start + k, 0u);
+        const global elem *leaf = src + leaf_start(shape, start + k, 0u);
         if (k + VEC <= count && leaf_size(shape, start + k + VEC - 1u) == CLNORM_LANES) {
-            gather_leaves(tile, leaf, c);
+            gather_leaves_src(tile, leaf, c);
             for (uint j = 0u; j < c; j++) {
                 nodes = reduce_leaves(tile + j, c, leaf_reciprocal(shape, CLNORM_LANES));
                 node = merge_elements(nodes, tree, start + k);
@@ -159,7 +125,7 @@ FUNC void reduce_narrow(const global float *src, const struct clnorm_shape *shap
             continue;
         }
         const uint n = leaf_size(shape, start + k);
-        gather_tile(tile, leaf, c, n, c);
+        gather_tile_src(tile, leaf, c, n, c);
         nodes = reduce_tile(tile, n, leaf_reciprocal(shape, n));
         for (uint j = 0u; j < c; j++) {
             node = item_of(&nodes, j);

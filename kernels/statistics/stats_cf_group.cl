@@ -10,7 +10,7 @@
 #include "common/group.cl"
 
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void
-stats_cf_group(const global float *src, ulong src_offset, global float *partial, ulong partial_offset,
+stats_cf_group(const global elem *src, ulong src_offset, global float *partial, ulong partial_offset,
                struct clnorm_shape shape, struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
@@ -26,11 +26,11 @@ stats_cf_group(const global float *src, ulong src_offset, global float *partial,
     for (uint k = team; k < count + team; k += TEAMS) { /* every team takes as many turns, for the barriers' sake */
         uint n = k < count ? leaf_size(&shape, start + k) : 0u;
         float rn = leaf_reciprocal(&shape, n);
-        const global float *leaf = src + src_offset + leaf_start(&shape, start + k, c);
+        const global elem *leaf = src + src_offset + leaf_start(&shape, start + k, c);
         float v[VALUES], most = 0.0f;
         for (uint i = 0u; i < VALUES; i++)
-            v[i] = lane + i * CLNORM_LANES < n ? leaf[leaf_distance(&shape, lane + i * CLNORM_LANES)] : 0.0f;
-        float first = n > 0u ? leaf[0] : 0.0f;
+            v[i] = lane + i * CLNORM_LANES < n ? GET(leaf + leaf_distance(&shape, lane + i * CLNORM_LANES)) : 0.0f;
+        float first = n > 0u ? GET(leaf) : 0.0f;
         int differs = !(fabs(first) <= FLT_MAX);
         for (uint i = 0u; i < VALUES; i++) {
             most = fabs(v[i]) > most ? fabs(v[i]) : most;

@@ -12,7 +12,7 @@
 
 #include "statistics/leaf_item.cl"
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cf_item(const global float *src, ulong src_offset,
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cf_item(const global elem *src, ulong src_offset,
                                                                          global float *partial, ulong partial_offset,
                                                                          struct clnorm_shape shape,
                                                                          struct clnorm_tree weights)
@@ -26,7 +26,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cf_item(const g
     src += src_offset;
     for (uint i = start; i < start + count; i++) {
         for (uint j = 0u; j < channels; j++) {
-            const global float *next = src + leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c + j);
+            const global elem *next = src + leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c + j);
             item = reduce_leaf(src, &shape, i, c + j, shape.c, next);
             tree_push_f(stack[j], &tree, start, i - start, item);
         }

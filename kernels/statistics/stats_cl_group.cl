@@ -9,7 +9,7 @@
 #include "statistics/leaf_columns.cl"
 
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void
-stats_cl_group(const global float *src, ulong src_offset, global float *partial, ulong partial_offset,
+stats_cl_group(const global elem *src, ulong src_offset, global float *partial, ulong partial_offset,
                struct clnorm_shape shape, struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
@@ -19,7 +19,7 @@ stats_cl_group(const global float *src, ulong src_offset, global float *partial,
         item_f stack[CLNORM_TREE_LEVELS + 1u];
         for (uint b = 0u; b < k.run; b++) {
             uint n = leaf_size(&shape, k.first + b);
-            const global float *leaf = src + src_offset + leaf_start(&shape, k.first + b, k.c);
+            const global elem *leaf = src + src_offset + leaf_start(&shape, k.first + b, k.c);
             item_f item = reduce_leaf(leaf, shape.c, n, leaf_reciprocal(&shape, n));
             tree_push_f(stack, &tree, k.first, b, item);
         }

@@ -13,7 +13,7 @@
 #include "statistics/tile.cl"
 #include "statistics/columns_item.cl"
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cl_item(const global float *src, ulong src_offset,
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cl_item(const global elem *src, ulong src_offset,
                                                                          global float *partial, ulong partial_offset,
                                                                          struct clnorm_shape shape,
                                                                          struct clnorm_tree weights)

@@ -14,14 +14,14 @@
 #include "statistics/halves.cl"
 
 /* The sum of deviations from m and of their squares. */
-void look(const global float *src, const struct clnorm_shape *shape, uint n, float magnify, float m, float *sum,
+void look(const global elem *src, const struct clnorm_shape *shape, uint n, float magnify, float m, float *sum,
           float *squares)
 {
     float s[LANES], q[LANES], runs[16], square_runs[16];
     for (uint j = 0u; j < LANES; j++) {
         uint k = 0u; /* values of the lane */
         for (uint i = j; i < n; i += LANES, k++) {
-            float d = mul_f(src[leaf_distance(shape, i)], magnify) - m;
+            float d = mul_f(GET(src + leaf_distance(shape, i)), magnify) - m;
             runs[k / 4u] = (k % 4u ? runs[k / 4u] : 0.0f) + d;
             square_runs[k / 4u] = fma(d, d, k % 4u ? square_runs[k / 4u] : 0.0f);
         }
@@ -32,13 +32,13 @@ void look(const global float *src, const struct clnorm_shape *shape, uint n, flo
     *squares = by_halves(q);
 }
 
-node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, uint n, float magnify)
+node_f reduce_leaf(const global elem *src, const struct clnorm_shape *shape, uint n, float magnify)
 {
     float a[LANES], runs[16], s, q, rn = leaf_reciprocal(shape, n);
     for (uint j = 0u; j < LANES; j++) {
         uint k = 0u;
         for (uint i = j; i < n; i += LANES, k++)
-            runs[k / 4u] = (k % 4u ? runs[k / 4u] : 0.0f) + mul_f(src[leaf_distance(shape, i)], magnify);
+            runs[k / 4u] = (k % 4u ? runs[k / 4u] : 0.0f) + mul_f(GET(src + leaf_distance(shape, i)), magnify);
         a[j] = k ? by_pairs(runs, (k + 3u) / 4u) : 0.0f;
     }
     float m = mul_f(by_halves(a), rn);
@@ -50,7 +50,7 @@ node_f reduce_leaf(const global float *src, const struct clnorm_shape *shape, ui
     return leaf_node_f(m, s, q, rn, magnify);
 }
 
-kernel void stats_naive(const global float *src, ulong src_offset, global float *partial, ulong partial_offset,
+kernel void stats_naive(const global elem *src, ulong src_offset, global float *partial, ulong partial_offset,
                         struct clnorm_shape shape, struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
@@ -62,12 +62,12 @@ kernel void stats_naive(const global float *src, ulong src_offset, global float 
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
     for (uint k = 0u; k < count; k++) {
-        const global float *leaf = src + src_offset + leaf_start(&shape, start + k, c);
+        const global elem *leaf = src + src_offset + leaf_start(&shape, start + k, c);
         uint n = leaf_size(&shape, start + k);
-        float first = leaf[0], most = 0.0f;
+        float first = GET(leaf), most = 0.0f;
         int same = fabs(first) <= FLT_MAX;
         for (uint i = 0u; i < n; i++) {
-            float v = leaf[leaf_distance(&shape, i)];
+            float v = GET(leaf + leaf_distance(&shape, i));
             most = fabs(v) > most ? fabs(v) : most;
             same &= v == first;
         }

@@ -27,12 +27,12 @@
 #define FETCH_PIECES(vecs) ((vecs)*VEC < PIECE / 4u ? 1u : (vecs)*VEC * 4u / PIECE) /* with a run of so many vectors */
 
 struct fetch {
-    const global float *at;
-    ulong skip;       /* floats from the end of a row's part to the next row's */
+    const global elem *at;
+    ulong skip;       /* elements from the end of a row's part to the next row's */
     uint turns, left; /* pieces a row, and left in this one */
 };
 
-FUNC void fetch_begin(struct fetch *k, const global float *leaf, ulong c, uint channels)
+FUNC void fetch_begin(struct fetch *k, const global elem *leaf, ulong c, uint channels)
 {
     k->at = leaf;
     k->turns = k->left = (channels + PIECE - 1u) / PIECE;
@@ -52,19 +52,48 @@ FUNC void fetch_on(struct fetch *k, uint pieces)
     }
 }
 
-/* n rows of at most VEC channels; absent channels are 0. */
-FUNC void gather_tile(vec *tile, const global float *p, ulong c, uint n, uint channels)
+#ifndef SMALL_CODE
+#define VEC_LOG2 (VEC == 16 ? 4u : VEC == 8 ? 3u : 2u)
+
+/* VEC vectors of VEC elements: interleaving the halves of the list brings every element to its place. */
+FUNC void transpose(vec *rows)
 {
-    for (uint i = 0u; i < n; i++, p += c) {
-        if (channels >= VEC) {
-            tile[i] = VEC_LOAD(global, p);
-            continue;
+    vec t[VEC];
+#pragma unroll
+    for (uint step = 1u; step < VEC; step *= 2u) {
+#pragma unroll
+        for (uint i = 0u; i < VEC / 2u; i++) {
+            t[2u * i].even = rows[i].lo;
+            t[2u * i].odd = rows[i + VEC / 2u].lo;
+            t[2u * i + 1u].even = rows[i].hi;
+            t[2u * i + 1u].odd = rows[i + VEC / 2u].hi;
         }
-        tile[i] = (vec)(0.0f);
-        for (uint j = 0u; j < channels; j++)
-            ((float *)&tile[i])[j] = p[j];
+#pragma unroll
+        for (uint i = 0u; i < VEC; i++)
+            rows[i] = t[i];
     }
 }
+#endif
+
+#define ON(name) name##_src
+#define SOURCE const global elem *
+#define SOURCE_AT(p, i) ((p) + (i))
+#define SOURCE_F(p) GET(p)
+#define SOURCE_V(p) GET_V(p)
+#define SOURCE_FETCH(p, i) PREFETCH((p) + (i))
+#include "statistics/read_columns.cl"
+#if IS_BACKWARD && ACTIVATION
+#define ON(name) name##_grad
+#define SOURCE GRAD
+#define SOURCE_AT(p, i) GRAD_AT(p, i)
+#define SOURCE_F(p) GRAD_F(p)
+#define SOURCE_V(p) GRAD_V(p)
+#define SOURCE_FETCH(p, i) GRAD_FETCH(p, i)
+#include "statistics/read_columns.cl"
+#define ON_GRAD(name) name##_grad
+#else
+#define ON_GRAD(name) name##_src
+#endif
 
 /* The sum of a leaf's runs, number r at runs[r * stride], absent ones 0. */
 FUNC vec by_pairs(const vec *runs, uint stride)

@@ -73,7 +73,8 @@ static int run(struct call *call, struct clnorm__plan *plan)
     for (;;) {
         status = call->is_preparing
                      ? clnorm__run_prepare(call->context, plan, &progress)
-                     : clnorm__run(call->context, plan, &call->stream, &call->buffers, &call->finish, &progress);
+                     : clnorm__run(call->context, plan, &call->stream, &call->buffers, &call->finish,
+                                       &call->desc->activation, &progress);
         const struct clnorm__variant *failed = progress.failed;
         if (status == CLNORM_SUCCESS || !failed || call->filter.steps[failed->step])
             break;
@@ -97,15 +98,48 @@ static int check_buffers(struct call *call, const struct clnorm__operands *opera
                          uint64_t workspace)
 {
     const clnorm_desc *d = call->desc;
-    const uint64_t size[CLNORM__SIZES] = {
-        [CLNORM__OF_TENSOR] = d->n * d->c * d->s, [CLNORM__OF_CHANNELS] = d->c, [CLNORM__OF_WORKSPACE] = workspace};
+    const uint64_t elements = d->n * d->c * d->s;
+    const uint64_t size[CLNORM__SIZES] = {[CLNORM__OF_TENSOR] = elements,
+                                          [CLNORM__OF_CHANNELS] = d->c,
+                                          [CLNORM__OF_MASK] = (elements + 31) / 32,
+                                          [CLNORM__OF_WORKSPACE] = workspace};
+    const unsigned facts = (d->n ? CLNORM__NOT_EMPTY : 0u) | (call->ask.extras & CLNORM__HAS_OLD ? CLNORM__ADDED : 0u) |
+                           (clnorm__is_active(&d->activation) ? CLNORM__ACTIVATED : 0u);
     struct clnorm__uses uses = {0};
-    int status = clnorm__operands_use(operands, args, size, d->n ? CLNORM__NOT_EMPTY : 0u, &uses, call->why);
+    int status = clnorm__operands_use(operands, args, size, facts, (unsigned)clnorm_type_bytes(d->type), &uses, call->why);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_present(&uses, call->why);
     if (status == CLNORM_SUCCESS)
         status = clnorm__buffer_facts(call->context, &uses, call->why);
     return status == CLNORM_SUCCESS ? clnorm__check_buffers(&uses, call->why) : status;
+}
+
+/* What the operands' table does not tell of masks and of the residual's gradient. */
+static int check_extras(struct call *call)
+{
+    const int is_backward = call->ask.operation == CLNORM_BACKWARD_TRAINING ||
+                            call->ask.operation == CLNORM_BACKWARD_FROZEN;
+    if (call->buffers.mask.mem && clnorm__is_active(&call->desc->activation)) {
+        const int status = clnorm__check_mask(&call->desc->activation, call->why);
+        if (status != CLNORM_SUCCESS)
+            return status;
+    }
+    if (!is_backward || !call->buffers.residual.mem || call->buffers.dst.mem)
+        return CLNORM_SUCCESS;
+    snprintf(call->why, sizeof call->why, "diff_src is NULL; diff_residual is given, which is written together with it");
+    return CLNORM_MISSING_BUFFER;
+}
+
+/* The flags of a backward call. */
+static int accumulate(struct call *call, unsigned flags)
+{
+    const int status = clnorm__check_accumulate(flags, call->why);
+    if (status != CLNORM_SUCCESS)
+        return refused(call, status);
+    call->ask.extras |= flags & CLNORM_ACCUMULATE_DIFF_SRC ? CLNORM__HAS_OLD : 0u;
+    call->finish.flags |= (flags & CLNORM_ACCUMULATE_DIFF_SCALE ? CLNORM_ADD_DIFF_SCALE : 0u) |
+                          (flags & CLNORM_ACCUMULATE_DIFF_SHIFT ? CLNORM_ADD_DIFF_SHIFT : 0u);
+    return CLNORM_SUCCESS;
 }
 
 /* What begin has let through: places the buffers, plans, checks and enqueues. */
@@ -126,6 +160,11 @@ static int finish(struct call *call, const void *args, cl_uint wait_count, const
     call->finish.flags |= clnorm__operands_place(operands, args, &call->buffers);
     if (!(call->finish.momentum > 0)) /* then nothing is written, whatever the batch holds */
         call->finish.flags &= ~(CLNORM_HAS_RUNNING_MEAN | CLNORM_HAS_RUNNING_VARIANCE);
+    call->ask.extras |= (call->buffers.residual.mem ? CLNORM__HAS_RESIDUAL : 0u) |
+                        (call->buffers.mask.mem ? CLNORM__HAS_MASK : 0u);
+    status = check_extras(call);
+    if (status != CLNORM_SUCCESS)
+        return refused(call, status);
     call->ask.sums = operation == CLNORM_BACKWARD_FROZEN
                          ? (call->finish.flags & (CLNORM_HAS_DIFF_SCALE | CLNORM_HAS_DIFF_SHIFT)) != 0
                          : operation != CLNORM_FORWARD_INFERENCE;
@@ -140,7 +179,7 @@ static int finish(struct call *call, const void *args, cl_uint wait_count, const
     if (status != CLNORM_SUCCESS)
         return refused(call, status);
     if (desc->n == 0)
-        status = clnorm__run_empty(&call->stream, &call->buffers, desc->c);
+        status = clnorm__run_empty(&call->stream, &call->buffers, call->finish.flags, desc->c);
     else {
         call->finish.rm_hi = plan.rm_hi;
         call->finish.rm_lo = plan.rm_lo;
@@ -189,7 +228,7 @@ static int query(struct call *call, clnorm_context *context, enum clnorm_operati
     memset(plan, 0, sizeof *plan);
     call->context = context;
     call->desc = desc;
-    call->ask = (struct clnorm__ask){operation, operation != CLNORM_FORWARD_INFERENCE, 1};
+    call->ask = (struct clnorm__ask){operation, operation != CLNORM_FORWARD_INFERENCE, 1, 0};
     int status = clnorm__check_desc(desc, call->why);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_operation((int)operation, call->why);
@@ -230,7 +269,7 @@ int clnorm_prepare(clnorm_context *context, enum clnorm_operation operation, con
     call.is_preparing = 1;
     for (unsigned i = 0; i < ways[operation] && status == CLNORM_SUCCESS; i++) {
         if (i > 0) { /* query has planned the first */
-            call.ask = (struct clnorm__ask){operation, sums[i], apply[i]};
+            call.ask = (struct clnorm__ask){operation, sums[i], apply[i], 0};
             status = plan_call(&call, &plan);
         }
         if (status == CLNORM_SUCCESS)
@@ -308,6 +347,8 @@ int clnorm_backward_training(clnorm_context *context, cl_command_queue queue, co
 {
     struct call call;
     int status = begin(&call, context, queue, desc, args, CLNORM_BACKWARD_TRAINING);
+    if (status == CLNORM_SUCCESS)
+        status = accumulate(&call, args->accumulate);
     return status == CLNORM_SUCCESS ? finish(&call, args, wait_count, wait_list, event) : status;
 }
 
@@ -320,5 +361,6 @@ int clnorm_backward_frozen(clnorm_context *context, cl_command_queue queue, cons
     if (status != CLNORM_SUCCESS)
         return status;
     call.finish.flags = CLNORM_IS_FROZEN;
-    return finish(&call, args, wait_count, wait_list, event);
+    status = accumulate(&call, args->accumulate);
+    return status == CLNORM_SUCCESS ? finish(&call, args, wait_count, wait_list, event) : status;
 }

@@ -57,9 +57,9 @@ static int check(struct call *call, enum clnorm__call which, const void *args, c
                                           [CLNORM__OF_CHANNELS] = g->channels,
                                           [CLNORM__OF_DST] = g->dst_count,
                                           [CLNORM__OF_WORKSPACE] = call->plan.workspace};
-    const unsigned facts = (g->n ? CLNORM__NOT_EMPTY : 0u) | (call->plan.relu ? CLNORM__ACTIVATED : 0u) |
+    const unsigned facts = (g->n ? CLNORM__NOT_EMPTY : 0u) | (call->plan.is_active ? CLNORM__ACTIVATED : 0u) |
                            (call->plan.plain ? CLNORM__PLAIN : 0u);
-    int status = clnorm__operands_use(&clnorm__operands[which], args, size, facts, &call->uses, call->why);
+    int status = clnorm__operands_use(&clnorm__operands[which], args, size, facts, 4, &call->uses, call->why);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_present(&call->uses, call->why);
     if (status == CLNORM_SUCCESS)
@@ -136,7 +136,6 @@ static void train(struct call *call, const clnorm_block_training_args *args)
     n.running_flags = args->running_flags;
     CLNORM__CHAIN(chain, clnorm_forward_training(chain->context, chain->step.queue, &norm, &n, chain->step.wait_count,
                                                  chain->step.wait_list, chain->step.event));
-    clnorm__chain_activate(chain, args->dst);
 }
 
 int clnorm_block_forward_training(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
@@ -177,7 +176,6 @@ static void infer(struct call *call, const clnorm_block_inference_args *args)
     n.workspace = norm_workspace(call);
     CLNORM__CHAIN(chain, clnorm_forward_inference(chain->context, chain->step.queue, &norm, &n, chain->step.wait_count,
                                                   chain->step.wait_list, chain->step.event));
-    clnorm__chain_activate(chain, args->dst);
 }
 
 int clnorm_block_forward_inference(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
@@ -251,13 +249,13 @@ static clnorm_buffer product_gradient(struct call *call, const clnorm_block_back
     struct clnorm__chain *chain = &call->chain;
     clnorm_buffer diff = args->diff_dst, mine = chain->workspace;
     mine.offset += call->plan.diff_at;
-    if (call->plan.relu && (wanted || args->diff_scale.mem || args->diff_shift.mem)) {
-        CLNORM__CHAIN(chain,
-                      clnorm__block_mask(chain->context, &chain->step, diff, args->dst, mine, call->plan.g.dst_count));
-        diff = mine;
+    if (call->plan.plain) {
+        if (!call->plan.is_active || !wanted)
+            return diff;
+        CLNORM__CHAIN(chain, clnorm__block_mask(chain->context, &chain->step, diff, args->dst, mine,
+                                                call->plan.g.dst_count, call->desc->activation));
+        return mine;
     }
-    if (call->plan.plain)
-        return diff;
     clnorm_desc norm = clnorm__block_norm(&call->plan, call->desc);
     clnorm_backward_training_args n = {.src = args->product, .diff_dst = diff};
     n.scale = args->scale;
@@ -265,6 +263,7 @@ static clnorm_buffer product_gradient(struct call *call, const clnorm_block_back
     n.save_mean_low = args->save_mean_low;
     n.save_invstd = args->save_invstd;
     n.diff_src = wanted ? mine : n.diff_src;
+    n.dst = call->plan.is_active ? args->dst : n.dst;
     n.diff_scale = args->diff_scale;
     n.diff_shift = args->diff_shift;
     n.workspace = norm_workspace(call);
@@ -278,6 +277,7 @@ static void sum_bias(struct call *call, clnorm_buffer diff, clnorm_buffer diff_b
 {
     struct clnorm__chain *chain = &call->chain;
     clnorm_desc norm = clnorm__block_norm(&call->plan, call->desc);
+    norm.activation = CLNORM_IDENTITY;
     clnorm_backward_frozen_args n = {.diff_dst = diff, .variance = diff, .diff_shift = diff_bias};
     n.workspace = norm_workspace(call);
     CLNORM__CHAIN(chain, clnorm_backward_frozen(chain->context, chain->step.queue, &norm, &n, chain->step.wait_count,

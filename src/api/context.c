@@ -121,10 +121,13 @@ static int open_context(clnorm_context *context, cl_context cl, cl_device_id dev
 
 static void free_context(clnorm_context *context)
 {
-    for (unsigned v = 0; v < CLNORM__VARIANTS; v++)
-        for (unsigned f = 0; f < CLNORM__FORMS; f++)
-            if (context->programs[v][f])
-                clReleaseProgram(context->programs[v][f]);
+    while (context->programs) {
+        struct clnorm__built *first = context->programs;
+        context->programs = first->next;
+        if (first->program)
+            clReleaseProgram(first->program);
+        free(first);
+    }
     for (unsigned k = 0; k < CLNORM__BLOCK_KERNELS; k++)
         if (context->block_programs[k])
             clReleaseProgram(context->block_programs[k]);

@@ -7,6 +7,14 @@
 
 #include "plan/block_variant.h"
 
+/* A program that was built, in a list. */
+struct clnorm__built {
+    struct clnorm__built *next;
+    const struct clnorm__variant *variant;
+    unsigned form;
+    cl_program program; /* NULL: not yet */
+};
+
 struct clnorm_context {
     cl_context cl;
     struct clnorm__device device;
@@ -18,7 +26,7 @@ struct clnorm_context {
     char *tuning_file;            /* of this device; NULL: no disk cache */
     struct clnorm__filter filter; /* what it holds unusable: by clnorm__filter_now and clnorm__filter_learn alone */
     pthread_mutex_t lock;         /* guards programs, gemm, and what is unusable */
-    cl_program programs[CLNORM__VARIANTS][CLNORM__FORMS];
+    struct clnorm__built *programs;
     cl_program block_programs[CLNORM__BLOCK_KERNELS];
     enum clnorm__block_kernel gemm; /* the kernel of reproducible products; tests choose another */
 };

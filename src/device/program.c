@@ -134,16 +134,29 @@ int clnorm__source_read(const clnorm_context *context, const char *name, char **
 void clnorm__build_options(const struct clnorm__device *device, const struct clnorm__variant *v, unsigned form,
                            int is_overridden, char *options, size_t size)
 {
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } extras[] = {{CLNORM__HAS_ACTIVATION, "ACTIVATION"},
+                  {CLNORM__HAS_RESIDUAL, "RESIDUAL"},
+                  {CLNORM__HAS_MASK, "MASK"},
+                  {CLNORM__HAS_OLD, "ADD"}};
     /*
      * FP_CONTRACT is off in the sources. No option that relaxes arithmetic belongs here. Some drivers print what their compiler
      * says, past the log: our own sources, which tests compile with warnings as errors, build without a word.
      */
     int length = snprintf(options, size, "-cl-std=CL1.2%s%s -DCHANNELS_LAST=%u", is_overridden ? "" : " -w",
-                          device->large_buffers ? " -cl-intel-greater-than-4GB-buffer-required" : "", form / 3u);
+                          device->large_buffers ? " -cl-intel-greater-than-4GB-buffer-required" : "",
+                          CLNORM__FORM_LAST(form));
     if (v->step == CLNORM__FINISH || v->step == CLNORM__DIFF_FINISH)
         length += snprintf(options + length, size - (size_t)length, " -DBACKWARD=%d", v->step == CLNORM__DIFF_FINISH);
     if (v->step == CLNORM__APPLY)
-        length += snprintf(options + length, size - (size_t)length, " -DAPPLY=%u", form % 3u);
+        length += snprintf(options + length, size - (size_t)length, " -DAPPLY=%u", CLNORM__FORM_APPLY(form));
+    for (unsigned i = 0; i < sizeof extras / sizeof *extras; i++)
+        if (form & extras[i].bit)
+            length += snprintf(options + length, size - (size_t)length, " -D%s", extras[i].name);
+    if (CLNORM__FORM_TYPE(form))
+        length += snprintf(options + length, size - (size_t)length, " -DTYPE=%u", CLNORM__FORM_TYPE(form));
     if (v->kind == CLNORM__CPU_LIKE && v->work_group == 1)
         length +=
             snprintf(options + length, size - (size_t)length, " -DVEC=%u -DHINTS=%d", device->vector, device->hints);
@@ -385,6 +398,16 @@ int clnorm__program_slot(clnorm_context *context, const struct clnorm__variant *
 int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
                         cl_program *program)
 {
-    return clnorm__program_slot(context, variant, form, &context->programs[clnorm__variant_index(variant)][form],
-                                program);
+    pthread_mutex_lock(&context->lock);
+    struct clnorm__built *b = context->programs;
+    while (b && (b->variant != variant || b->form != form))
+        b = b->next;
+    if (!b && (b = calloc(1, sizeof *b))) {
+        b->variant = variant;
+        b->form = form;
+        b->next = context->programs;
+        context->programs = b;
+    }
+    pthread_mutex_unlock(&context->lock);
+    return b ? clnorm__program_slot(context, variant, form, &b->program, program) : CLNORM_OUT_OF_MEMORY;
 }

@@ -57,11 +57,11 @@ static uint64_t common_divisor(uint64_t a, uint64_t b)
  * apply_flat: as many work-items as fill the device, so many vectors apart that all of a work-item's are of the same channels; or one
  * for each vector.
  */
-static void launch_flat(const struct clnorm__device *device, int last, struct clnorm__plan *plan)
+static void launch_flat(const struct clnorm__device *device, int last, uint64_t width, struct clnorm__plan *plan)
 {
     struct clnorm__launch *l = &plan->apply;
     struct clnorm_cut *cut = &plan->cut;
-    const uint64_t width = l->variant->width, vectors = ceil_div(cut->rows * cut->length, width);
+    const uint64_t vectors = ceil_div(cut->rows * cut->length, width);
     const uint64_t period = last ? cut->length : cut->channels * cut->length;
     const uint64_t step = period / common_divisor(period, width);
     uint64_t group = floor_power(least(least(clnorm__tuned(device, CLNORM__APPLY_ITEMS), device->max_work_group),
@@ -77,14 +77,17 @@ static void launch_flat(const struct clnorm__device *device, int last, struct cl
     l->global[0] = ceil_div(cut->rows_per_item, group) * group;
 }
 
-void clnorm__launch_apply(const struct clnorm__device *device, int last, struct clnorm__plan *plan)
+void clnorm__launch_apply(const clnorm_desc *desc, unsigned extras, const struct clnorm__device *device,
+                          struct clnorm__plan *plan)
 {
+    const int last = clnorm__is_last(desc);
     struct clnorm__launch *l = &plan->apply;
     struct clnorm_cut *cut = &plan->cut;
     cut->chunk = cut->length;
     cut->rows_per_item = 1;
     if (l->variant->width) {
-        launch_flat(device, last, plan);
+        /* A vector of 16 bytes, or of the elements that have a byte of a mask. */
+        launch_flat(device, last, clnorm_type_bytes(desc->type) == 2 || extras & CLNORM__HAS_MASK ? 8 : 4, plan);
         return;
     }
     if (l->variant->kind == CLNORM__CPU_LIKE) {

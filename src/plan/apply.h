@@ -13,6 +13,7 @@ void clnorm__cut_rows(const clnorm_desc *desc, int backward, const struct clnorm
                       struct clnorm__plan *plan);
 
 /* How work-items share them, and the size of the launch; apply's variant and the rows are there. */
-void clnorm__launch_apply(const struct clnorm__device *device, int last, struct clnorm__plan *plan);
+void clnorm__launch_apply(const clnorm_desc *desc, unsigned extras, const struct clnorm__device *device,
+                          struct clnorm__plan *plan);
 
 #endif

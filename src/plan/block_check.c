@@ -74,15 +74,15 @@ int clnorm__check_block_desc(const clnorm_block_desc *desc, struct clnorm__geome
     memset(&g, 0, sizeof g);
     REFUSE_IF(!desc, CLNORM_INVALID_ARGUMENT,
               "desc is NULL; clnorm_describe_linear and clnorm_describe_convolution fill one");
-    REFUSE_IF(desc->activation != CLNORM_IDENTITY && desc->activation != CLNORM_RELU, CLNORM_INVALID_ENUM,
-              "activation is %d; it is CLNORM_IDENTITY (0) or CLNORM_RELU (1)", (int)desc->activation);
     REFUSE_IF(desc->flags > (CLNORM_BLOCK_REPRODUCIBLE | CLNORM_BLOCK_PLAIN), CLNORM_INVALID_ENUM,
               "flags is %u; it is CLNORM_BLOCK_REPRODUCIBLE (1), CLNORM_BLOCK_PLAIN (2), both or 0", desc->flags);
-    REFUSE_IF(desc->type != CLNORM_FLOAT32, CLNORM_INVALID_ENUM, "type is %d; it is CLNORM_FLOAT32 (0)",
+    REFUSE_IF(desc->type != CLNORM_FLOAT32, CLNORM_UNSUPPORTED_TYPE, "type is %d; here it is CLNORM_FLOAT32 (0) alone",
               (int)desc->type);
     REFUSE_IF(!isfinite(desc->epsilon) || desc->epsilon < 0, CLNORM_INVALID_EPSILON,
               "epsilon is %g; it is a finite number >= 0, 1e-5 as a rule", (double)desc->epsilon);
-    int status = check_sizes(desc, why);
+    int status = clnorm__check_activation(&desc->activation, why);
+    if (status == CLNORM_SUCCESS)
+        status = check_sizes(desc, why);
     if (status == CLNORM_SUCCESS)
         status =
             check_side("h", desc->src_h, desc->kernel_h, desc->stride_h, desc->pad_h, desc->dilation_h, &g.dst_h, why);

@@ -10,8 +10,8 @@ int clnorm__check_desc(const clnorm_desc *desc, char why[CLNORM__WHY])
     REFUSE_IF(!desc, CLNORM_INVALID_ARGUMENT, "desc is NULL; clnorm_describe fills one");
     REFUSE_IF(desc->layout != CLNORM_CHANNELS_FIRST && desc->layout != CLNORM_CHANNELS_LAST, CLNORM_INVALID_ENUM,
               "layout is %d; it is CLNORM_CHANNELS_FIRST (0) or CLNORM_CHANNELS_LAST (1)", (int)desc->layout);
-    REFUSE_IF(desc->type != CLNORM_FLOAT32, CLNORM_INVALID_ENUM, "type is %d; it is CLNORM_FLOAT32 (0)",
-              (int)desc->type);
+    REFUSE_IF(clnorm_type_bytes(desc->type) == 0, CLNORM_INVALID_ENUM,
+              "type is %d; it is CLNORM_FLOAT32 (0), CLNORM_FLOAT16 (1) or CLNORM_BFLOAT16 (2)", (int)desc->type);
     REFUSE_IF(desc->c == 0 || desc->s == 0, CLNORM_INVALID_SIZE,
               "c is %llu and s is %llu; both are at least 1 (only n may be 0)", (ull)desc->c, (ull)desc->s);
     REFUSE_IF(!product(product(desc->n ? desc->n : 1, desc->c), desc->s), CLNORM_SIZE_OVERFLOW,
@@ -19,7 +19,43 @@ int clnorm__check_desc(const clnorm_desc *desc, char why[CLNORM__WHY])
               (ull)desc->s);
     REFUSE_IF(!isfinite(desc->epsilon) || desc->epsilon < 0, CLNORM_INVALID_EPSILON,
               "epsilon is %g; it is a finite number >= 0, 1e-5 as a rule", (double)desc->epsilon);
+    return clnorm__check_activation(&desc->activation, why);
+}
+
+int clnorm__check_activation(const clnorm_activation *activation, char why[CLNORM__WHY])
+{
+    const int is_none = activation->slope == 0 && activation->cap == 0;
+    REFUSE_IF(!isfinite(activation->slope) || !(activation->cap > 0 || is_none), CLNORM_INVALID_ACTIVATION,
+              "the activation's slope is %g and its cap %g; the slope is finite and the cap above 0, infinite for none, "
+              "or both are 0: no activation",
+              (double)activation->slope, (double)activation->cap);
     return CLNORM_SUCCESS;
+}
+
+int clnorm__check_mask(const clnorm_activation *activation, char why[CLNORM__WHY])
+{
+    REFUSE_IF(activation->slope != 0 && isfinite(activation->cap), CLNORM_UNEXPECTED_BUFFER,
+              "mask is given; one bit does not say on which side of an activation with slope %g and cap %g a value was",
+              (double)activation->slope, (double)activation->cap);
+    return CLNORM_SUCCESS;
+}
+
+int clnorm__check_accumulate(unsigned flags, char why[CLNORM__WHY])
+{
+    REFUSE_IF(flags >= 2 * CLNORM_ACCUMULATE_DIFF_SHIFT, CLNORM_INVALID_ENUM,
+              "accumulate is %u; it is a sum of CLNORM_ACCUMULATE_DIFF_SRC (1), _DIFF_SCALE (2) and _DIFF_SHIFT (4)",
+              flags);
+    return CLNORM_SUCCESS;
+}
+
+size_t clnorm_type_bytes(enum clnorm_type type)
+{
+    return type == CLNORM_FLOAT32 ? 4 : type == CLNORM_FLOAT16 || type == CLNORM_BFLOAT16 ? 2 : 0;
+}
+
+int clnorm__is_active(const clnorm_activation *activation)
+{
+    return activation->cap > 0;
 }
 
 int clnorm__check_operation(int operation, char why[CLNORM__WHY])
@@ -46,15 +82,15 @@ int clnorm__check_present(const struct clnorm__uses *uses, char why[CLNORM__WHY]
         REFUSE_IF(missing && i + 1 == uses->count, CLNORM_MISSING_WORKSPACE,
                   "workspace is NULL; it is a buffer of %llu bytes (%s)", (ull)u->elements * 4,
                   uses->query ? uses->query : "clnorm_get_workspace_bytes");
-        REFUSE_IF(missing, CLNORM_MISSING_BUFFER, "%s is NULL; it is required, a buffer of %llu elements", u->name,
-                  (ull)u->elements);
+        REFUSE_IF(missing, CLNORM_MISSING_BUFFER, "%s is NULL; it is required, a buffer of %llu elements%s", u->name,
+                  (ull)u->elements, u->spare);
     }
     return CLNORM_SUCCESS;
 }
 
 static int check_size(const struct clnorm__use *u, int workspace, char why[CLNORM__WHY])
 {
-    uint64_t there = u->size_bytes / 4;
+    uint64_t there = u->size_bytes / u->bytes;
     int small = u->buffer.offset > there || u->elements > there - u->buffer.offset;
     REFUSE_IF(small && workspace, CLNORM_WORKSPACE_TOO_SMALL,
               "workspace holds %llu bytes, less than offset %llu (elements of 4 bytes) and the %llu bytes it needs",
@@ -68,8 +104,9 @@ static int check_pair(const struct clnorm__use *a, const struct clnorm__use *b, 
 {
     if (a->root != b->root || !(a->written || b->written) || !a->elements || !b->elements)
         return CLNORM_SUCCESS;
-    uint64_t a_start = a->start_bytes + a->buffer.offset * 4, b_start = b->start_bytes + b->buffer.offset * 4;
-    uint64_t a_end = a_start + a->elements * 4, b_end = b_start + b->elements * 4;
+    uint64_t a_start = a->start_bytes + a->buffer.offset * a->bytes;
+    uint64_t b_start = b->start_bytes + b->buffer.offset * b->bytes;
+    uint64_t a_end = a_start + a->elements * a->bytes, b_end = b_start + b->elements * b->bytes;
     if (a_end <= b_start || b_end <= a_start)
         return CLNORM_SUCCESS;
     int may = (a->alias >> b_index) & 1;

@@ -6,14 +6,16 @@
 #include "clnorm.h"
 
 #define CLNORM__WHY 320
-#define CLNORM__USES 16
+#define CLNORM__USES 20
 
 /* One buffer of a call, and what buffers.c found out about it. */
 struct clnorm__use {
     const char *name;
     clnorm_buffer buffer;
     uint64_t elements; /* that the call reads or writes from the offset on */
+    unsigned bytes;    /* of an element */
     int required, written;
+    const char *spare; /* of one that is required: what may be given instead, or "" */
     unsigned alias; /* bit i: may be exactly the same as use number i */
     /* Facts: */
     int foreign;          /* it belongs to another cl_context */
@@ -29,6 +31,11 @@ struct clnorm__uses {
 };
 
 int clnorm__check_desc(const clnorm_desc *desc, char why[CLNORM__WHY]);
+int clnorm__check_activation(const clnorm_activation *activation, char why[CLNORM__WHY]);
+int clnorm__is_active(const clnorm_activation *activation);
+/* That one bit says what the gradient is multiplied by. */
+int clnorm__check_mask(const clnorm_activation *activation, char why[CLNORM__WHY]);
+int clnorm__check_accumulate(unsigned flags, char why[CLNORM__WHY]);
 int clnorm__check_operation(int operation, char why[CLNORM__WHY]);
 int clnorm__check_momentum(float momentum, unsigned flags, char why[CLNORM__WHY]);
 

@@ -25,6 +25,12 @@ static void launch_fused(const struct clnorm__variant *v, int last, uint64_t ite
     l->global[0] = items;
 }
 
+/* Of a channel of so many tensors. */
+static uint64_t channel_bytes(const clnorm_desc *desc, uint64_t tensors)
+{
+    return desc->n * desc->s * clnorm_type_bytes(desc->type) * tensors;
+}
+
 /* ---- training ---- */
 
 /*
@@ -46,7 +52,7 @@ static int fits_cache(const struct clnorm__device *device, uint64_t bytes)
  */
 static uint64_t fused_channels(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
-    const uint64_t room = least(CLNORM_RUN / desc->s, CLNORM_RUN_CHANNELS), channel = desc->n * desc->s * 4 * tensors;
+    const uint64_t room = least(CLNORM_RUN / desc->s, CLNORM_RUN_CHANNELS), channel = channel_bytes(desc, tensors);
     uint64_t channels = 1;
     if (desc->s >= CLNORM_SHORT)
         return 1;
@@ -70,7 +76,7 @@ static uint64_t fused_channels(const clnorm_desc *desc, uint64_t tensors, const 
  */
 static uint64_t fused_columns(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
-    const uint64_t column = desc->n * desc->s * 4 * tensors;
+    const uint64_t column = channel_bytes(desc, tensors);
     const uint64_t widest = floor_power(clnorm__tuned(device, CLNORM__COLUMNS_VECTORS));
     const uint64_t room =
         clnorm__unit_share(device, tensors > 1 ? CLNORM__DIFF_COLUMNS_PERCENT : CLNORM__COLUMNS_PERCENT);
@@ -115,7 +121,7 @@ static uint64_t fused_share(uint64_t groups, const struct clnorm__device *device
 /* Whether a fused variant is the better way. */
 static int fused_pays(const clnorm_desc *desc, uint64_t tensors, const struct clnorm__device *device)
 {
-    uint64_t channel = desc->n * desc->s * 4 * tensors;
+    const uint64_t channel = channel_bytes(desc, tensors);
     if (!clnorm__is_last(desc))
         return fits_cache(device, channel) && !(desc->s < device->vector && desc->c * desc->s <= NARROW_SAMPLE &&
                                                 channel * desc->c > clnorm__tuned(device, CLNORM__SMALL_BYTES));
@@ -124,6 +130,12 @@ static int fused_pays(const clnorm_desc *desc, uint64_t tensors, const struct cl
     if (channel * desc->c <= clnorm__tuned(device, CLNORM__SMALL_BYTES))
         return 1;
     return desc->c % device->vector == 0 && fused_columns(desc, tensors, device) > device->vector;
+}
+
+/* Whether columns write parts of a mask's bytes, one by one. */
+static int splits_mask(const clnorm_desc *desc, unsigned extras)
+{
+    return extras & CLNORM__HAS_MASK && clnorm__is_last(desc) && desc->c % 8;
 }
 
 /* Whether the driver lets a work-item take its channels to their end: where it does not, fewer channels, down to the fewest. */
@@ -139,7 +151,7 @@ static int fit_turns(const struct clnorm__device *device, int last, struct clnor
     return clnorm__turns_fused(&plan->shape, last, device->vector, cut->rows_per_item) <= turns;
 }
 
-int clnorm__plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm__device *device,
+int clnorm__plan_fused(const clnorm_desc *desc, int tensors, unsigned extras, const struct clnorm__device *device,
                        const struct clnorm__filter *filter, struct clnorm__plan *plan)
 {
     int backward = tensors == 2;
@@ -149,7 +161,7 @@ int clnorm__plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm
     if (!named && (filter->steps[CLNORM__APPLY] || filter->steps[backward ? CLNORM__DIFF_STATS : CLNORM__STATS] ||
                    filter->steps[backward ? CLNORM__DIFF_FINISH : CLNORM__FINISH]))
         return 0;
-    if (!named && !fused_pays(desc, (uint64_t)tensors, device))
+    if (!named && (!fused_pays(desc, (uint64_t)tensors, device) || (!backward && splits_mask(desc, extras))))
         return 0;
     const struct clnorm__variant *v = choose_fused(step, device, filter, last, plan->shape.leaves);
     if (!v)
@@ -161,7 +173,7 @@ int clnorm__plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm
         return 0;
     plan->cut.stream = clnorm__streams(desc, backward, device, CLNORM__FUSED_STREAM_PERCENT);
     plan->cut.overlap =
-        plan->cut.chunk * desc->n * desc->s * 4 * (uint64_t)tensors <= clnorm__tuned(device, CLNORM__GROUP_BYTES);
+        plan->cut.chunk * channel_bytes(desc, (uint64_t)tensors) <= clnorm__tuned(device, CLNORM__GROUP_BYTES);
     launch_fused(v, last, ceil_div(desc->c, plan->cut.rows_per_item), &plan->fused);
     clnorm__fill_tree(&plan->shape, 0, &plan->low);
     return 1;
@@ -184,7 +196,7 @@ int clnorm__plan_infer(const clnorm_desc *desc, const struct clnorm__device *dev
     struct clnorm_cut *cut = &plan->cut;
     if (desc->c > CLNORM_INFER_CHANNELS ||
         (!named && (filter->steps[CLNORM__COEFFICIENTS] || filter->steps[CLNORM__APPLY] ||
-                    desc->n * desc->c * desc->s * 8 > clnorm__tuned(device, CLNORM__SMALL_BYTES))))
+                    channel_bytes(desc, 2) * desc->c > clnorm__tuned(device, CLNORM__SMALL_BYTES))))
         return 0;
     const struct clnorm__variant *v = choose_fused(CLNORM__INFER, device, filter, last, plan->shape.leaves);
     if (!v)

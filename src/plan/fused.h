@@ -6,7 +6,7 @@
 #include "plan/launch.h"
 
 /* Training, which reads one tensor, and backward training, which reads two. Returns 1, or 0 where several launches are to do it. */
-int clnorm__plan_fused(const clnorm_desc *desc, int tensors, const struct clnorm__device *device,
+int clnorm__plan_fused(const clnorm_desc *desc, int tensors, unsigned extras, const struct clnorm__device *device,
                        const struct clnorm__filter *filter, struct clnorm__plan *plan);
 
 /* The same of inference; the plan has the rows of the last step. */

@@ -15,6 +15,8 @@
     }
 #define PLACE(place_) .place = offsetof(struct clnorm__buffers, place_)
 #define WANTED_BY(member_) .wanted_by = offsetof(ARGS, member_)
+#define SPARED_BY(member_) .spared_by = offsetof(ARGS, member_)
+#define ACTIVATION .is_activation = 1
 #define WRITTEN .is_written = 1
 #define FLAG(flag_) .flag = CLNORM_HAS_##flag_
 #define OVER_ROW(i) (1u << (i))
@@ -33,6 +35,8 @@ static const struct clnorm__operand forward_training[] = {
     ROW(save_mean_low, CHANNELS, OPTIONAL, PLACE(mean_low), WRITTEN, FLAG(SAVE_MEAN_LOW)),
     ROW(save_invstd, CHANNELS, OPTIONAL, PLACE(spread), WRITTEN, FLAG(SAVE_INVSTD)),
     ROW(save_variance, CHANNELS, OPTIONAL, PLACE(variance), WRITTEN, FLAG(SAVE_VARIANCE)),
+    ROW(residual, TENSOR, OPTIONAL, PLACE(residual)),
+    ROW(mask, MASK, OPTIONAL, PLACE(mask), WRITTEN, ACTIVATION),
     ROW(workspace, WORKSPACE, ALWAYS, PLACE(workspace), WRITTEN),
 };
 #undef ARGS
@@ -45,6 +49,7 @@ static const struct clnorm__operand forward_inference[] = {
     ROW(shift, CHANNELS, OPTIONAL, PLACE(shift), FLAG(SHIFT)),
     ROW(mean, CHANNELS, ALWAYS, PLACE(mean), FLAG(MEAN)),
     ROW(variance, CHANNELS, ALWAYS, PLACE(spread)),
+    ROW(residual, TENSOR, OPTIONAL, PLACE(residual)),
     ROW(workspace, WORKSPACE, ALWAYS, PLACE(workspace), WRITTEN),
 };
 #undef ARGS
@@ -60,6 +65,9 @@ static const struct clnorm__operand backward_training[] = {
     ROW(save_invstd, CHANNELS, NOT_EMPTY, PLACE(spread)),
     ROW(diff_scale, CHANNELS, OPTIONAL, PLACE(diff_scale), WRITTEN, FLAG(DIFF_SCALE)),
     ROW(diff_shift, CHANNELS, OPTIONAL, PLACE(diff_shift), WRITTEN, FLAG(DIFF_SHIFT)),
+    ROW(mask, MASK, OPTIONAL, PLACE(mask), ACTIVATION),
+    ROW(dst, TENSOR, ACTIVATED, PLACE(gate), SPARED_BY(mask), ACTIVATION),
+    ROW(diff_residual, TENSOR, OPTIONAL, PLACE(residual), WRITTEN, .alias = OVER_ROW(1)),
     ROW(workspace, WORKSPACE, ALWAYS, PLACE(workspace), WRITTEN),
 };
 #undef ARGS
@@ -74,6 +82,9 @@ static const struct clnorm__operand backward_frozen[] = {
     ROW(variance, CHANNELS, NOT_EMPTY, PLACE(spread)),
     ROW(diff_scale, CHANNELS, OPTIONAL, PLACE(diff_scale), WRITTEN, FLAG(DIFF_SCALE)),
     ROW(diff_shift, CHANNELS, OPTIONAL, PLACE(diff_shift), WRITTEN, FLAG(DIFF_SHIFT)),
+    ROW(mask, MASK, OPTIONAL, PLACE(mask), ACTIVATION),
+    ROW(dst, TENSOR, ACTIVATED, PLACE(gate), SPARED_BY(mask), ACTIVATION),
+    ROW(diff_residual, TENSOR, OPTIONAL, PLACE(residual), WRITTEN, .alias = OVER_ROW(1)),
     ROW(workspace, WORKSPACE, ALWAYS, PLACE(workspace), WRITTEN),
 };
 #undef ARGS
@@ -218,12 +229,13 @@ int clnorm__check_gradients(const struct clnorm__operands *of, const void *args,
 }
 
 int clnorm__operands_use(const struct clnorm__operands *of, const void *args, const uint64_t size[CLNORM__SIZES],
-                         unsigned facts, struct clnorm__uses *uses, char why[CLNORM__WHY])
+                         unsigned facts, unsigned type_bytes, struct clnorm__uses *uses, char why[CLNORM__WHY])
 {
     unsigned used[CLNORM__USES] = {0}; /* row i is use number used[i] */
     for (unsigned i = 0; i < of->count; i++) {
         const struct clnorm__operand *row = &of->list[i];
         struct clnorm__use u = {.name = row->name, .buffer = clnorm__operand_of(row, args)};
+        u.spare = row->spared_by ? ", unless mask is given" : "";
         if (row->is_norm && facts & CLNORM__PLAIN) {
             if (!u.buffer.mem)
                 continue;
@@ -231,15 +243,22 @@ int clnorm__operands_use(const struct clnorm__operands *of, const void *args, co
                      "%s is given; with CLNORM_BLOCK_PLAIN there is no normalization and it must be NULL", row->name);
             return CLNORM_UNEXPECTED_BUFFER;
         }
+        if (row->is_activation && !(facts & CLNORM__ACTIVATED) && u.buffer.mem) {
+            snprintf(why, CLNORM__WHY, "%s is given, which belongs to an activation; the description has none",
+                     row->name);
+            return CLNORM_UNEXPECTED_BUFFER;
+        }
         u.elements = size[row->size];
-        u.required = (row->when & (facts | CLNORM__ALWAYS)) && (!row->wanted_by || member(args, row->wanted_by).mem);
+        u.bytes = row->size == CLNORM__OF_TENSOR ? type_bytes : 4;
+        u.required = (row->when & (facts | CLNORM__ALWAYS)) && (!row->wanted_by || member(args, row->wanted_by).mem) &&
+                     (!row->spared_by || !member(args, row->spared_by).mem);
         u.written = row->is_written;
-        for (unsigned j = 0; j < i; j++)
+        for (unsigned j = 0; j < i && !(facts & CLNORM__ADDED && row->place == offsetof(struct clnorm__buffers, dst)); j++)
             u.alias |= (row->alias >> j & 1u) << used[j];
         used[i] = uses->count;
         uses->use[uses->count++] = u;
     }
     if (of->list[of->count - 1].size != CLNORM__OF_WORKSPACE)
-        uses->use[uses->count++] = (struct clnorm__use){.name = "workspace"};
+        uses->use[uses->count++] = (struct clnorm__use){.name = "workspace", .bytes = 4};
     return CLNORM_SUCCESS;
 }

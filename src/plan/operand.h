@@ -17,16 +17,20 @@ struct clnorm__buffers {
     clnorm_buffer spread; /* invstd; with frozen statistics the variance */
     clnorm_buffer variance, running_mean, running_variance;
     clnorm_buffer diff_scale, diff_shift;
+    clnorm_buffer residual; /* or diff_residual */
+    clnorm_buffer mask;
+    clnorm_buffer gate; /* backward: dst of the forward pass */
     clnorm_buffer workspace;
 };
 
 /* What an operand has an element for; a call says how many that are. */
 enum clnorm__size {
-    CLNORM__OF_TENSOR,   /* n * c * s */
+    CLNORM__OF_TENSOR,   /* n * c * s, of the description's type: all others are of 4 bytes */
     CLNORM__OF_CHANNELS, /* c; of a block, output channels */
     CLNORM__OF_SRC,      /* of a block: its images */
     CLNORM__OF_WEIGHTS,
     CLNORM__OF_DST,
+    CLNORM__OF_MASK, /* words of a bit for each element */
     CLNORM__OF_WORKSPACE,
     CLNORM__SIZES
 };
@@ -35,7 +39,8 @@ enum clnorm__size {
 #define CLNORM__OPTIONAL 0u
 #define CLNORM__ALWAYS 1u
 #define CLNORM__NOT_EMPTY 2u /* n > 0 */
-#define CLNORM__ACTIVATED 4u /* the block has an activation */
+#define CLNORM__ACTIVATED 4u /* there is an activation */
+#define CLNORM__ADDED 16u    /* what is in diff_src counts */
 #define CLNORM__PLAIN 8u     /* the block has no normalization: what belongs to that must be absent */
 
 struct clnorm__operand {
@@ -45,7 +50,9 @@ struct clnorm__operand {
     enum clnorm__size size;
     unsigned when;           /* required */
     size_t wanted_by;        /* another member without which it is not required; 0: none, as the first member is none */
+    size_t spared_by;        /* another member with which it is not required */
     int is_written, is_norm; /* is_norm: of a block, part of the normalization */
+    int is_activation;       /* it belongs to an activation, and must be absent without one */
     unsigned alias;          /* bit i: it may be exactly the same as row i */
     unsigned flag;           /* CLNORM_HAS_: told to kernels where it is given */
 };
@@ -78,10 +85,10 @@ unsigned clnorm__operands_place(const struct clnorm__operands *of, const void *a
 int clnorm__check_gradients(const struct clnorm__operands *of, const void *args, char why[CLNORM__WHY]);
 
 /*
- * Lists the buffers of a call as uses, the workspace last. facts: of the call, of those above. Returns CLNORM_SUCCESS, or
- * CLNORM_UNEXPECTED_BUFFER.
+ * Lists the buffers of a call as uses, the workspace last. facts: of the call, of those above. type_bytes: of a tensor's element. Returns
+ * CLNORM_SUCCESS, or CLNORM_UNEXPECTED_BUFFER.
  */
 int clnorm__operands_use(const struct clnorm__operands *of, const void *args, const uint64_t size[CLNORM__SIZES],
-                         unsigned facts, struct clnorm__uses *uses, char why[CLNORM__WHY]);
+                         unsigned facts, unsigned type_bytes, struct clnorm__uses *uses, char why[CLNORM__WHY]);
 
 #endif

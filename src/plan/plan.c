@@ -6,6 +6,7 @@
 
 #include "plan/apply.h"
 #include "plan/arithmetic.h"
+#include "plan/check.h"
 #include "plan/fused.h"
 #include "plan/leaves.h"
 #include "plan/stats.h"
@@ -19,7 +20,8 @@ static void launch_channels(const struct clnorm__device *device, uint64_t channe
     l->global[0] = l->variant->work_group ? channels * l->local[0] : ceil_div(channels, l->local[0]) * l->local[0];
 }
 
-int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
+/* All of a plan but what the forms have of the description's type and of what the last step does beside the normalization. */
+static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
                       const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
 {
     int backward = ask->operation == CLNORM_BACKWARD_TRAINING || ask->operation == CLNORM_BACKWARD_FROZEN;
@@ -41,7 +43,7 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     plan->partial_at = CLNORM_COEFFICIENTS * desc->c;
     plan->workspace = plan->partial_at;
     if (ask->apply && (ask->operation == CLNORM_FORWARD_TRAINING || ask->operation == CLNORM_BACKWARD_TRAINING)) {
-        if (clnorm__plan_fused(desc, backward ? 2 : 1, device, filter, plan)) {
+        if (clnorm__plan_fused(desc, backward ? 2 : 1, ask->extras, device, filter, plan)) {
             clnorm__reserve_partials(desc, backward, device, filter, plan);
             return CLNORM_SUCCESS;
         }
@@ -75,6 +77,20 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
                                           : ask->operation == CLNORM_BACKWARD_FROZEN ? CLNORM__APPLY_FROZEN
                                                                                      : CLNORM__APPLY_FORWARD);
     clnorm__cut_rows(desc, backward, device, plan);
-    clnorm__launch_apply(device, last, plan);
+    clnorm__launch_apply(desc, ask->extras, device, plan);
     return CLNORM_SUCCESS;
+}
+
+int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
+                      const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
+{
+    const int status = plan_steps(desc, ask, device, filter, plan, why, why_size);
+    const unsigned type = CLNORM__OF_TYPE(desc->type);
+    const unsigned activation = clnorm__is_active(&desc->activation) ? CLNORM__HAS_ACTIVATION : 0u;
+    plan->fused.form |= type | activation | ask->extras;
+    plan->stats.form |= type;
+    if (plan->stats.variant && plan->stats.variant->step == CLNORM__DIFF_STATS)
+        plan->stats.form |= activation | (ask->extras & CLNORM__HAS_MASK);
+    plan->apply.form |= type | activation | ask->extras;
+    return status;
 }

@@ -10,6 +10,7 @@ struct clnorm__ask {
     enum clnorm_operation operation;
     int sums;  /* backward: diff_scale or diff_shift, or diff_src through batch statistics */
     int apply; /* dst, or diff_src */
+    unsigned extras; /* CLNORM__HAS_ bits of the last step, but for the activation, which the description tells of */
 };
 
 /*

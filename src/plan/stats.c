@@ -19,7 +19,7 @@ clnorm_u32 clnorm__channels_side(const clnorm_desc *desc, const struct clnorm__d
 {
     if (clnorm__is_last(desc) || desc->s >= device->vector || device->loop_limit)
         return 1;
-    return (clnorm_u32)least(least(16 / desc->s, CLNORM_SIDE), desc->c);
+    return (clnorm_u32)least(least(64 / clnorm_type_bytes(desc->type) / desc->s, CLNORM_SIDE), desc->c);
 }
 
 /* ---- blocks ---- */

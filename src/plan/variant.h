@@ -19,10 +19,20 @@ enum clnorm__step {
     CLNORM__STEPS
 };
 
-/* What a program is compiled for beside its variant: the layout, and for CLNORM__APPLY what is applied. */
+/*
+ * What a program is compiled for beside its variant, its form: bits for the layout, for what CLNORM__APPLY applies, for the type of the
+ * tensors, and for what else the step does. Only what a step knows of is set in the form of its program.
+ */
 enum clnorm__apply { CLNORM__APPLY_FORWARD, CLNORM__APPLY_BATCH, CLNORM__APPLY_FROZEN };
-#define CLNORM__FORMS 6
-#define CLNORM__FORM(last, apply) ((unsigned)(last)*3u + (unsigned)(apply))
+#define CLNORM__FORM(last, apply) ((unsigned)(last) | (unsigned)(apply) << 1)
+#define CLNORM__FORM_LAST(form) ((form)&1u)
+#define CLNORM__FORM_APPLY(form) ((form) >> 1 & 3u)
+#define CLNORM__OF_TYPE(type) ((unsigned)(type) << 3)
+#define CLNORM__FORM_TYPE(form) ((form) >> 3 & 3u)
+#define CLNORM__HAS_ACTIVATION 32u /* backward: gradients pass its gate, by dst of the forward pass or by a mask */
+#define CLNORM__HAS_RESIDUAL 64u   /* read; backward: its gradient is written */
+#define CLNORM__HAS_MASK 128u      /* written; backward: read */
+#define CLNORM__HAS_OLD 256u       /* diff_src is added to what is there */
 
 enum clnorm__kind { CLNORM__ANY, CLNORM__CPU_LIKE, CLNORM__GPU_LIKE };
 enum clnorm__layouts { CLNORM__BOTH, CLNORM__FIRST, CLNORM__LAST };

@@ -148,9 +148,11 @@ int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *s
 }
 
 int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
-                       clnorm_buffer dst, clnorm_buffer diff_src, uint64_t count)
+                       clnorm_buffer dst, clnorm_buffer diff_src, uint64_t count, clnorm_activation activation)
 {
     struct clnorm_rows r = {.rows = 1, .channels = 1, .length = count};
+    r.slope = activation.slope;
+    r.cap = activation.cap;
     r.src_at = diff_dst.offset;
     r.bias_at = dst.offset;
     r.dst_at = diff_src.offset;

@@ -35,7 +35,7 @@ int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *s
 
 /* diff_src = diff_dst where dst > 0; count elements. */
 int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
-                       clnorm_buffer dst, clnorm_buffer diff_src, uint64_t count);
+                       clnorm_buffer dst, clnorm_buffer diff_src, uint64_t count, clnorm_activation activation);
 
 /* Folds the statistics into weights and bias; length: weights a channel. */
 int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,

@@ -37,6 +37,7 @@ clnorm_desc clnorm__block_norm(const struct clnorm__block_plan *plan, const clno
     norm.layout = CLNORM_CHANNELS_FIRST;
     norm.type = desc->type;
     norm.epsilon = plan->plain ? 1e-5f : desc->epsilon;
+    norm.activation = desc->activation;
     return norm;
 }
 
@@ -143,6 +144,7 @@ static int plan_norm(clnorm_context *context, enum clnorm_operation operation, c
     size_t bytes = 0, sum_bytes = 0;
     if (!plan->plain)
         status = clnorm_get_workspace_bytes(context, operation, &norm, &bytes);
+    norm.activation = CLNORM_IDENTITY;
     if (status == CLNORM_SUCCESS && operation == CLNORM_BACKWARD_TRAINING)
         status = clnorm_get_workspace_bytes(context, CLNORM_BACKWARD_FROZEN, &norm, &sum_bytes);
     *elements = most(bytes, sum_bytes) / sizeof(cl_float);
@@ -157,7 +159,7 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     uint64_t norm = 0;
     plan->reproducible = (desc->flags & CLNORM_BLOCK_REPRODUCIBLE) != 0;
     plan->plain = (desc->flags & CLNORM_BLOCK_PLAIN) != 0;
-    plan->relu = desc->activation == CLNORM_RELU;
+    plan->is_active = clnorm__is_active(&desc->activation);
     plan->temp = plan->workspace = 0;
     if (!plan->reproducible && !clnorm__blas_is_there()) {
         snprintf(why, CLNORM__WHY, "the library was built without CLBlast; CLNORM_BLOCK_REPRODUCIBLE needs none");
@@ -180,7 +182,7 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     plan->temp_at = 0;
     plan->norm_at = plan->temp ? plan->temp + context->device.base_align / sizeof(cl_float) : 0;
     plan->diff_at = plan->norm_at + norm;
-    plan->columns_at = plan->diff_at + (backward && (!plan->plain || plan->relu) ? g->dst_count : 0);
+    plan->columns_at = plan->diff_at + (backward && (!plan->plain || plan->is_active) ? g->dst_count : 0);
     plan->rows_at = plan->columns_at;
     if (!g->dense && !(g->direct && plan->in_place))
         plan->rows_at += g->terms * g->positions * g->group;

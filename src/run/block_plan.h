@@ -8,7 +8,7 @@
 
 struct clnorm__block_plan {
     struct clnorm__geometry g;
-    int reproducible, plain, relu;
+    int reproducible, plain, is_active;
     int in_place; /* products stand as n x channels x positions, or src does: nothing is moved to the workspace and back */
     /* Parts of the workspace, in elements from its start; sizes of 0 where there is none. */
     uint64_t temp_at,

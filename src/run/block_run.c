@@ -122,12 +122,19 @@ static void run_product(struct clnorm__chain *chain, const struct clnorm__produc
     }
 }
 
+static void activate(const struct clnorm__chain *chain, struct clnorm_rows *r, int is_active)
+{
+    r->is_active = (cl_uint)is_active;
+    r->slope = chain->desc->activation.slope;
+    r->cap = chain->desc->activation.cap;
+}
+
 /* dst = activation(src + bias) over all samples' products, src being dst; nothing to do where neither is asked for. */
-static void finish_product(struct clnorm__chain *chain, clnorm_buffer dst, clnorm_buffer bias, int relu)
+static void finish_product(struct clnorm__chain *chain, clnorm_buffer dst, clnorm_buffer bias, int is_active)
 {
     const struct clnorm__geometry *g = &chain->plan->g;
     struct clnorm_rows r = {.rows = g->n * g->channels, .channels = g->channels, .length = g->positions};
-    if (!bias.mem && !relu)
+    if (!bias.mem && !is_active)
         return;
     r.src_channel = r.dst_channel = g->positions;
     r.bias = CLNORM_ROW_BIAS;
@@ -141,7 +148,7 @@ static void finish_product(struct clnorm__chain *chain, clnorm_buffer dst, clnor
         r.bias = CLNORM_ELEMENT_BIAS;
     }
     r.src_image = r.dst_image = r.channels * r.length;
-    r.relu = (cl_uint)relu;
+    activate(chain, &r, is_active);
     CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, dst, dst, bias, r));
 }
 
@@ -219,7 +226,7 @@ static clnorm_buffer gather(struct clnorm__chain *chain, clnorm_buffer src, uint
 }
 
 static void forward_group(struct clnorm__chain *chain, clnorm_buffer src, clnorm_buffer weights, clnorm_buffer bias,
-                          clnorm_buffer out, uint64_t samples, int relu)
+                          clnorm_buffer out, uint64_t samples, int is_active)
 {
     const struct clnorm__geometry *g = &chain->plan->g;
     struct clnorm__product p = clnorm__block_product(chain->plan, CLNORM__PASS_FORWARD, samples);
@@ -232,7 +239,7 @@ static void forward_group(struct clnorm__chain *chain, clnorm_buffer src, clnorm
         return;
     struct clnorm_rows r = transposition(g, samples, g->channels, 1);
     r.bias = CLNORM_ROW_BIAS;
-    r.relu = (cl_uint)relu;
+    activate(chain, &r, is_active);
     CLNORM__CHAIN(
         chain, clnorm__block_rows(chain->context, &chain->step, rows, out, chain->plan->reproducible ? none : bias, r));
 }
@@ -241,7 +248,7 @@ void clnorm__chain_forward(struct clnorm__chain *chain, clnorm_buffer src, clnor
                            clnorm_buffer out, int is_last)
 {
     const struct clnorm__geometry *g = &chain->plan->g;
-    int relu = is_last && chain->plan->relu;
+    const int is_active = is_last && chain->plan->is_active;
     uint64_t samples = 0;
     if (g->dense)
         forward_dense(chain, src, weights, bias, out);
@@ -249,15 +256,10 @@ void clnorm__chain_forward(struct clnorm__chain *chain, clnorm_buffer src, clnor
         for (uint64_t first = 0; first < g->n && chain->status == CLNORM_SUCCESS; first += samples) {
             samples = g->n - first < g->group ? g->n - first : g->group;
             forward_group(chain, part(src, first * g->src_elements), weights, bias,
-                          part(out, first * g->channels * g->positions), samples, relu);
+                          part(out, first * g->channels * g->positions), samples, is_active);
         }
     if (g->dense || chain->plan->in_place)
-        finish_product(chain, out, chain->plan->reproducible ? none : bias, relu);
-}
-
-void clnorm__chain_activate(struct clnorm__chain *chain, clnorm_buffer dst)
-{
-    finish_product(chain, dst, none, chain->plan->relu);
+        finish_product(chain, out, chain->plan->reproducible ? none : bias, is_active);
 }
 
 /* The gradient of a group's images from that of its products, rows. */

@@ -35,9 +35,6 @@ int clnorm__chain_end(struct clnorm__chain *chain);
 void clnorm__chain_forward(struct clnorm__chain *chain, clnorm_buffer src, clnorm_buffer weights, clnorm_buffer bias,
                            clnorm_buffer out, int is_last);
 
-/* dst = activation(dst), where there is one. */
-void clnorm__chain_activate(struct clnorm__chain *chain, clnorm_buffer dst);
-
 /* Gradients of the product's operands from that of the product, diff; an absent one is not computed. */
 void clnorm__chain_backward(struct clnorm__chain *chain, clnorm_buffer diff, clnorm_buffer src, clnorm_buffer weights,
                             clnorm_buffer diff_src, clnorm_buffer diff_weights);

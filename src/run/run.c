@@ -39,9 +39,34 @@ static clnorm_buffer either(clnorm_buffer a, clnorm_buffer b)
     return a.mem ? a : b;
 }
 
-static void set_stats(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
-                      const struct clnorm_finish *finish)
+/* A call's buffers, and what its kernels are told of it. */
+struct given {
+    const struct clnorm__buffers *buffers;
+    const struct clnorm_finish *finish;
+    const clnorm_activation *activation;
+};
+
+/* EXTRA_BUFFERS of kernels/common/extras.cl, which a program has if its form has any of them. */
+static void set_extras(struct setter *s, unsigned form, const struct given *given)
 {
+    const struct clnorm__buffers *b = given->buffers;
+    const struct clnorm_extras extras = {.slope = given->activation->slope,
+                                         .cap = given->activation->cap,
+                                         .residual = b->residual.offset,
+                                         .mask = b->mask.offset,
+                                         .gate = b->gate.offset};
+    if (!(form & (CLNORM__HAS_ACTIVATION | CLNORM__HAS_RESIDUAL | CLNORM__HAS_MASK)))
+        return;
+    set_mem(s, b->residual);
+    set_mem(s, b->mask);
+    set_mem(s, b->gate);
+    set(s, sizeof extras, &extras);
+}
+
+static void set_stats(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
+{
+    const struct clnorm__buffers *b = given->buffers;
+    const struct clnorm_finish *finish = given->finish;
     if (plan->stats.variant->step == CLNORM__STATS) {
         set_buffer(s, b->src);
         set_buffer(s, part(b->workspace, plan->partial_at));
@@ -59,6 +84,7 @@ static void set_stats(struct setter *s, const struct clnorm__plan *plan, const s
     set_buffer(s, b->spread);
     set(s, sizeof finish->epsilon, &finish->epsilon);
     set(s, sizeof flags, &flags);
+    set_extras(s, plan->stats.form, given);
 }
 
 /* Where vectors of c elements start. */
@@ -111,9 +137,10 @@ static void set_frozen_buffers(struct setter *s, const struct clnorm__buffers *b
     set_mem(s, b->spread);
 }
 
-static void set_finish(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
-                       const struct clnorm_finish *finish)
+static void set_finish(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
 {
+    const struct clnorm__buffers *b = given->buffers;
+    const struct clnorm_finish *finish = given->finish;
     struct clnorm_offsets at = offsets(plan, b);
     if (plan->finish.variant->step == CLNORM__COEFFICIENTS) {
         cl_ulong channels = plan->shape.c;
@@ -135,24 +162,25 @@ static void set_finish(struct setter *s, const struct clnorm__plan *plan, const 
     set_channel_buffers(s, plan->finish.variant->step == CLNORM__DIFF_FINISH, b);
 }
 
-static void set_infer(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
-                      const struct clnorm_finish *finish)
+static void set_infer(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
 {
+    const struct clnorm__buffers *b = given->buffers;
     struct clnorm_offsets at = offsets(plan, b);
     at.variance = b->spread.offset;
     set_buffer(s, b->src);
     set_buffer(s, b->dst);
     set(s, sizeof plan->cut, &plan->cut);
-    set(s, sizeof *finish, finish);
+    set(s, sizeof *given->finish, given->finish);
     set(s, sizeof at, &at);
     set_frozen_buffers(s, b);
+    set_extras(s, plan->fused.form, given);
 }
 
-static void set_fused(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b,
-                      const struct clnorm_finish *finish)
+static void set_fused(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
 {
+    const struct clnorm__buffers *b = given->buffers;
     if (plan->fused.variant->step == CLNORM__INFER) {
-        set_infer(s, plan, b, finish);
+        set_infer(s, plan, given);
         return;
     }
     struct clnorm_offsets at = offsets(plan, b);
@@ -165,18 +193,21 @@ static void set_fused(struct setter *s, const struct clnorm__plan *plan, const s
     if (!backward)
         set(s, sizeof plan->low, &plan->low);
     set(s, sizeof plan->cut, &plan->cut);
-    set(s, sizeof *finish, finish);
+    set(s, sizeof *given->finish, given->finish);
     set(s, sizeof at, &at);
     set_channel_buffers(s, backward, b);
+    set_extras(s, plan->fused.form, given);
 }
 
-static void set_apply(struct setter *s, const struct clnorm__plan *plan, const struct clnorm__buffers *b)
+static void set_apply(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
 {
+    const struct clnorm__buffers *b = given->buffers;
     set_buffer(s, either(b->src, b->diff_dst));
     set_buffer(s, either(b->diff_dst, b->src));
     set_buffer(s, b->dst);
     set_buffer(s, part(b->workspace, plan->coef_at));
     set(s, sizeof plan->cut, &plan->cut);
+    set_extras(s, plan->apply.form, given);
 }
 
 int clnorm__fit_local(const clnorm_context *context, const struct clnorm__variant *variant, cl_kernel kernel,
@@ -211,8 +242,7 @@ struct steps {
 
 /* One launch: its program, its kernel with arguments, its work-group. */
 static int prepare_launch(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__launch *from,
-                          const struct clnorm__buffers *buffers, const struct clnorm_finish *finish,
-                          struct steps *steps)
+                          const struct given *given, struct steps *steps)
 {
     cl_program program;
     struct clnorm__launch *l = &steps->launch[steps->count];
@@ -226,27 +256,27 @@ static int prepare_launch(clnorm_context *context, const struct clnorm__plan *pl
     *l = *from;
     steps->kernel[steps->count++] = s.kernel;
     if (from == &plan->fused)
-        set_fused(&s, plan, buffers, finish);
+        set_fused(&s, plan, given);
     else if (from == &plan->stats)
-        set_stats(&s, plan, buffers, finish);
+        set_stats(&s, plan, given);
     else if (from == &plan->finish)
-        set_finish(&s, plan, buffers, finish);
+        set_finish(&s, plan, given);
     else
-        set_apply(&s, plan, buffers);
+        set_apply(&s, plan, given);
     if (s.error != CL_SUCCESS)
         return s.error;
     return clnorm__fit_local(context, l->variant, s.kernel, l->dims, l->global, l->local);
 }
 
-static int prepare(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__buffers *buffers,
-                   const struct clnorm_finish *finish, struct clnorm__progress *progress, struct steps *steps)
+static int prepare(clnorm_context *context, const struct clnorm__plan *plan, const struct given *given,
+                   struct clnorm__progress *progress, struct steps *steps)
 {
     const struct clnorm__launch *all[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply};
     int status = CLNORM_SUCCESS;
     for (unsigned i = 0, number = 0; i < sizeof all / sizeof *all && status == CLNORM_SUCCESS; i++) {
         if (!all[i]->variant || number++ < progress->enqueued)
             continue;
-        status = prepare_launch(context, plan, all[i], buffers, finish, steps);
+        status = prepare_launch(context, plan, all[i], given, steps);
         if (clnorm__gives_way(context, all[i]->variant, status))
             progress->failed = all[i]->variant;
     }
@@ -279,11 +309,12 @@ static int enqueue(clnorm_context *context, const struct clnorm__stream *stream,
 
 int clnorm__run(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__stream *stream,
                 const struct clnorm__buffers *buffers, const struct clnorm_finish *finish,
-                struct clnorm__progress *progress)
+                const clnorm_activation *activation, struct clnorm__progress *progress)
 {
+    const struct given given = {buffers, finish, activation};
     struct steps steps = {0};
     progress->failed = NULL;
-    int status = prepare(context, plan, buffers, finish, progress, &steps);
+    int status = prepare(context, plan, &given, progress, &steps);
     if (status == CLNORM_SUCCESS)
         status = enqueue(context, stream, &steps, progress);
     for (unsigned i = 0; i < steps.count; i++)
@@ -295,23 +326,27 @@ int clnorm__run_prepare(clnorm_context *context, const struct clnorm__plan *plan
 {
     const struct clnorm__buffers none = {0};
     const struct clnorm_finish nothing = {0};
+    const clnorm_activation no_activation = {0, 0};
+    const struct given given = {&none, &nothing, &no_activation};
     struct steps steps = {0};
     progress->failed = NULL;
-    int status = prepare(context, plan, &none, &nothing, progress, &steps);
+    int status = prepare(context, plan, &given, progress, &steps);
     for (unsigned i = 0; i < steps.count; i++)
         clReleaseKernel(steps.kernel[i]);
     return status;
 }
 
-int clnorm__run_empty(const struct clnorm__stream *stream, const struct clnorm__buffers *buffers, uint64_t channels)
+int clnorm__run_empty(const struct clnorm__stream *stream, const struct clnorm__buffers *buffers, unsigned flags,
+                      uint64_t channels)
 {
+    static const unsigned added[2] = {CLNORM_ADD_DIFF_SCALE, CLNORM_ADD_DIFF_SHIFT};
     const clnorm_buffer zeroed[2] = {buffers->diff_scale, buffers->diff_shift};
     const cl_float zero = 0;
     cl_event events[2];
     cl_uint count = 0;
     cl_int e = CL_SUCCESS;
     for (unsigned i = 0; i < 2 && e == CL_SUCCESS; i++) {
-        if (!zeroed[i].mem)
+        if (!zeroed[i].mem || flags & added[i])
             continue;
         e = clEnqueueFillBuffer(stream->queue, zeroed[i].mem, &zero, sizeof zero, zeroed[i].offset * sizeof zero,
                                 channels * sizeof zero, stream->wait_count, stream->wait_list, &events[count]);

@@ -27,7 +27,7 @@ struct clnorm__progress {
 /* Enqueues a plan's launches, from progress->enqueued on. */
 int clnorm__run(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__stream *stream,
                 const struct clnorm__buffers *buffers, const struct clnorm_finish *finish,
-                struct clnorm__progress *progress);
+                const clnorm_activation *activation, struct clnorm__progress *progress);
 
 /* Builds what a plan's launches need, and makes their kernels once; progress->failed as of clnorm__run. */
 int clnorm__run_prepare(clnorm_context *context, const struct clnorm__plan *plan, struct clnorm__progress *progress);
@@ -39,7 +39,8 @@ int clnorm__run_prepare(clnorm_context *context, const struct clnorm__plan *plan
 int clnorm__fit_local(const clnorm_context *context, const struct clnorm__variant *variant, cl_kernel kernel,
                       unsigned dims, const size_t *global, size_t *local);
 
-/* n = 0: zeroes in diff_scale and diff_shift, and an event. */
-int clnorm__run_empty(const struct clnorm__stream *stream, const struct clnorm__buffers *buffers, uint64_t channels);
+/* n = 0: zeroes in diff_scale and diff_shift, unless the flags say that they are added, and an event. */
+int clnorm__run_empty(const struct clnorm__stream *stream, const struct clnorm__buffers *buffers, unsigned flags,
+                      uint64_t channels);
 
 #endif

@@ -140,7 +140,7 @@ static void describe_layer(const clnorm_block_desc *desc, int32_t numbers[LAYER_
     numbers[5] = (int32_t)desc->stride_h;
     numbers[6] = (int32_t)desc->pad_h;
     numbers[7] = !(desc->flags & CLNORM_BLOCK_PLAIN);
-    numbers[8] = desc->activation == CLNORM_RELU;
+    numbers[8] = desc->activation.cap > 0;
 }
 
 int model_write(FILE *stream, const char *name, const struct model *model, struct npy_error *error)

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading channels-last columns: a template, as read_rows.cl. Part of tile.cl. */
+
+/* n rows of at most VEC channels; absent channels are 0. */
+FUNC void ON(gather_tile)(vec *tile, SOURCE p, ulong c, uint n, uint channels)
+{
+    for (uint i = 0u; i < n; i++, p = SOURCE_AT(p, c)) {
+        if (channels >= VEC) {
+            tile[i] = SOURCE_V(p);
+            continue;
+        }
+        tile[i] = (vec)(0.0f);
+        for (uint j = 0u; j < channels; j++)
+            ((float *)&tile[i])[j] = SOURCE_F(SOURCE_AT(p, j));
+    }
+}
+
+#ifndef SMALL_CODE
+/* VEC whole leaves of c channels: vector i * c + j has value i of channel j of each. */
+FUNC void ON(gather_leaves)(vec *tile, SOURCE p, uint c)
+{
+    const uint size = CLNORM_LANES * c;
+    for (uint i = 0u; i < size; i += VEC) {
+        for (uint leaf = 0u; leaf < VEC; leaf++) {
+            SOURCE_FETCH(p, (VEC + leaf) * size + i);
+            tile[i + leaf] = SOURCE_V(SOURCE_AT(p, leaf * size + i));
+        }
+        transpose(tile + i);
+    }
+}
+#endif
+#undef ON
+#undef SOURCE
+#undef SOURCE_AT
+#undef SOURCE_F
+#undef SOURCE_V
+#undef SOURCE_FETCH
