@@ -22,6 +22,11 @@
  *   diff_src   = scale * invstd * (diff_dst - diff_shift / M - (src - mean) * invstd * diff_scale / M)   batch statistics
  *   diff_src   = scale * invstd * diff_dst                                                             frozen statistics
  *
+ * Batch statistics may be those of groups of group_samples consecutive samples, each group as if it were all of the batch: 1 is instance
+ * normalization, others are called ghost batch normalization. The last group may have fewer. save_mean and its like then hold
+ * ceil(n / group_samples) vectors of c, running statistics take the groups one after another, and diff_scale and diff_shift are the sums
+ * of theirs. Inference and frozen statistics know no groups.
+ *
  * A residual and an activation may be part of the last step, forward and backward, in the same pass over memory:
  *
  *   dst        = activation((src - mean) * invstd * scale + shift + residual)       see clnorm_activation below
@@ -41,8 +46,8 @@
  *   CLNORM_CHANNELS_LAST    element (n, c, s) at (n * S + s) * C + c       NC, NWC, NHWC, NDHWC
  *
  * With s = 1 the two are the same memory and give the same bits. Normalizing every activation of a sample on its own is
- * the case {n, c * s, 1}. Instance norm, channels-first, is the case {1, n * c, s}, with scale and shift repeated n times.
- * Parameters and statistics are vectors of c elements.
+ * the case {n, c * s, 1}.
+ * Parameters and running statistics are vectors of c elements, and so are batch statistics but for groups of samples.
  *
  * Units and types
  * ---------------
@@ -153,6 +158,7 @@ extern "C" {
     X(CLNORM_UNEXPECTED_BUFFER, -3028, "a buffer is given that the operation has no use for")                          \
     X(CLNORM_DEVICE_BITS, -3029, "the device does not keep the promise of bits that the context's options demand")     \
     X(CLNORM_INVALID_ACTIVATION, -3030, "an activation's slope is not finite, or its cap not above 0")                 \
+    X(CLNORM_INVALID_GROUP, -3032, "groups of samples are larger than the batch")                                      \
     X(CLNORM_UNSUPPORTED_TYPE, -3031, "this call takes tensors of binary32 alone")
 
 enum clnorm_status {
@@ -349,11 +355,12 @@ typedef struct clnorm_desc {
     enum clnorm_type type;
     float epsilon; /* added to the variance; finite, >= 0. With variance + epsilon = 0, invstd is 0. */
     clnorm_activation activation;
+    uint64_t group_samples; /* batch statistics are those of so many consecutive samples; 0: of all. See above. */
 } clnorm_desc;
 
 /*
  * Describes a tensor of rank 2 to 5 by its sizes, outermost first: N C ... for channels-first, N ... C for channels-last.
- * epsilon becomes 1e-5, the type binary32, and there is no activation.
+ * epsilon becomes 1e-5, the type binary32, and there is no activation and one group of all samples.
  */
 CLNORM_API int clnorm_describe(enum clnorm_layout layout, unsigned rank, const uint64_t *sizes, clnorm_desc *desc);
 
@@ -381,11 +388,20 @@ CLNORM_API int clnorm_get_workspace_bytes(clnorm_context *context, enum clnorm_o
                                           const clnorm_desc *desc, size_t *bytes);
 
 /*
- * Builds what calls of an operation on such a tensor need, whichever of its buffers they give, so that none of them waits for a
- * compiler: before a loop, or in a thread of its own. Without it the first call builds. Some drivers compile the rest of the way at a
+ * Builds what calls of an operation on such a tensor need, whichever of its buffers they give but residual and mask, so that none of them
+ * waits for a compiler: before a loop, or in a thread of its own. Without it the first call builds. Some drivers compile the rest of the way at a
  * kernel's first launch, PoCL for one; what that makes they keep, as CLNorm keeps its programs.
  */
 CLNORM_API int clnorm_prepare(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc);
+
+/* The same of calls with some of what is optional beside the normalization: each has kernels of its own. */
+enum clnorm_with {
+    CLNORM_WITH_RESIDUAL = 1,    /* backward: its gradient */
+    CLNORM_WITH_MASK = 2,        /* in backward calls, instead of dst */
+    CLNORM_WITH_ACCUMULATION = 4 /* of diff_src */
+};
+CLNORM_API int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
+                                   unsigned with);
 
 /*
  * Writes what an operation with all its buffers would launch on this context, one line without its end: each step's variant,
@@ -418,11 +434,11 @@ typedef struct clnorm_forward_training_args {
     clnorm_buffer src, dst;                       /* n * c * s */
     clnorm_buffer scale, shift;                   /* c; a missing one counts as all 1, all 0 */
     clnorm_buffer running_mean, running_variance; /* c, read and written; each optional */
-    clnorm_buffer save_mean;                      /* c, optional: the mean, and what backward needs */
+    clnorm_buffer save_mean;                      /* c a group, optional: the mean, and what backward needs */
     clnorm_buffer
-        save_mean_low;         /* c, optional: what the binary32 mean lacks, so that backward centres as forward did */
-    clnorm_buffer save_invstd; /* c, optional: 1 / sqrt(variance + epsilon), correctly rounded */
-    clnorm_buffer save_variance; /* c, optional: the biased batch variance; infinite beyond binary32 */
+        save_mean_low;         /* c a group, optional: what the binary32 mean lacks, so that backward centres as forward did */
+    clnorm_buffer save_invstd; /* c a group, optional: 1 / sqrt(variance + epsilon), correctly rounded */
+    clnorm_buffer save_variance; /* c a group, optional: the biased batch variance; infinite beyond binary32 */
     clnorm_buffer workspace;
     float momentum;         /* in [0, 1]; used when running statistics are given */
     unsigned running_flags; /* enum clnorm_running_flags */
@@ -478,7 +494,7 @@ enum clnorm_accumulate {
 typedef struct clnorm_backward_training_args {
     clnorm_buffer src, diff_dst;                         /* n * c * s */
     clnorm_buffer scale;                                 /* c; optional: counts as all 1 */
-    clnorm_buffer save_mean, save_mean_low, save_invstd; /* c, as forward training wrote them */
+    clnorm_buffer save_mean, save_mean_low, save_invstd; /* c a group, as forward training wrote them */
     clnorm_buffer diff_src;                              /* n * c * s; optional */
     clnorm_buffer diff_scale, diff_shift;                /* c; each optional */
     clnorm_buffer workspace;

@@ -25,7 +25,7 @@ struct tensors {
 #endif
 };
 
-/* Declares t, the tensors from their starts on; total: elements. */
+/* Declares t, the tensors from their starts on. */
 #if APPLY != APPLY_FROZEN
 #define TENSORS_SRC(t) t.src = src
 #else
@@ -44,12 +44,13 @@ struct tensors {
 #define TENSORS_RESIDUAL(t)
 #endif
 #if MASK && !IS_BACKWARD
-#define TENSORS_MASK(t, total_)                                                                                        \
+#define TENSORS_MASK(t)                                                                                                \
     t.mask = mask + extras.mask;                                                                                       \
-    t.at = t.from = t.to = 0u;                                                                                         \
-    t.total = total_
+    t.at = extras.first;                                                                                               \
+    t.from = t.to = 0u;                                                                                                \
+    t.total = extras.total
 #else
-#define TENSORS_MASK(t, total_)
+#define TENSORS_MASK(t)
 #endif
 #if ACTIVATION && !IS_BACKWARD
 #define TENSORS_ACTIVATION(t)                                                                                          \
@@ -58,13 +59,13 @@ struct tensors {
 #else
 #define TENSORS_ACTIVATION(t)
 #endif
-#define TENSORS(t, dst_, total_)                                                                                       \
+#define TENSORS(t, dst_)                                                                                               \
     struct tensors t;                                                                                                  \
     TENSORS_SRC(t);                                                                                                    \
     TENSORS_DIFF(t);                                                                                                   \
     t.dst = dst_;                                                                                                      \
     TENSORS_RESIDUAL(t);                                                                                               \
-    TENSORS_MASK(t, total_);                                                                                           \
+    TENSORS_MASK(t);                                                                                                   \
     TENSORS_ACTIVATION(t)
 
 FUNC struct tensors tensors_at(struct tensors t, ulong i)
@@ -88,14 +89,17 @@ FUNC struct tensors tensors_at(struct tensors t, ulong i)
 #define APPLY_BUFFERS                                                                                                  \
     const global elem *src, ulong src_offset, const global elem *diff_dst, ulong diff_dst_offset, global elem *dst,    \
         ulong dst_offset, const global float *coef, ulong coef_offset, struct clnorm_cut cut EXTRA_BUFFERS
-/* Declares t as above. */
+/* Declares t, the tensors from where those of the work-item's group of samples start. */
 #define APPLY_BEGIN(t)                                                                                                 \
     src += src_offset;                                                                                                 \
     diff_dst += diff_dst_offset;                                                                                       \
-    dst += dst_offset;                                                                                                 \
-    coef += coef_offset;                                                                                               \
+    coef += coef_offset + APPLY_GROUP * cut.channels;                                                                  \
     (void)diff_dst;                                                                                                    \
-    TENSORS(t, dst, cut.rows *cut.length)
+    TENSORS(first_##t, dst + dst_offset);                                                                              \
+    struct tensors t = tensors_at(first_##t, APPLY_GROUP * cut.group)
+#ifndef APPLY_GROUP
+#define APPLY_GROUP SAMPLE_GROUP
+#endif
 
 #define T float
 #define FN(name) name##_f

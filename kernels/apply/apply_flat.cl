@@ -32,7 +32,7 @@ FUNC coefs_v flat_coefs(ulong i, const global float *coef, const struct clnorm_c
 #endif
 #pragma unroll
     for (uint j = 0u; j < VEC; j++) {
-        coefs_put(&k, j, coefs_load_f(coef, cut->channels, c));
+        coefs_put(&k, j, coefs_load_f(coef, cut->all, c));
 #if !CHANNELS_LAST
         if (++at < cut->length)
             continue;

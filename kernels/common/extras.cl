@@ -37,7 +37,7 @@ struct grad {
 };
 
 #if MASK
-#define GRAD_BEGIN(g, diff_dst) struct grad g = {diff_dst, mask + extras.mask, 0u, extras.slope, extras.cap}
+#define GRAD_BEGIN(g, diff_dst) struct grad g = {diff_dst, mask + extras.mask, extras.first, extras.slope, extras.cap}
 #define GRAD_FETCH(g, i) PREFETCH((g).diff_dst + (i))
 
 /* `count` bits from bit i on. */

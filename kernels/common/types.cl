@@ -35,7 +35,9 @@ typedef uint32_t clnorm_u32;
  * s > 1024: period leaves a row of s values; else the only short leaf is the last one and period = leaves.
  */
 struct clnorm_shape {
-    clnorm_u64 n, c, s;
+    clnorm_u64 n, c, s;   /* n: samples of a group, which has statistics of its own */
+    clnorm_u64 group;     /* elements from one group to the next */
+    clnorm_u64 all;       /* channels of all groups that a launch takes, = c * groups: the distance of vectors of theirs */
     clnorm_u32 rows; /* channels-first: samples a leaf takes; 1 when s > 1024 */
     clnorm_u32 leaves, period;
     clnorm_u32 full, last;
@@ -91,7 +93,8 @@ struct clnorm_offsets {
  * `rows_per_item` rows. Channels-last: rows = n * s rows of c elements, whole ones.
  */
 struct clnorm_cut {
-    clnorm_u64 rows, length, channels;
+    clnorm_u64 rows, length, channels; /* of a group of samples */
+    clnorm_u64 group, all;             /* as in struct clnorm_shape */
     clnorm_u64 rows_per_item, chunk;
     clnorm_u64 stream;  /* whether results should leave the caches alone */
     clnorm_u64 overlap; /* fused_cf_item: whether a group of channels is stored while the next one is looked at */
@@ -101,6 +104,7 @@ struct clnorm_cut {
 struct clnorm_extras {
     float slope, cap; /* of the activation */
     clnorm_u64 residual, mask, gate; /* where they start: elements; words of the mask */
+    clnorm_u64 first, total;         /* the number of a launch's first element, for its bit of the mask; elements of the tensor */
 };
 
 #define CLNORM_INFER_CHANNELS 2048u /* of infer_item, at most */

@@ -18,7 +18,7 @@
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 diff_fused_cf_item(const global elem *src, ulong src_offset, const global elem *diff_dst, ulong diff_dst_offset,
                    global elem *diff_src, ulong diff_src_offset, struct clnorm_shape shape, struct clnorm_cut cut,
-                   struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS EXTRA_BUFFERS)
+                   struct clnorm_finish finish, struct clnorm_offsets offsets, CHANNEL_BUFFERS EXTRA_BUFFERS)
 {
     item_v stack[GROUP_VECS][CLNORM_TREE_LEVELS + 1u], nodes[GROUP_VECS], roots[GROUP_VECS];
     item_f item; /* outside loops, see README.md */
@@ -30,11 +30,14 @@ diff_fused_cf_item(const global elem *src, ulong src_offset, const global elem *
     ulong c = begin;
     src += src_offset;
     diff_dst += diff_dst_offset;
-    TENSORS(t, diff_src + diff_src_offset, shape.n * shape.c * shape.s);
+    TENSORS(first, diff_src + diff_src_offset);
+    const struct tensors t = tensors_at(first, SAMPLE_GROUP * shape.group);
+    src += SAMPLE_GROUP * shape.group;
+    const struct clnorm_offsets at = at_group(offsets, shape.c);
     before.n = shape.n;
     before.count = 0u;
     group_fetch(src, &shape, c, min((1u + cut.overlap) * cut.chunk, end - c));
-    group_fetch(diff_dst, &shape, c, min((1u + cut.overlap) * cut.chunk, end - c));
+    group_fetch(GRAD_PLACE(t.diff_dst), &shape, c, min((1u + cut.overlap) * cut.chunk, end - c));
     for (;;) {
         const uint count = (uint)min(cut.chunk, end - c), vecs = (count + VEC - 1u) / VEC, per_leaf = max(count, 1u);
         const ulong ahead = group_ahead(&before, &shape, &cut, count, c + count < end);

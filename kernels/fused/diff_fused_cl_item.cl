@@ -18,7 +18,7 @@
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 diff_fused_cl_item(const global elem *src, ulong src_offset, const global elem *diff_dst, ulong diff_dst_offset,
                    global elem *diff_src, ulong diff_src_offset, struct clnorm_shape shape, struct clnorm_cut cut,
-                   struct clnorm_finish finish, struct clnorm_offsets at, CHANNEL_BUFFERS EXTRA_BUFFERS)
+                   struct clnorm_finish finish, struct clnorm_offsets offsets, CHANNEL_BUFFERS EXTRA_BUFFERS)
 {
     item_v roots[CLNORM_COLUMNS];
     coefs_v coefs[CLNORM_COLUMNS];
@@ -26,7 +26,10 @@ diff_fused_cl_item(const global elem *src, ulong src_offset, const global elem *
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
     diff_dst += diff_dst_offset;
-    TENSORS(t, diff_src + diff_src_offset, shape.n * shape.c * shape.s);
+    TENSORS(first, diff_src + diff_src_offset);
+    const struct tensors t = tensors_at(first, SAMPLE_GROUP * shape.group);
+    src += SAMPLE_GROUP * shape.group;
+    const struct clnorm_offsets at = at_group(offsets, shape.c);
     int stream = cut.stream && shape.c % VEC == 0u && until_aligned(t.dst, VEC) == 0u;
     while (c < end) {
         const uint left = (uint)min(cut.chunk, end - c), channels = left < VEC ? left : left / VEC * VEC;

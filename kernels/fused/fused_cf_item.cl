@@ -19,7 +19,7 @@
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 fused_cf_item(const global elem *src, ulong src_offset, global elem *dst, ulong dst_offset, struct clnorm_shape shape,
-              struct clnorm_tree weights, struct clnorm_cut cut, struct clnorm_finish finish, struct clnorm_offsets at,
+              struct clnorm_tree weights, struct clnorm_cut cut, struct clnorm_finish finish, struct clnorm_offsets offsets,
               CHANNEL_BUFFERS EXTRA_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
@@ -30,7 +30,10 @@ fused_cf_item(const global elem *src, ulong src_offset, global elem *dst, ulong 
     struct group before;
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
-    TENSORS(t, dst + dst_offset, shape.n * shape.c * shape.s);
+    TENSORS(first, dst + dst_offset);
+    const struct tensors t = tensors_at(first, SAMPLE_GROUP * shape.group);
+    src += SAMPLE_GROUP * shape.group;
+    const struct clnorm_offsets at = at_group(offsets, shape.c);
     before.n = shape.n;
     before.count = 0u;
     group_fetch(src, &shape, c, min((1u + cut.overlap) * cut.chunk, end - c));

@@ -20,7 +20,7 @@
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 fused_cl_item(const global elem *src, ulong src_offset, global elem *dst, ulong dst_offset, struct clnorm_shape shape,
-              struct clnorm_tree weights, struct clnorm_cut cut, struct clnorm_finish finish, struct clnorm_offsets at,
+              struct clnorm_tree weights, struct clnorm_cut cut, struct clnorm_finish finish, struct clnorm_offsets offsets,
               CHANNEL_BUFFERS EXTRA_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
@@ -28,7 +28,10 @@ fused_cl_item(const global elem *src, ulong src_offset, global elem *dst, ulong 
     coefs_v coefs[CLNORM_COLUMNS];
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
-    TENSORS(t, dst + dst_offset, shape.n * shape.c * shape.s);
+    TENSORS(first, dst + dst_offset);
+    const struct tensors t = tensors_at(first, SAMPLE_GROUP * shape.group);
+    src += SAMPLE_GROUP * shape.group;
+    const struct clnorm_offsets at = at_group(offsets, shape.c);
     int stream = cut.stream && shape.c % VEC == 0u && until_aligned(t.dst, VEC) == 0u;
     while (c < end) {
         const uint left = (uint)min(cut.chunk, end - c), channels = left < VEC ? left : left / VEC * VEC;

@@ -6,6 +6,21 @@
 #include "statistics/finish.cl"
 #include "common/coef.cl"
 
+/* Where the vectors of a work-item's group of samples start. In a copy: work-items may share what is passed by value. */
+FUNC struct clnorm_offsets at_group(struct clnorm_offsets at, ulong channels)
+{
+    const ulong skip = SAMPLE_GROUP * channels;
+    at.mean += skip;
+    at.mean_low += skip;
+    at.spread += skip;
+    at.variance += skip;
+    at.diff_scale += skip;
+    at.diff_shift += skip;
+    at.partial += skip;
+    at.coef += skip;
+    return at;
+}
+
 #if BACKWARD
 /* spread: invstd, or with frozen statistics the variance. */
 #define CHANNEL_BUFFERS                                                                                                \

@@ -11,13 +11,14 @@
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void finish_item(const global float *partial, global float *coef,
                                                                        struct clnorm_shape shape,
                                                                        TREE_PARAMETER struct clnorm_finish finish,
-                                                                       struct clnorm_offsets at, CHANNEL_BUFFERS)
+                                                                       struct clnorm_offsets offsets, CHANNEL_BUFFERS)
 {
     TREE_OF_PARAMETER(tree);
     item_v stack_v[CLNORM_TREE_LEVELS + 1u], node_v;
     item_f stack[CLNORM_TREE_LEVELS + 1u], node; /* outside loops, see README.md */
     coefs_f k;
     ulong c = get_global_id(0) * VEC, end = min(c + VEC, shape.c);
+    const struct clnorm_offsets at = at_group(offsets, shape.c);
     partial += at.partial;
     coef += at.coef;
     if (end - c == VEC) {
@@ -26,7 +27,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void finish_item(const glo
             tree_push_v(stack_v, tree, 0u, b, node_v);
         }
         node_v = tree_close_v(stack_v, tree, 0u, shape.blocks);
-        coefs_store_v(coef, shape.c, c, finish_channels(&node_v, c, VEC, &finish, &at, CHANNEL_ARGS));
+        coefs_store_v(coef, shape.all, c, finish_channels(&node_v, c, VEC, &finish, &at, CHANNEL_ARGS));
         return;
     }
     for (; c < end; c++) {
@@ -36,6 +37,6 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void finish_item(const glo
         }
         node = tree_close_f(stack, tree, 0u, shape.blocks);
         k = finish_channel(node, c, &finish, &at, CHANNEL_ARGS);
-        coefs_store_f(coef, shape.c, c, k);
+        coefs_store_f(coef, shape.all, c, k);
     }
 }

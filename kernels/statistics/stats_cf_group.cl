@@ -14,6 +14,8 @@ stats_cf_group(const global elem *src, ulong src_offset, global float *partial, 
                struct clnorm_shape shape, struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
+    src += src_offset + SAMPLE_GROUP * shape.group;
+    partial += partial_offset + SAMPLE_GROUP * shape.c;
     local float scratch[WORK_GROUP];
     local int flags[TEAMS], any;
     local item_f nodes[GROUP_LEAVES];
@@ -26,7 +28,7 @@ stats_cf_group(const global elem *src, ulong src_offset, global float *partial, 
     for (uint k = team; k < count + team; k += TEAMS) { /* every team takes as many turns, for the barriers' sake */
         uint n = k < count ? leaf_size(&shape, start + k) : 0u;
         float rn = leaf_reciprocal(&shape, n);
-        const global elem *leaf = src + src_offset + leaf_start(&shape, start + k, c);
+        const global elem *leaf = src + leaf_start(&shape, start + k, c);
         float v[VALUES], most = 0.0f;
         for (uint i = 0u; i < VALUES; i++)
             v[i] = lane + i * CLNORM_LANES < n ? GET(leaf + leaf_distance(&shape, lane + i * CLNORM_LANES)) : 0.0f;
@@ -59,5 +61,5 @@ stats_cf_group(const global elem *src, ulong src_offset, global float *partial, 
     }
     item_f root = group_tree(nodes, &tree, start, count);
     if (get_local_id(0) == 0u)
-        partial_store(partial + partial_offset, &shape, block, c, root);
+        partial_store(partial, &shape, block, c, root);
 }

@@ -23,7 +23,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cf_item(const g
     item_f stack[CLNORM_SIDE][CLNORM_TREE_LEVELS + 1u], item;
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
-    src += src_offset;
+    src += src_offset + SAMPLE_GROUP * shape.group;
+    partial += partial_offset + SAMPLE_GROUP * shape.c;
     for (uint i = start; i < start + count; i++) {
         for (uint j = 0u; j < channels; j++) {
             const global elem *next = src + leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c + j);
@@ -33,6 +34,6 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cf_item(const g
     }
     for (uint j = 0u; j < channels; j++) {
         item = tree_close_f(stack[j], &tree, start, count);
-        partial_store(partial + partial_offset, &shape, block, c + j, item);
+        partial_store(partial, &shape, block, c + j, item);
     }
 }

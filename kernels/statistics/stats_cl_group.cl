@@ -13,13 +13,15 @@ stats_cl_group(const global elem *src, ulong src_offset, global float *partial, 
                struct clnorm_shape shape, struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
+    src += src_offset + SAMPLE_GROUP * shape.group;
+    partial += partial_offset + SAMPLE_GROUP * shape.c;
     local item_f nodes[WORK_GROUP];
     struct columns k = columns_of(&shape);
     if (k.run > 0u) {
         item_f stack[CLNORM_TREE_LEVELS + 1u];
         for (uint b = 0u; b < k.run; b++) {
             uint n = leaf_size(&shape, k.first + b);
-            const global elem *leaf = src + src_offset + leaf_start(&shape, k.first + b, k.c);
+            const global elem *leaf = src + leaf_start(&shape, k.first + b, k.c);
             item_f item = reduce_leaf(leaf, shape.c, n, leaf_reciprocal(&shape, n));
             tree_push_f(stack, &tree, k.first, b, item);
         }
@@ -27,5 +29,5 @@ stats_cl_group(const global elem *src, ulong src_offset, global float *partial, 
     }
     columns_tree(nodes, &tree, &k);
     if (k.c < shape.c && k.row == 0u)
-        partial_store(partial + partial_offset, &shape, k.block, k.c, nodes[get_local_id(0)]);
+        partial_store(partial, &shape, k.block, k.c, nodes[get_local_id(0)]);
 }

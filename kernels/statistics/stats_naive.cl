@@ -54,6 +54,8 @@ kernel void stats_naive(const global elem *src, ulong src_offset, global float *
                         struct clnorm_shape shape, struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
+    src += src_offset + SAMPLE_GROUP * shape.group;
+    partial += partial_offset + SAMPLE_GROUP * shape.c;
     ulong c = get_global_id(0) % shape.c;
     uint block = (uint)(get_global_id(0) / shape.c);
     if (block >= shape.blocks)
@@ -62,7 +64,7 @@ kernel void stats_naive(const global elem *src, ulong src_offset, global float *
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
     for (uint k = 0u; k < count; k++) {
-        const global elem *leaf = src + src_offset + leaf_start(&shape, start + k, c);
+        const global elem *leaf = src + leaf_start(&shape, start + k, c);
         uint n = leaf_size(&shape, start + k);
         float first = GET(leaf), most = 0.0f;
         int same = fabs(first) <= FLT_MAX;
@@ -75,5 +77,5 @@ kernel void stats_naive(const global elem *src, ulong src_offset, global float *
         item_f item = same ? leaf_constant(first, magnify) : reduce_leaf(leaf, &shape, n, magnify);
         tree_push_f(stack, &tree, start, k, item);
     }
-    partial_store(partial + partial_offset, &shape, block, c, tree_close_f(stack, &tree, start, count));
+    partial_store(partial, &shape, block, c, tree_close_f(stack, &tree, start, count));
 }

@@ -16,6 +16,7 @@
 struct call {
     clnorm_context *context;
     const clnorm_desc *desc;
+    clnorm_desc part; /* what is planned: a group of samples, or all */
     struct clnorm__ask ask;
     struct clnorm__stream stream;
     struct clnorm__buffers buffers;
@@ -24,6 +25,28 @@ struct call {
     int is_preparing; /* programs alone */
     char why[CLNORM__WHY];
 };
+
+/* How samples come in groups: so many equal ones, and the samples of a last one that has fewer. */
+struct division {
+    uint64_t equal, each, rest;
+};
+
+static struct division divide(const clnorm_desc *desc, enum clnorm_operation operation)
+{
+    const int has_groups = operation == CLNORM_FORWARD_TRAINING || operation == CLNORM_BACKWARD_TRAINING;
+    struct division d = {1, desc->n, 0};
+    if (!has_groups || desc->group_samples == 0 || desc->n == 0)
+        return d;
+    d.each = desc->group_samples;
+    d.equal = desc->n / d.each;
+    d.rest = desc->n % d.each;
+    return d;
+}
+
+static uint64_t groups_of(const struct division *d)
+{
+    return d->equal + (d->rest > 0);
+}
 
 static int refused(const struct call *call, int status)
 {
@@ -57,8 +80,33 @@ static int begin(struct call *call, clnorm_context *context, cl_command_queue qu
 
 static int plan_call(struct call *call, struct clnorm__plan *plan)
 {
-    return clnorm__plan_make(call->desc, &call->ask, &call->context->device, &call->filter, plan, call->why,
+    return clnorm__plan_make(&call->part, &call->ask, &call->context->device, &call->filter, plan, call->why,
                              sizeof call->why);
+}
+
+/* Plans the equal groups, or the last one. */
+static int plan_part(struct call *call, const struct division *d, int is_rest, struct clnorm__plan *plan)
+{
+    call->part = *call->desc;
+    call->part.n = is_rest ? d->rest : d->each;
+    call->ask.groups = is_rest ? 1 : d->equal;
+    return plan_call(call, plan);
+}
+
+/*
+ * Plans what there is; the last group's plan is that of the equal ones where it is not there. *workspace: elements, *groups_at: where those
+ * for the statistics of groups begin.
+ */
+static int plan_parts(struct call *call, const struct division *d, struct clnorm__plan plans[2], uint64_t *groups_at,
+                      uint64_t *workspace)
+{
+    int status = plan_part(call, d, 0, &plans[0]);
+    plans[1] = plans[0];
+    if (status == CLNORM_SUCCESS && d->rest)
+        status = plan_part(call, d, 1, &plans[1]);
+    *groups_at = plans[0].workspace > plans[1].workspace ? plans[0].workspace : plans[1].workspace;
+    *workspace = *groups_at + (groups_of(d) > 1 ? 2 * groups_of(d) * call->desc->c : 0);
+    return status;
 }
 
 /*
@@ -66,6 +114,14 @@ static int plan_call(struct call *call, struct clnorm__plan *plan)
  * enqueued before it stays, as the rows of other steps do not change. The context remembers it once the call went through: a device
  * that is in trouble of another kind launches nothing at all.
  */
+static int plan_again(struct call *call, struct clnorm__plan *plan)
+{
+    if (!plan->join.variant)
+        return plan_call(call, plan);
+    return clnorm__plan_join(call->desc->c, call->ask.operation == CLNORM_BACKWARD_TRAINING, &call->context->device,
+                             &call->filter, plan, call->why, sizeof call->why);
+}
+
 static int run(struct call *call, struct clnorm__plan *plan)
 {
     struct clnorm__progress progress = {0};
@@ -79,7 +135,7 @@ static int run(struct call *call, struct clnorm__plan *plan)
         if (status == CLNORM_SUCCESS || !failed || call->filter.steps[failed->step])
             break;
         call->filter.unusable[clnorm__variant_index(failed)][clnorm__is_last(call->desc)] = is_learnt = 1;
-        if (plan_call(call, plan) != CLNORM_SUCCESS) {
+        if (plan_again(call, plan) != CLNORM_SUCCESS) {
             call->why[0] = '\0';
             break;
         }
@@ -98,9 +154,11 @@ static int check_buffers(struct call *call, const struct clnorm__operands *opera
                          uint64_t workspace)
 {
     const clnorm_desc *d = call->desc;
+    const struct division division = divide(d, call->ask.operation);
     const uint64_t elements = d->n * d->c * d->s;
     const uint64_t size[CLNORM__SIZES] = {[CLNORM__OF_TENSOR] = elements,
                                           [CLNORM__OF_CHANNELS] = d->c,
+                                          [CLNORM__OF_GROUPS] = d->c * groups_of(&division),
                                           [CLNORM__OF_MASK] = (elements + 31) / 32,
                                           [CLNORM__OF_WORKSPACE] = workspace};
     const unsigned facts = (d->n ? CLNORM__NOT_EMPTY : 0u) | (call->ask.extras & CLNORM__HAS_OLD ? CLNORM__ADDED : 0u) |
@@ -142,13 +200,128 @@ static int accumulate(struct call *call, unsigned flags)
     return CLNORM_SUCCESS;
 }
 
+static int run_part(struct call *call, struct clnorm__plan *plan)
+{
+    call->finish.rm_hi = plan->rm_hi;
+    call->finish.rm_lo = plan->rm_lo;
+    if (!(call->finish.running_factor > 0))
+        call->finish.running_factor = plan->unbias;
+    return run(call, plan);
+}
+
+/* ---- groups of samples ---- */
+
+static clnorm_buffer moved(clnorm_buffer buffer, uint64_t elements)
+{
+    buffer.offset += elements;
+    return buffer;
+}
+
+/* Step `number` of a call of several: it waits for the one before it, and the last one has the call's event. */
+static int run_step(struct call *call, const struct clnorm__stream *whole, int is_last, cl_event *before,
+                    struct clnorm__plan *plan)
+{
+    cl_event done = NULL;
+    call->stream = *whole;
+    if (*before) {
+        call->stream.wait_count = 1;
+        call->stream.wait_list = before;
+    }
+    call->stream.event = is_last ? whole->event : whole->ordered ? NULL : &done;
+    const int status = run_part(call, plan);
+    if (*before)
+        clReleaseEvent(*before);
+    *before = done;
+    return status;
+}
+
+/* The last group, which has fewer samples: its tensors and its statistics lie behind those of the others. */
+static void move_to_rest(struct clnorm__buffers *b, uint64_t elements, uint64_t channels)
+{
+    clnorm_buffer *const tensors[] = {&b->src, &b->diff_dst, &b->dst, &b->residual, &b->gate};
+    clnorm_buffer *const vectors[] = {&b->mean, &b->mean_low, &b->spread, &b->variance, &b->diff_scale, &b->diff_shift};
+    for (unsigned i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        *tensors[i] = moved(*tensors[i], elements);
+    for (unsigned i = 0; i < sizeof vectors / sizeof *vectors; i++)
+        *vectors[i] = moved(*vectors[i], channels);
+    b->first += elements;
+}
+
+/*
+ * What a group's launches write of what is joined afterwards goes to the workspace: gradients of scale and shift; mean and variance, unless
+ * the caller wants them. Returns whether there is something to join, and in *joined how.
+ */
+static int set_apart(struct call *call, uint64_t groups, uint64_t groups_at, struct call *joined)
+{
+    struct clnorm__buffers *b = &call->buffers;
+    const unsigned running = CLNORM_HAS_RUNNING_MEAN | CLNORM_HAS_RUNNING_VARIANCE;
+    const unsigned sums = CLNORM_HAS_DIFF_SCALE | CLNORM_HAS_DIFF_SHIFT;
+    const unsigned added = CLNORM_ADD_DIFF_SCALE | CLNORM_ADD_DIFF_SHIFT;
+    const clnorm_buffer first = moved(b->workspace, groups_at), second = moved(first, groups * call->desc->c);
+    const int is_backward = call->ask.operation == CLNORM_BACKWARD_TRAINING;
+    *joined = *call;
+    joined->buffers.groups = groups;
+    if (is_backward) {
+        joined->buffers.scale = b->diff_scale.mem ? first : b->diff_scale;
+        joined->buffers.shift = b->diff_shift.mem ? second : b->diff_shift;
+        b->diff_scale = joined->buffers.scale;
+        b->diff_shift = joined->buffers.shift;
+        call->finish.flags &= ~added;
+        return (call->finish.flags & sums) != 0;
+    }
+    if (!(call->finish.flags & running))
+        return 0;
+    if (!b->mean.mem)
+        b->mean = first;
+    if (!b->variance.mem)
+        b->variance = second;
+    joined->buffers.mean = b->mean;
+    joined->buffers.variance = b->variance;
+    call->finish.flags = (call->finish.flags & ~running) | CLNORM_HAS_SAVE_MEAN | CLNORM_HAS_SAVE_VARIANCE;
+    return 1;
+}
+
+static int run_groups(struct call *call, const struct division *d, struct clnorm__plan plans[2], uint64_t groups_at)
+{
+    const struct clnorm__stream whole = call->stream;
+    const uint64_t channels = call->desc->c, sample = channels * call->desc->s;
+    const int is_biased = call->finish.running_factor > 0;
+    struct clnorm__plan join;
+    struct call joined;
+    cl_event before = NULL;
+    const int is_joined = set_apart(call, groups_of(d), groups_at, &joined);
+    int status = CLNORM_SUCCESS;
+    if (is_joined)
+        status = clnorm__plan_join(channels, call->ask.operation == CLNORM_BACKWARD_TRAINING, &call->context->device,
+                                   &call->filter, &join, call->why, sizeof call->why);
+    joined.finish.running_factor = is_biased ? 1.0f : plans[0].unbias;
+    joined.buffers.last_factor = is_biased ? 1.0f : plans[1].unbias;
+    call->part.n = d->each;
+    call->ask.groups = d->equal;
+    if (status == CLNORM_SUCCESS)
+        status = run_step(call, &whole, !d->rest && !is_joined, &before, &plans[0]);
+    if (status == CLNORM_SUCCESS && d->rest) {
+        move_to_rest(&call->buffers, d->equal * d->each * sample, d->equal * channels);
+        call->part.n = d->rest;
+        call->ask.groups = 1;
+        status = run_step(call, &whole, !is_joined, &before, &plans[1]);
+    }
+    if (status == CLNORM_SUCCESS && is_joined)
+        status = run_step(&joined, &whole, 1, &before, &join);
+    if (before)
+        clReleaseEvent(before);
+    return status;
+}
+
 /* What begin has let through: places the buffers, plans, checks and enqueues. */
 static int finish(struct call *call, const void *args, cl_uint wait_count, const cl_event *wait_list, cl_event *event)
 {
     const enum clnorm_operation operation = call->ask.operation;
     const struct clnorm__operands *operands = &clnorm__operands[operation];
     const clnorm_desc *desc = call->desc;
-    struct clnorm__plan plan;
+    const struct division division = divide(desc, operation);
+    struct clnorm__plan plans[2];
+    uint64_t groups_at = 0, workspace = 0;
     int status = CLNORM_SUCCESS;
     if (operation == CLNORM_BACKWARD_TRAINING || operation == CLNORM_BACKWARD_FROZEN)
         status = clnorm__check_gradients(operands, args, call->why);
@@ -171,22 +344,19 @@ static int finish(struct call *call, const void *args, cl_uint wait_count, const
     call->ask.apply =
         operation == CLNORM_FORWARD_TRAINING || operation == CLNORM_FORWARD_INFERENCE || call->buffers.dst.mem != NULL;
     call->filter = clnorm__filter_now(call->context);
-    plan.workspace = 0;
+    call->buffers.total = desc->n * desc->c * desc->s;
     if (desc->n > 0)
-        status = plan_call(call, &plan);
+        status = plan_parts(call, &division, plans, &groups_at, &workspace);
     if (status == CLNORM_SUCCESS)
-        status = check_buffers(call, operands, args, plan.workspace);
+        status = check_buffers(call, operands, args, workspace);
     if (status != CLNORM_SUCCESS)
         return refused(call, status);
     if (desc->n == 0)
         status = clnorm__run_empty(&call->stream, &call->buffers, call->finish.flags, desc->c);
-    else {
-        call->finish.rm_hi = plan.rm_hi;
-        call->finish.rm_lo = plan.rm_lo;
-        if (!(call->finish.running_factor > 0))
-            call->finish.running_factor = plan.unbias;
-        status = run(call, &plan);
-    }
+    else if (groups_of(&division) == 1)
+        status = run_part(call, &plans[0]);
+    else
+        status = run_groups(call, &division, plans, groups_at);
     return status == CLNORM_SUCCESS ? status : refused(call, status);
 }
 
@@ -220,21 +390,24 @@ int clnorm_describe(enum clnorm_layout layout, unsigned rank, const uint64_t *si
     return status;
 }
 
-/* The plan of a call that asks for everything; of no samples, one of nothing. */
+/* The plans of a call that asks for everything; of no samples, those of nothing. */
 static int query(struct call *call, clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
-                 struct clnorm__plan *plan)
+                 struct clnorm__plan plans[2], uint64_t *workspace)
 {
+    uint64_t groups_at;
     memset(call, 0, sizeof *call);
-    memset(plan, 0, sizeof *plan);
+    memset(plans, 0, 2 * sizeof *plans);
+    *workspace = 0;
     call->context = context;
     call->desc = desc;
-    call->ask = (struct clnorm__ask){operation, operation != CLNORM_FORWARD_INFERENCE, 1, 0};
+    call->ask = (struct clnorm__ask){operation, operation != CLNORM_FORWARD_INFERENCE, 1, 1, 0};
     int status = clnorm__check_desc(desc, call->why);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_operation((int)operation, call->why);
     if (status == CLNORM_SUCCESS && desc->n > 0) {
+        const struct division d = divide(desc, operation);
         call->filter = clnorm__filter_now(context);
-        status = plan_call(call, plan);
+        status = plan_parts(call, &d, plans, &groups_at, workspace);
     }
     return status == CLNORM_SUCCESS ? status : refused(call, status);
 }
@@ -243,39 +416,68 @@ int clnorm_get_workspace_bytes(clnorm_context *context, enum clnorm_operation op
                                size_t *bytes)
 {
     struct call call;
-    struct clnorm__plan plan;
+    struct clnorm__plan plans[2];
+    uint64_t workspace;
     if (!context)
         return CLNORM_INVALID_CONTEXT;
     if (!bytes)
         return CLNORM_INVALID_ARGUMENT;
-    int status = query(&call, context, operation, desc, &plan);
+    int status = query(&call, context, operation, desc, plans, &workspace);
     if (status == CLNORM_SUCCESS)
-        *bytes = (size_t)plan.workspace * sizeof(cl_float);
+        *bytes = (size_t)workspace * sizeof(cl_float);
     return status;
 }
 
-int clnorm_prepare(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc)
+/* Builds what a call's plans need, and what joins groups of samples. */
+static int prepare_parts(struct call *call, const struct division *d, struct clnorm__plan plans[2])
+{
+    struct clnorm__plan join;
+    int status = run(call, &plans[0]);
+    if (status == CLNORM_SUCCESS && d->rest)
+        status = run(call, &plans[1]);
+    if (status != CLNORM_SUCCESS || groups_of(d) == 1)
+        return status;
+    status = clnorm__plan_join(call->desc->c, call->ask.operation == CLNORM_BACKWARD_TRAINING, &call->context->device,
+                               &call->filter, &join, call->why, sizeof call->why);
+    return status == CLNORM_SUCCESS ? run(call, &join) : status;
+}
+
+int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc, unsigned with)
 {
     /* What calls ask for: all, backward the gradients of parameters alone, with frozen statistics that of src alone. */
     static const int sums[] = {1, 1, 0}, apply[] = {1, 0, 1};
     const unsigned ways[] = {1, 1, 2, 3};
     struct call call;
-    struct clnorm__plan plan;
+    struct clnorm__plan plans[2];
+    uint64_t workspace, groups_at;
     if (!context)
         return CLNORM_INVALID_CONTEXT;
-    int status = query(&call, context, operation, desc, &plan);
-    if (status != CLNORM_SUCCESS || desc->n == 0)
+    int status = query(&call, context, operation, desc, plans, &workspace);
+    if (status != CLNORM_SUCCESS)
         return status;
+    status = clnorm__check_with(operation, &desc->activation, with, call.why);
+    if (status != CLNORM_SUCCESS)
+        return refused(&call, status);
+    if (desc->n == 0)
+        return CLNORM_SUCCESS;
+    const struct division d = divide(desc, operation);
+    const unsigned extras = (with & CLNORM_WITH_RESIDUAL ? CLNORM__HAS_RESIDUAL : 0u) |
+                            (with & CLNORM_WITH_MASK ? CLNORM__HAS_MASK : 0u) |
+                            (with & CLNORM_WITH_ACCUMULATION ? CLNORM__HAS_OLD : 0u);
     call.is_preparing = 1;
     for (unsigned i = 0; i < ways[operation] && status == CLNORM_SUCCESS; i++) {
-        if (i > 0) { /* query has planned the first */
-            call.ask = (struct clnorm__ask){operation, sums[i], apply[i], 0};
-            status = plan_call(&call, &plan);
-        }
+        call.ask = (struct clnorm__ask){operation, operation == CLNORM_FORWARD_INFERENCE ? 0 : sums[i], apply[i], 1,
+                                        extras};
+        status = plan_parts(&call, &d, plans, &groups_at, &workspace);
         if (status == CLNORM_SUCCESS)
-            status = run(&call, &plan);
+            status = prepare_parts(&call, &d, plans);
     }
     return status == CLNORM_SUCCESS ? status : refused(&call, status);
+}
+
+int clnorm_prepare(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc)
+{
+    return clnorm_prepare_with(context, operation, desc, 0);
 }
 
 static int append_launch(const struct clnorm__launch *launch, char *text, size_t size, int length)
@@ -293,13 +495,15 @@ int clnorm_describe_launches(clnorm_context *context, enum clnorm_operation oper
                              size_t size, char *text)
 {
     struct call call;
-    struct clnorm__plan plan;
+    struct clnorm__plan plans[2];
+    uint64_t workspace;
     if (!context)
         return CLNORM_INVALID_CONTEXT;
     if (!text || size == 0)
         return CLNORM_INVALID_ARGUMENT;
     text[0] = '\0';
-    int status = query(&call, context, operation, desc, &plan);
+    int status = query(&call, context, operation, desc, plans, &workspace);
+    const struct clnorm__plan plan = plans[0];
     if (status != CLNORM_SUCCESS || desc->n == 0)
         return status;
     const struct clnorm__launch *launches[] = {&plan.fused, &plan.stats, &plan.finish, &plan.apply};

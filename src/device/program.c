@@ -148,8 +148,10 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
     int length = snprintf(options, size, "-cl-std=CL1.2%s%s -DCHANNELS_LAST=%u", is_overridden ? "" : " -w",
                           device->large_buffers ? " -cl-intel-greater-than-4GB-buffer-required" : "",
                           CLNORM__FORM_LAST(form));
-    if (v->step == CLNORM__FINISH || v->step == CLNORM__DIFF_FINISH)
-        length += snprintf(options + length, size - (size_t)length, " -DBACKWARD=%d", v->step == CLNORM__DIFF_FINISH);
+    if (v->step == CLNORM__FINISH || v->step == CLNORM__DIFF_FINISH || v->step == CLNORM__JOIN ||
+        v->step == CLNORM__DIFF_JOIN)
+        length += snprintf(options + length, size - (size_t)length, " -DBACKWARD=%d",
+                           v->step == CLNORM__DIFF_FINISH || v->step == CLNORM__DIFF_JOIN);
     if (v->step == CLNORM__APPLY)
         length += snprintf(options + length, size - (size_t)length, " -DAPPLY=%u", CLNORM__FORM_APPLY(form));
     for (unsigned i = 0; i < sizeof extras / sizeof *extras; i++)

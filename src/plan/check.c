@@ -19,6 +19,9 @@ int clnorm__check_desc(const clnorm_desc *desc, char why[CLNORM__WHY])
               (ull)desc->s);
     REFUSE_IF(!isfinite(desc->epsilon) || desc->epsilon < 0, CLNORM_INVALID_EPSILON,
               "epsilon is %g; it is a finite number >= 0, 1e-5 as a rule", (double)desc->epsilon);
+    REFUSE_IF(desc->n && desc->group_samples > desc->n, CLNORM_INVALID_GROUP,
+              "group_samples is %llu; a group has at most all samples, which are %llu, and 0 means all",
+              (ull)desc->group_samples, (ull)desc->n);
     return clnorm__check_activation(&desc->activation, why);
 }
 
@@ -46,6 +49,22 @@ int clnorm__check_accumulate(unsigned flags, char why[CLNORM__WHY])
               "accumulate is %u; it is a sum of CLNORM_ACCUMULATE_DIFF_SRC (1), _DIFF_SCALE (2) and _DIFF_SHIFT (4)",
               flags);
     return CLNORM_SUCCESS;
+}
+
+int clnorm__check_with(enum clnorm_operation operation, const clnorm_activation *activation, unsigned with,
+                       char why[CLNORM__WHY])
+{
+    const int is_forward = operation == CLNORM_FORWARD_TRAINING || operation == CLNORM_FORWARD_INFERENCE;
+    REFUSE_IF(with >= 2 * CLNORM_WITH_ACCUMULATION || (is_forward && with & CLNORM_WITH_ACCUMULATION) ||
+                  (operation == CLNORM_FORWARD_INFERENCE && with & CLNORM_WITH_MASK),
+              CLNORM_INVALID_ENUM,
+              "with is %u; it is a sum of CLNORM_WITH_RESIDUAL (1), CLNORM_WITH_MASK (2), not of inference, and "
+              "CLNORM_WITH_ACCUMULATION (4), of backward calls alone",
+              with);
+    REFUSE_IF(with & CLNORM_WITH_MASK && !clnorm__is_active(activation), CLNORM_INVALID_ENUM,
+              "with is %u, which has CLNORM_WITH_MASK (2); a mask belongs to an activation, and the description has none",
+              with);
+    return with & CLNORM_WITH_MASK ? clnorm__check_mask(activation, why) : CLNORM_SUCCESS;
 }
 
 size_t clnorm_type_bytes(enum clnorm_type type)

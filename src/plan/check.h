@@ -35,6 +35,8 @@ int clnorm__check_activation(const clnorm_activation *activation, char why[CLNOR
 int clnorm__is_active(const clnorm_activation *activation);
 /* That one bit says what the gradient is multiplied by. */
 int clnorm__check_mask(const clnorm_activation *activation, char why[CLNORM__WHY]);
+int clnorm__check_with(enum clnorm_operation operation, const clnorm_activation *activation, unsigned with,
+                       char why[CLNORM__WHY]);
 int clnorm__check_accumulate(unsigned flags, char why[CLNORM__WHY]);
 int clnorm__check_operation(int operation, char why[CLNORM__WHY]);
 int clnorm__check_momentum(float momentum, unsigned flags, char why[CLNORM__WHY]);

@@ -9,7 +9,7 @@ struct clnorm__launch {
     const struct clnorm__variant *variant; /* NULL: the step is not there */
     unsigned form;                         /* CLNORM__FORM */
     unsigned dims;
-    size_t global[2], local[2]; /* local[0] = 0: the driver's choice */
+    size_t global[3], local[3]; /* local[0] = 0: the driver's choice */
 };
 
 struct clnorm__plan {
@@ -19,6 +19,7 @@ struct clnorm__plan {
     float rm_hi, rm_lo, unbias;
     /* fused alone; or stats, finish and apply; or finish, then the coefficients, and apply. Backward perhaps without apply. */
     struct clnorm__launch fused, stats, finish, apply;
+    struct clnorm__launch join; /* alone, after the plans of all groups of samples */
     uint64_t coef_at, partial_at; /* in the workspace, in elements */
     uint64_t workspace;           /* elements */
 };

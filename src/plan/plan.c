@@ -6,6 +6,7 @@
 
 #include "plan/apply.h"
 #include "plan/arithmetic.h"
+#include "plan/cache_share.h"
 #include "plan/check.h"
 #include "plan/fused.h"
 #include "plan/leaves.h"
@@ -35,12 +36,14 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     }
     clnorm__shape_leaves(desc, rows, leaves, period, &plan->shape);
     plan->shape.side = clnorm__channels_side(desc, device);
+    plan->shape.group = plan->cut.group = desc->n * desc->c * desc->s;
+    plan->shape.all = plan->cut.all = desc->c * ask->groups;
     double m = (double)(desc->n * desc->s);
     plan->rm_hi = (float)(1.0 / m);
     plan->rm_lo = (float)(1.0 / m - (double)plan->rm_hi);
     plan->unbias = m > 1 ? (float)(m / (m - 1)) : 1.0f;
 
-    plan->partial_at = CLNORM_COEFFICIENTS * desc->c;
+    plan->partial_at = CLNORM_COEFFICIENTS * plan->shape.all;
     plan->workspace = plan->partial_at;
     if (ask->apply && (ask->operation == CLNORM_FORWARD_TRAINING || ask->operation == CLNORM_BACKWARD_TRAINING)) {
         if (clnorm__plan_fused(desc, backward ? 2 : 1, ask->extras, device, filter, plan)) {
@@ -81,16 +84,59 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     return CLNORM_SUCCESS;
 }
 
+/* Groups of samples are a dimension of a launch of their own, its last. */
+static void launch_groups(uint64_t groups, struct clnorm__launch *l)
+{
+    if (groups < 2 || !l->variant)
+        return;
+    l->global[l->dims] = groups;
+    l->local[l->dims] = 1;
+    l->dims++;
+}
+
+/* What a group may have of the device, so that all groups together fill it. */
+static struct clnorm__device share_of_group(const struct clnorm__device *device, uint64_t groups)
+{
+    struct clnorm__device share = *device;
+    share.compute_units = (unsigned)ceil_div(device->compute_units, groups);
+    share.cache_bytes = device->cache_bytes / device->compute_units * share.compute_units;
+    return share;
+}
+
 int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
                       const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
 {
-    const int status = plan_steps(desc, ask, device, filter, plan, why, why_size);
+    const struct clnorm__device share = share_of_group(device, ask->groups);
+    const int status = plan_steps(desc, ask, ask->groups > 1 ? &share : device, filter, plan, why, why_size);
     const unsigned type = CLNORM__OF_TYPE(desc->type);
     const unsigned activation = clnorm__is_active(&desc->activation) ? CLNORM__HAS_ACTIVATION : 0u;
+    struct clnorm__launch *const all[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply};
+    if (status != CLNORM_SUCCESS)
+        return status;
     plan->fused.form |= type | activation | ask->extras;
     plan->stats.form |= type;
     if (plan->stats.variant && plan->stats.variant->step == CLNORM__DIFF_STATS)
         plan->stats.form |= activation | (ask->extras & CLNORM__HAS_MASK);
     plan->apply.form |= type | activation | ask->extras;
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+        launch_groups(ask->groups, all[i]);
+    if (ask->groups > 1) { /* the tensor is as large as all of them */
+        clnorm_desc whole = *desc;
+        whole.n *= ask->groups;
+        plan->cut.stream = clnorm__streams(&whole, ask->operation == CLNORM_BACKWARD_TRAINING, device,
+                                           plan->fused.variant ? CLNORM__FUSED_STREAM_PERCENT : CLNORM__STREAM_PERCENT);
+    }
     return status;
+}
+
+int clnorm__plan_join(uint64_t channels, int backward, const struct clnorm__device *device,
+                      const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->shape.c = channels;
+    plan->join.variant = clnorm__variant_choose(backward ? CLNORM__DIFF_JOIN : CLNORM__JOIN, device, filter, 0, 1);
+    if (!plan->join.variant)
+        return clnorm__plan_refuse(device, why, why_size, "join");
+    launch_channels(device, channels, &plan->join);
+    return CLNORM_SUCCESS;
 }

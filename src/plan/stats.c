@@ -101,7 +101,7 @@ static int choose_stats(const clnorm_desc *desc, int backward, const struct clno
     plan->shape.block_log2 = choose_block(v, device, &plan->shape, last);
     plan->shape.blocks = (clnorm_u32)ceil_div(plan->shape.leaves, (uint64_t)1 << plan->shape.block_log2);
     plan->workspace += (backward ? CLNORM_SUM_WORDS : CLNORM_NODE_WORDS) *
-                       most_partials(step, last, device, filter, &plan->shape) * desc->c;
+                       most_partials(step, last, device, filter, &plan->shape) * plan->shape.all;
     return CLNORM_SUCCESS;
 }
 

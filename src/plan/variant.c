@@ -72,10 +72,13 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
         16, 64),
     ROW("diff_finish_group", "statistics", "finish_group", CLNORM__DIFF_FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32,
         0, 16, 1),
+
+    ROW("join_groups", "statistics", "join_groups", CLNORM__JOIN, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
+    ROW("diff_join_groups", "statistics", "join_groups", CLNORM__DIFF_JOIN, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 };
 
 static const char *const step_names[CLNORM__STEPS] = {"stats",       "finish", "coefficients", "apply", "diff_stats",
-                                                      "diff_finish", "fused",  "diff_fused",   "infer"};
+                                                      "diff_finish", "fused",  "diff_fused",   "infer", "join",       "diff_join"};
 
 const char *clnorm__step_name(unsigned step)
 {

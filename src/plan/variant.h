@@ -16,6 +16,8 @@ enum clnorm__step {
     CLNORM__FUSED,      /* forward training in one launch */
     CLNORM__DIFF_FUSED, /* backward training in one launch */
     CLNORM__INFER,      /* forward inference in one launch */
+    CLNORM__JOIN,       /* running statistics from those of groups of samples */
+    CLNORM__DIFF_JOIN,  /* gradients of scale and shift from those of groups */
     CLNORM__STEPS
 };
 
@@ -48,7 +50,7 @@ struct clnorm__variant {
     unsigned turns; /* of loops, of a work-item, at most: stage one's for each leaf, stage two's for each partial */
 };
 
-#define CLNORM__VARIANTS 27
+#define CLNORM__VARIANTS 29
 extern const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS];
 
 /*

@@ -54,7 +54,9 @@ static void set_extras(struct setter *s, unsigned form, const struct given *give
                                          .cap = given->activation->cap,
                                          .residual = b->residual.offset,
                                          .mask = b->mask.offset,
-                                         .gate = b->gate.offset};
+                                         .gate = b->gate.offset,
+                                         .first = b->first,
+                                         .total = b->total};
     if (!(form & (CLNORM__HAS_ACTIVATION | CLNORM__HAS_RESIDUAL | CLNORM__HAS_MASK)))
         return;
     set_mem(s, b->residual);
@@ -210,6 +212,28 @@ static void set_apply(struct setter *s, const struct clnorm__plan *plan, const s
     set_extras(s, plan->apply.form, given);
 }
 
+/* Of groups of samples: forward mean and variance are vectors of all of them, backward shift and scale those of the gradients. */
+static void set_join(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
+{
+    const struct clnorm__buffers *b = given->buffers;
+    const struct clnorm_finish *f = given->finish;
+    const cl_ulong channels = plan->shape.c, groups = b->groups;
+    const cl_uint flags = f->flags;
+    const int backward = plan->join.variant->step == CLNORM__DIFF_JOIN;
+    set_buffer(s, backward ? b->scale : b->mean);
+    set_buffer(s, backward ? b->shift : b->variance);
+    set_buffer(s, backward ? b->diff_scale : b->running_mean);
+    set_buffer(s, backward ? b->diff_shift : b->running_variance);
+    set(s, sizeof channels, &channels);
+    set(s, sizeof groups, &groups);
+    set(s, sizeof flags, &flags);
+    if (backward)
+        return;
+    set(s, sizeof f->momentum, &f->momentum);
+    set(s, sizeof f->running_factor, &f->running_factor);
+    set(s, sizeof b->last_factor, &b->last_factor);
+}
+
 int clnorm__fit_local(const clnorm_context *context, const struct clnorm__variant *variant, cl_kernel kernel,
                       unsigned dims, const size_t *global, size_t *local)
 {
@@ -261,8 +285,10 @@ static int prepare_launch(clnorm_context *context, const struct clnorm__plan *pl
         set_stats(&s, plan, given);
     else if (from == &plan->finish)
         set_finish(&s, plan, given);
-    else
+    else if (from == &plan->apply)
         set_apply(&s, plan, given);
+    else
+        set_join(&s, plan, given);
     if (s.error != CL_SUCCESS)
         return s.error;
     return clnorm__fit_local(context, l->variant, s.kernel, l->dims, l->global, l->local);
@@ -271,7 +297,7 @@ static int prepare_launch(clnorm_context *context, const struct clnorm__plan *pl
 static int prepare(clnorm_context *context, const struct clnorm__plan *plan, const struct given *given,
                    struct clnorm__progress *progress, struct steps *steps)
 {
-    const struct clnorm__launch *all[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply};
+    const struct clnorm__launch *all[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply, &plan->join};
     int status = CLNORM_SUCCESS;
     for (unsigned i = 0, number = 0; i < sizeof all / sizeof *all && status == CLNORM_SUCCESS; i++) {
         if (!all[i]->variant || number++ < progress->enqueued)
