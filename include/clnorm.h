@@ -537,7 +537,7 @@ CLNORM_API int clnorm_backward_frozen(clnorm_context *context, cl_command_queue 
  *
  * the layer alone gives what it and the normalization gave, but for rounding. invstd = 1 / sqrt(variance + epsilon). Required: weights,
  * mean, variance, folded_weights, folded_bias. folded_weights may be the same as weights, and folded_bias as bias. Of desc, c,
- * type and epsilon matter.
+ * type and epsilon matter; weights and folded_weights are of the type, all others are binary32.
  */
 typedef struct clnorm_fold_args {
     clnorm_buffer weights, bias;                /* c * length; c, optional */

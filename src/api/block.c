@@ -59,7 +59,8 @@ static int check(struct call *call, enum clnorm__call which, const void *args, c
                                           [CLNORM__OF_WORKSPACE] = call->plan.workspace};
     const unsigned facts = (g->n ? CLNORM__NOT_EMPTY : 0u) | (call->plan.is_active ? CLNORM__ACTIVATED : 0u) |
                            (call->plan.plain ? CLNORM__PLAIN : 0u);
-    int status = clnorm__operands_use(&clnorm__operands[which], args, size, facts, 4, &call->uses, call->why);
+    int status = clnorm__operands_use(&clnorm__operands[which], args, size, facts,
+                                      (unsigned)clnorm_type_bytes(call->desc->type), &call->uses, call->why);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_present(&call->uses, call->why);
     if (status == CLNORM_SUCCESS)
@@ -215,7 +216,8 @@ int clnorm_block_fold(clnorm_context *context, cl_command_queue queue, const cln
     if (status != CLNORM_SUCCESS)
         return status;
     CLNORM__CHAIN(&call.chain,
-                  clnorm__block_fold(context, &call.chain.step, args, g->channels, g->terms, desc->epsilon));
+                  clnorm__block_fold(context, &call.chain.step, args, desc->type, g->channels, g->terms,
+                                   desc->epsilon));
     return end(&call);
 }
 

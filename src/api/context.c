@@ -128,9 +128,6 @@ static void free_context(clnorm_context *context)
             clReleaseProgram(first->program);
         free(first);
     }
-    for (unsigned k = 0; k < CLNORM__BLOCK_KERNELS; k++)
-        if (context->block_programs[k])
-            clReleaseProgram(context->block_programs[k]);
     if (context->cl)
         clReleaseContext(context->cl);
     pthread_mutex_destroy(&context->lock);

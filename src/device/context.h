@@ -26,8 +26,7 @@ struct clnorm_context {
     char *tuning_file;            /* of this device; NULL: no disk cache */
     struct clnorm__filter filter; /* what it holds unusable: by clnorm__filter_now and clnorm__filter_learn alone */
     pthread_mutex_t lock;         /* guards programs, gemm, and what is unusable */
-    struct clnorm__built *programs;
-    cl_program block_programs[CLNORM__BLOCK_KERNELS];
+    struct clnorm__built *programs; /* of all variants and kernels of blocks */
     enum clnorm__block_kernel gemm; /* the kernel of reproducible products; tests choose another */
 };
 

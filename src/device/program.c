@@ -372,8 +372,9 @@ int clnorm__gives_way(const clnorm_context *context, const struct clnorm__varian
     }
 }
 
-int clnorm__program_slot(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
-                         cl_program *slot, cl_program *program)
+/* The program of a slot, made if there is none. */
+static int slot_program(clnorm_context *context, const struct clnorm__variant *variant, unsigned form, cl_program *slot,
+                        cl_program *program)
 {
     cl_program made = NULL;
     pthread_mutex_lock(&context->lock);
@@ -411,5 +412,5 @@ int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *v
         context->programs = b;
     }
     pthread_mutex_unlock(&context->lock);
-    return b ? clnorm__program_slot(context, variant, form, &b->program, program) : CLNORM_OUT_OF_MEMORY;
+    return b ? slot_program(context, variant, form, &b->program, program) : CLNORM_OUT_OF_MEMORY;
 }

@@ -17,10 +17,6 @@ extern const struct clnorm__file clnorm__files[];
 int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
                         cl_program *program);
 
-/* The same for a row that is not in the table of variants, kept in a slot of the context. */
-int clnorm__program_slot(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
-                         cl_program *slot, cl_program *program);
-
 /* The same for once, past the disk cache; the caller releases it. And the key that it would have there; the caller frees it. */
 int clnorm__program_compile(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
                             cl_program *program);

@@ -249,7 +249,7 @@ int clnorm__operands_use(const struct clnorm__operands *of, const void *args, co
             return CLNORM_UNEXPECTED_BUFFER;
         }
         u.elements = size[row->size];
-        u.bytes = row->size == CLNORM__OF_TENSOR ? type_bytes : 4;
+        u.bytes = row->size == CLNORM__OF_TENSOR || row->size == CLNORM__OF_WEIGHTS ? type_bytes : 4;
         u.required = (row->when & (facts | CLNORM__ALWAYS)) && (!row->wanted_by || member(args, row->wanted_by).mem) &&
                      (!row->spared_by || !member(args, row->spared_by).mem);
         u.written = row->is_written;

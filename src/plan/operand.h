@@ -32,7 +32,7 @@ enum clnorm__size {
     CLNORM__OF_CHANNELS, /* c; of a block, output channels */
     CLNORM__OF_GROUPS,   /* c for each group of samples */
     CLNORM__OF_SRC,      /* of a block: its images */
-    CLNORM__OF_WEIGHTS,
+    CLNORM__OF_WEIGHTS, /* of its type as well */
     CLNORM__OF_DST,
     CLNORM__OF_MASK, /* words of a bit for each element */
     CLNORM__OF_WORKSPACE,

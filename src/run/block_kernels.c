@@ -23,11 +23,11 @@ static uint64_t free_group(const struct clnorm__device *device)
 }
 
 int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
-                         const struct clnorm__arg *args, unsigned count, uint64_t items)
+                         enum clnorm_type type, const struct clnorm__arg *args, unsigned count, uint64_t items)
 {
     const struct clnorm__variant *v = &clnorm__block_kernels[kernel];
     cl_program program;
-    int status = clnorm__program_slot(context, v, 0, &context->block_programs[kernel], &program);
+    int status = clnorm__program_get(context, v, CLNORM__OF_TYPE(type), &program);
     if (status != CLNORM_SUCCESS)
         return status;
     cl_int e;
@@ -66,7 +66,7 @@ static int launch_gemm(clnorm_context *context, const struct clnorm__stream *str
     }
     const struct clnorm__arg args[] = {CLNORM__MEM(buffers[0]), CLNORM__MEM(buffers[1]), CLNORM__MEM(buffers[2]),
                                        CLNORM__MEM(buffers[3]), CLNORM__ARG(g)};
-    return clnorm__block_launch(context, stream, kernel, args, 5, items);
+    return clnorm__block_launch(context, stream, kernel, CLNORM_FLOAT32, args, 5, items);
 }
 
 int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer a, clnorm_buffer b,
@@ -122,7 +122,7 @@ int clnorm__block_rows(clnorm_context *context, const struct clnorm__stream *str
     if (!bias.mem)
         r.bias = CLNORM_NO_BIAS;
     const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(dst), CLNORM__MEM(bias), CLNORM__ARG(r)};
-    return clnorm__block_launch(context, stream, CLNORM__MOVE_ROWS, args, 4, items);
+    return clnorm__block_launch(context, stream, CLNORM__MOVE_ROWS, CLNORM_FLOAT32, args, 4, items);
 }
 
 int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
@@ -133,7 +133,7 @@ int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *s
     uint64_t items = share(&context->device, g.src_c * g.kernel_h * g.kernel_w * g.samples, g.dst_h * g.dst_w,
                            MOVE_TURNS, &g.chunk, &g.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(columns), CLNORM__ARG(g)};
-    return clnorm__block_launch(context, stream, CLNORM__IM2COL, args, 3, items);
+    return clnorm__block_launch(context, stream, CLNORM__IM2COL, CLNORM_FLOAT32, args, 3, items);
 }
 
 int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer columns,
@@ -144,7 +144,7 @@ int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *s
     uint64_t items = share(&context->device, g.samples * g.src_c, g.src_h * g.src_w,
                            clnorm__turns_of_image(g.kernel_h, g.kernel_w), &g.chunk, &g.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(columns), CLNORM__MEM(diff_src), CLNORM__ARG(g)};
-    return clnorm__block_launch(context, stream, CLNORM__COL2IM, args, 3, items);
+    return clnorm__block_launch(context, stream, CLNORM__COL2IM, CLNORM_FLOAT32, args, 3, items);
 }
 
 int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
@@ -158,11 +158,11 @@ int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *str
     r.dst_at = diff_src.offset;
     uint64_t items = share(&context->device, 1, count, MOVE_TURNS, &r.chunk, &r.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(diff_dst), CLNORM__MEM(dst), CLNORM__MEM(diff_src), CLNORM__ARG(r)};
-    return clnorm__block_launch(context, stream, CLNORM__MASK, args, 4, items);
+    return clnorm__block_launch(context, stream, CLNORM__MASK, CLNORM_FLOAT32, args, 4, items);
 }
 
 int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,
-                       uint64_t channels, uint64_t length, float epsilon)
+                       enum clnorm_type type, uint64_t channels, uint64_t length, float epsilon)
 {
     struct clnorm_fold f = {.channels = channels, .length = length, .epsilon = epsilon};
     f.weights_at = args->weights.offset;
@@ -179,5 +179,5 @@ int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *str
         CLNORM__MEM(args->weights),     CLNORM__MEM(args->folded_weights), CLNORM__MEM(args->bias),
         CLNORM__MEM(args->folded_bias), CLNORM__MEM(args->scale),          CLNORM__MEM(args->shift),
         CLNORM__MEM(args->mean),        CLNORM__MEM(args->variance),       CLNORM__ARG(f)};
-    return clnorm__block_launch(context, stream, CLNORM__FOLD, arg, 9, channels);
+    return clnorm__block_launch(context, stream, CLNORM__FOLD, type, arg, 9, channels);
 }

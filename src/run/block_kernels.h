@@ -17,7 +17,7 @@ struct clnorm__arg {
 
 /* Enqueues a kernel of `items` work-items, or of that many work-groups where the kernel insists on a size of them. */
 int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
-                         const struct clnorm__arg *args, unsigned count, uint64_t items);
+                         enum clnorm_type type, const struct clnorm__arg *args, unsigned count, uint64_t items);
 
 /* c = a * b in the fixed order, by the context's kernel; rows_per_item is set here. */
 int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer a, clnorm_buffer b,
@@ -39,6 +39,6 @@ int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *str
 
 /* Folds the statistics into weights and bias; length: weights a channel. */
 int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,
-                       uint64_t channels, uint64_t length, float epsilon);
+                       enum clnorm_type type, uint64_t channels, uint64_t length, float epsilon);
 
 #endif

@@ -157,6 +157,11 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     struct clnorm__geometry *g = &plan->g;
     int backward = operation == CLNORM_BACKWARD_TRAINING, status = CLNORM_SUCCESS;
     uint64_t norm = 0;
+    if (desc->type != CLNORM_FLOAT32) {
+        snprintf(why, CLNORM__WHY, "type is %d; a block computes with CLNORM_FLOAT32 (0) alone, and folds weights of any",
+                 (int)desc->type);
+        return CLNORM_UNSUPPORTED_TYPE;
+    }
     plan->reproducible = (desc->flags & CLNORM_BLOCK_REPRODUCIBLE) != 0;
     plan->plain = (desc->flags & CLNORM_BLOCK_PLAIN) != 0;
     plan->is_active = clnorm__is_active(&desc->activation);
