@@ -400,7 +400,7 @@ static int query(struct call *call, clnorm_context *context, enum clnorm_operati
     *workspace = 0;
     call->context = context;
     call->desc = desc;
-    call->ask = (struct clnorm__ask){operation, operation != CLNORM_FORWARD_INFERENCE, 1, 1, 0};
+    call->ask = (struct clnorm__ask){operation, operation != CLNORM_FORWARD_INFERENCE, 1, 0, 1};
     int status = clnorm__check_desc(desc, call->why);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_operation((int)operation, call->why);
@@ -466,8 +466,8 @@ int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation
                             (with & CLNORM_WITH_ACCUMULATION ? CLNORM__HAS_OLD : 0u);
     call.is_preparing = 1;
     for (unsigned i = 0; i < ways[operation] && status == CLNORM_SUCCESS; i++) {
-        call.ask = (struct clnorm__ask){operation, operation == CLNORM_FORWARD_INFERENCE ? 0 : sums[i], apply[i], 1,
-                                        extras};
+        call.ask = (struct clnorm__ask){operation, operation == CLNORM_FORWARD_INFERENCE ? 0 : sums[i], apply[i], extras,
+                                        1};
         status = plan_parts(&call, &d, plans, &groups_at, &workspace);
         if (status == CLNORM_SUCCESS)
             status = prepare_parts(&call, &d, plans);

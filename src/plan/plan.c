@@ -37,7 +37,7 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     clnorm__shape_leaves(desc, rows, leaves, period, &plan->shape);
     plan->shape.side = clnorm__channels_side(desc, device);
     plan->shape.group = plan->cut.group = desc->n * desc->c * desc->s;
-    plan->shape.all = plan->cut.all = desc->c * ask->groups;
+    plan->shape.all = plan->cut.all = desc->c * most(ask->groups, 1);
     double m = (double)(desc->n * desc->s);
     plan->rm_hi = (float)(1.0 / m);
     plan->rm_lo = (float)(1.0 / m - (double)plan->rm_hi);
@@ -106,7 +106,7 @@ static struct clnorm__device share_of_group(const struct clnorm__device *device,
 int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
                       const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
 {
-    const struct clnorm__device share = share_of_group(device, ask->groups);
+    const struct clnorm__device share = share_of_group(device, most(ask->groups, 1));
     const int status = plan_steps(desc, ask, ask->groups > 1 ? &share : device, filter, plan, why, why_size);
     const unsigned type = CLNORM__OF_TYPE(desc->type);
     const unsigned activation = clnorm__is_active(&desc->activation) ? CLNORM__HAS_ACTIVATION : 0u;

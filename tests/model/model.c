@@ -180,21 +180,21 @@ static uint64_t elements(const clnorm_desc *d)
     return d->n * d->c * d->s;
 }
 
-/* What becomes of element i once it is normalized. */
-static float finish_element(const clnorm_desc *desc, float v, const float *residual, uint32_t *mask, uint64_t i)
+/* What becomes of element i once it is normalized; bit: that element's. */
+static float finish_element(const clnorm_desc *desc, float v, const float *residual, uint32_t *mask, uint64_t bit,
+                            uint64_t i)
 {
     if (residual)
         v += residual[i];
     if (mask)
-        mask[i / 32] |= (uint32_t)passes_f(&desc->activation, v) << i % 32;
+        mask[bit / 32] |= (uint32_t)passes_f(&desc->activation, v) << bit % 32;
     return half_round(desc->type, activated_f(&desc->activation, v));
 }
 
-int model_forward_training(const clnorm_desc *desc, const struct model_forward *args)
+/* Of a group of samples, as if it were the whole tensor but for its bits of the mask, which come from bit `first` on. */
+static int forward_group(const clnorm_desc *desc, const struct model_forward *args, uint64_t first)
 {
     struct leaves l = leaves_of(desc);
-    if (l.count == 0)
-        return 0;
     double m = (double)(desc->n * desc->s);
     struct clnorm_finish p = {.epsilon = desc->epsilon, .momentum = args->momentum};
     reciprocal(m, &p.rm_hi, &p.rm_lo);
@@ -224,17 +224,46 @@ int model_forward_training(const clnorm_desc *desc, const struct model_forward *
         if (args->running_variance)
             args->running_variance[c] = clnorm_running(args->running_variance[c], r.variance * unbias, args->momentum);
     }
-    if (args->mask)
-        memset(args->mask, 0, (elements(desc) + 31) / 32 * sizeof *args->mask);
     for (uint64_t i = 0; i < elements(desc); i++) {
         uint64_t c = channel_of(desc, i);
         float factor = args->scale ? args->scale[c] * stats[c].invstd : stats[c].invstd;
         float y = fmaf(centre_f(args->src[i], stats[c].mean_hi, stats[c].mean_lo), factor,
                        args->shift ? args->shift[c] : 0.0f);
-        args->dst[i] = finish_element(desc, y, args->residual, args->mask, i);
+        args->dst[i] = finish_element(desc, y, args->residual, args->mask, first + i, i);
     }
     free(nodes);
     free(stats);
+    return 0;
+}
+
+/* An optional array from element i on. */
+#define FROM(p, i) ((p) ? (p) + (i) : NULL)
+
+/* The samples of the group that begins with sample n. */
+static uint64_t group_samples(const clnorm_desc *desc, uint64_t n)
+{
+    return desc->group_samples ? least(desc->group_samples, desc->n - n) : desc->n;
+}
+
+int model_forward_training(const clnorm_desc *desc, const struct model_forward *args)
+{
+    clnorm_desc group = *desc;
+    if (args->mask && desc->n)
+        memset(args->mask, 0, (elements(desc) + 31) / 32 * sizeof *args->mask);
+    for (uint64_t n = 0, at = 0; n < desc->n; n += group.n, at += desc->c) {
+        const uint64_t first = n * desc->c * desc->s;
+        struct model_forward part = *args;
+        group.n = group_samples(desc, n);
+        part.src += first;
+        part.dst += first;
+        part.residual = FROM(part.residual, first);
+        part.save_mean = FROM(part.save_mean, at);
+        part.save_mean_low = FROM(part.save_mean_low, at);
+        part.save_invstd = FROM(part.save_invstd, at);
+        part.save_variance = FROM(part.save_variance, at);
+        if (forward_group(&group, &part, first) != 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -245,20 +274,20 @@ int model_forward_inference(const clnorm_desc *desc, const struct model_inferenc
         float invstd = clnorm_rsqrt(args->variance[c] + desc->epsilon);
         float y = fmaf(centre_f(args->src[i], args->mean[c], 0.0f), args->scale ? args->scale[c] * invstd : invstd,
                        args->shift ? args->shift[c] : 0.0f);
-        args->dst[i] = finish_element(desc, y, args->residual, NULL, i);
+        args->dst[i] = finish_element(desc, y, args->residual, NULL, i, i);
     }
     return 0;
 }
 
 /* ---- backward ---- */
 
-/* The gradient before the activation. */
-static float gradient(const clnorm_desc *desc, const struct model_backward *args, uint64_t i)
+/* The gradient before the activation; bit: that of element i. */
+static float gradient(const clnorm_desc *desc, const struct model_backward *args, uint64_t bit, uint64_t i)
 {
     if (!is_active(&desc->activation))
         return args->diff_dst[i];
     if (args->mask)
-        return args->mask[i / 32] >> i % 32 & 1 ? args->diff_dst[i] : held_f(&desc->activation, args->diff_dst[i]);
+        return args->mask[bit / 32] >> bit % 32 & 1 ? args->diff_dst[i] : held_f(&desc->activation, args->diff_dst[i]);
     return gated_f(&desc->activation, args->diff_dst[i], args->dst[i]);
 }
 
@@ -319,19 +348,16 @@ static void diff_nothing(const clnorm_desc *desc, const struct model_backward *a
     }
 }
 
-static int backward(const clnorm_desc *desc, const struct model_backward *args, int frozen)
+/* Of a group of samples, as forward_group. */
+static int backward_group(const clnorm_desc *desc, const struct model_backward *args, int frozen, uint64_t first)
 {
     struct leaves l = leaves_of(desc);
-    if (l.count == 0) {
-        diff_nothing(desc, args);
-        return 0;
-    }
     sums_f *nodes = malloc(l.count * sizeof *nodes);
     struct clnorm_diff *diff = malloc(desc->c * sizeof *diff);
     float *invstd = malloc(desc->c * sizeof *invstd), *grad = malloc(elements(desc) * sizeof *grad);
     if (nodes && diff && invstd && grad) {
         for (uint64_t i = 0; i < elements(desc); i++)
-            grad[i] = gradient(desc, args, i);
+            grad[i] = gradient(desc, args, first + i, i);
         for (uint64_t c = 0; c < desc->c; c++) {
             invstd[c] = frozen ? clnorm_rsqrt(args->variance[c] + desc->epsilon) : args->invstd[c];
             diff[c] = channel_diff(&l, args, grad, c, nodes, args->mean ? args->mean[c] : 0.0f,
@@ -350,10 +376,33 @@ static int backward(const clnorm_desc *desc, const struct model_backward *args, 
 
 int model_backward_training(const clnorm_desc *desc, const struct model_backward *args)
 {
-    return backward(desc, args, 0);
+    clnorm_desc group = *desc;
+    if (desc->n == 0)
+        diff_nothing(desc, args);
+    for (uint64_t n = 0, at = 0; n < desc->n; n += group.n, at += desc->c) {
+        const uint64_t first = n * desc->c * desc->s;
+        struct model_backward part = *args;
+        group.n = group_samples(desc, n);
+        part.src = FROM(part.src, first);
+        part.diff_dst += first;
+        part.mean += at;
+        part.mean_low = FROM(part.mean_low, at);
+        part.invstd += at;
+        part.diff_src = FROM(part.diff_src, first);
+        part.dst = FROM(part.dst, first);
+        part.diff_residual = FROM(part.diff_residual, first);
+        if (n > 0) /* sums of the groups' */
+            part.accumulate |= CLNORM_ACCUMULATE_DIFF_SCALE | CLNORM_ACCUMULATE_DIFF_SHIFT;
+        if (backward_group(&group, &part, 0, first) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 int model_backward_frozen(const clnorm_desc *desc, const struct model_backward *args)
 {
-    return backward(desc, args, 1);
+    if (desc->n > 0)
+        return backward_group(desc, args, 1, 0);
+    diff_nothing(desc, args);
+    return 0;
 }
