@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/activation.h"
+
+#include "cli/options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+int activation_parse(const char *text, void *activation)
+{
+    clnorm_activation *made = activation;
+    float number;
+
+    if (strcmp(text, "none") == 0)
+        *made = CLNORM_IDENTITY;
+    else if (strcmp(text, "relu") == 0)
+        *made = CLNORM_RELU;
+    else if (strncmp(text, "leaky:", 6) == 0 && options_number(text + 6, &number) == 0)
+        *made = CLNORM_LEAKY_RELU(number);
+    else if (strncmp(text, "clip:", 5) == 0 && options_number(text + 5, &number) == 0 && number > 0)
+        *made = CLNORM_CLIPPED_RELU(number);
+    else
+        return -1;
+    return 0;
+}
+
+const char *activation_text(const clnorm_activation *activation, char *text)
+{
+    if (!activation_is_there(activation))
+        snprintf(text, ACTIVATION_TEXT_BYTES, "none");
+    else if (isfinite(activation->cap))
+        snprintf(text, ACTIVATION_TEXT_BYTES, "clip:%.9g", (double)activation->cap);
+    else if (activation->slope != 0)
+        snprintf(text, ACTIVATION_TEXT_BYTES, "leaky:%.9g", (double)activation->slope);
+    else
+        snprintf(text, ACTIVATION_TEXT_BYTES, "relu");
+    return text;
+}
+
+int activation_is_there(const clnorm_activation *activation)
+{
+    return activation->cap > 0;
+}
+
+const char *type_name(int type)
+{
+    return type == CLNORM_FLOAT16 ? "float16" : type == CLNORM_BFLOAT16 ? "bfloat16" : "float32";
+}
