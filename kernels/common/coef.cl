@@ -36,9 +36,9 @@
 /* Element j of every coefficient. */
 FUNC void coefs_put(coefs_v *k, uint j, coefs_f a)
 {
-#define PUT(member) ((float *)&k->member)[j] = a.member;
-    EACH_COEF(PUT)
-#undef PUT
+#define PUT_MEMBER(member) ((float *)&k->member)[j] = a.member;
+    EACH_COEF(PUT_MEMBER)
+#undef PUT_MEMBER
 }
 
 FUNC coefs_f coefs_of(const coefs_v *k, uint j)

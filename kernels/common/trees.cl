@@ -106,8 +106,8 @@ FUNC item_f item_of(const item_v *item, uint j)
 
 FUNC void item_put(item_v *item, uint j, item_f a)
 {
-#define PUT(member) ((float *)&item->member)[j] = a.member;
-    EACH_WORD(PUT)
-#undef PUT
+#define PUT_MEMBER(member) ((float *)&item->member)[j] = a.member;
+    EACH_WORD(PUT_MEMBER)
+#undef PUT_MEMBER
 }
 #endif
