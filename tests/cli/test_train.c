@@ -325,7 +325,7 @@ static void normalize(const struct network_layer *layer, const double *scale, co
         }
     }
     for (uint64_t i = 0; i < BATCH * layer->dst_length; i++)
-        if (layer->desc.activation == CLNORM_RELU && values[i] < 0)
+        if (layer->desc.activation.cap > 0 && values[i] < 0)
             values[i] = 0;
 }
 
