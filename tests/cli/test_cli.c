@@ -39,7 +39,8 @@ START_TEST(test_help)
         {"--verbose --version", "numerical contract 2"},
         {"devices --help", "usage: clnorm devices"},
         {"forward --help", "--save-invstd"},
-        {"backward --help", "--grad-shift"},
+        {"backward --help", "--grad-residual"},
+        {"forward --help", "--mask-out"},
         {"check --help", "--quick"},
         {"forward --help --in x.npy", "usage: clnorm forward"},
     };
@@ -130,7 +131,7 @@ START_TEST(test_wrong_usage)
         {"forward --in x.npy --out y.npy --save-mean y.npy", "options --out and --save-mean both name 'y.npy'"},
         {"backward", "option --in is missing"},
         {"backward --in x.npy", "option --grad-out is missing"},
-        {"backward --in x.npy --grad-out dy.npy", "expected --grad-in, --grad-scale or --grad-shift"},
+        {"backward --in x.npy --grad-out dy.npy", "expected --grad-in, --grad-scale, --grad-shift or --grad-residual"},
         {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --mode infer", "expected --mean"},
         {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --mode infer --mean mean.npy", "expected --var"},
         {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --mean mean.npy", "--mean is for --mode infer"},
