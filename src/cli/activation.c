@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int activation_parse(const char *text, void *activation)
@@ -25,14 +26,24 @@ int activation_parse(const char *text, void *activation)
     return 0;
 }
 
+/* In as few digits as give the number again. */
+static void number_text(const char *name, float number, char *text)
+{
+    int digits = 0;
+
+    do
+        snprintf(text, ACTIVATION_TEXT_BYTES, "%s:%.*g", name, ++digits, (double)number);
+    while (digits < 9 && strtof(strchr(text, ':') + 1, NULL) != number);
+}
+
 const char *activation_text(const clnorm_activation *activation, char *text)
 {
     if (!activation_is_there(activation))
         snprintf(text, ACTIVATION_TEXT_BYTES, "none");
     else if (isfinite(activation->cap))
-        snprintf(text, ACTIVATION_TEXT_BYTES, "clip:%.9g", (double)activation->cap);
+        number_text("clip", activation->cap, text);
     else if (activation->slope != 0)
-        snprintf(text, ACTIVATION_TEXT_BYTES, "leaky:%.9g", (double)activation->slope);
+        number_text("leaky", activation->slope, text);
     else
         snprintf(text, ACTIVATION_TEXT_BYTES, "relu");
     return text;
