@@ -472,7 +472,7 @@ enum clnorm_accumulate {
  * activation also mask, or else dst. Where both are given mask counts. From dst, the gradient is decided by what is stored there. A
  * missing save_mean_low counts as 0: then gradients are as exact as a binary32 mean allows, some percent off at a mean of 1e6
  * and a deviation near 1; keep it where means are large. diff_src may be the same as
- * diff_dst or as src, unless it is accumulated; diff_residual, which goes with diff_src, may be the same as diff_dst. With n = 0,
+ * diff_dst or as src, unless it is accumulated, and diff_residual as diff_dst; diff_residual needs diff_src. With n = 0,
  * diff_scale and diff_shift become 0, or stay where they are accumulated, and nothing else is written.
  */
 typedef struct clnorm_backward_training_args {
@@ -493,8 +493,8 @@ CLNORM_API int clnorm_backward_training(clnorm_context *context, cl_command_queu
 
 /*
  * Backward of forward inference: the statistics are constants. Required: diff_dst, variance, workspace, at least one
- * gradient, and for diff_scale also src and mean; with an activation also mask, or else dst. diff_src, diff_residual and
- * accumulate as above.
+ * gradient, and for diff_scale also src and mean; with an activation also mask, or else dst. diff_src may be the same as diff_dst or
+ * as src, unless it is accumulated, and diff_residual as diff_dst; diff_residual and accumulate as above.
  */
 typedef struct clnorm_backward_frozen_args {
     clnorm_buffer src, diff_dst;          /* n * c * s */

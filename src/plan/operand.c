@@ -35,7 +35,7 @@ static const struct clnorm__operand forward_training[] = {
     ROW(save_mean_low, CHANNELS, OPTIONAL, PLACE(mean_low), WRITTEN, FLAG(SAVE_MEAN_LOW)),
     ROW(save_invstd, CHANNELS, OPTIONAL, PLACE(spread), WRITTEN, FLAG(SAVE_INVSTD)),
     ROW(save_variance, CHANNELS, OPTIONAL, PLACE(variance), WRITTEN, FLAG(SAVE_VARIANCE)),
-    ROW(residual, TENSOR, OPTIONAL, PLACE(residual)),
+    ROW(residual, TENSOR, OPTIONAL, PLACE(residual), .alias = OVER_ROW(1)),
     ROW(mask, MASK, OPTIONAL, PLACE(mask), WRITTEN, ACTIVATION),
     ROW(workspace, WORKSPACE, ALWAYS, PLACE(workspace), WRITTEN),
 };
@@ -49,7 +49,7 @@ static const struct clnorm__operand forward_inference[] = {
     ROW(shift, CHANNELS, OPTIONAL, PLACE(shift), FLAG(SHIFT)),
     ROW(mean, CHANNELS, ALWAYS, PLACE(mean), FLAG(MEAN)),
     ROW(variance, CHANNELS, ALWAYS, PLACE(spread)),
-    ROW(residual, TENSOR, OPTIONAL, PLACE(residual)),
+    ROW(residual, TENSOR, OPTIONAL, PLACE(residual), .alias = OVER_ROW(1)),
     ROW(workspace, WORKSPACE, ALWAYS, PLACE(workspace), WRITTEN),
 };
 #undef ARGS
@@ -253,7 +253,8 @@ int clnorm__operands_use(const struct clnorm__operands *of, const void *args, co
         u.required = (row->when & (facts | CLNORM__ALWAYS)) && (!row->wanted_by || member(args, row->wanted_by).mem) &&
                      (!row->spared_by || !member(args, row->spared_by).mem);
         u.written = row->is_written;
-        for (unsigned j = 0; j < i && !(facts & CLNORM__ADDED && row->place == offsetof(struct clnorm__buffers, dst)); j++)
+        for (unsigned j = 0; j < i && !(facts & CLNORM__ADDED && row->place == offsetof(struct clnorm__buffers, dst));
+             j++)
             u.alias |= (row->alias >> j & 1u) << used[j];
         used[i] = uses->count;
         uses->use[uses->count++] = u;

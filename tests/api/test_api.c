@@ -44,7 +44,7 @@ static void job_free(struct job *job)
 static void job_check(struct job *job, const struct rig *rig, int with_results)
 {
     struct finding finding;
-    char text[256];
+    char text[320];
 
     parts_compare(&job->parts, rig->queue, &job->call, &job->want, with_results, rig->info.bits, &finding);
     ck_assert_msg(finding.differences == 0, "%s, data offset-1e3: %s; %zu in all", call_text(&job->call, text),

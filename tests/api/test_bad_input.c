@@ -34,7 +34,7 @@ struct attempt {
     clnorm_desc desc;
     clnorm_buffer b[PARTS];
     float momentum;
-    unsigned flags;
+    unsigned flags, accumulate;
     int no_desc, no_args;
 };
 
@@ -44,30 +44,18 @@ static struct call base;
 
 static int make(const struct attempt *a, enum clnorm_operation operation, cl_event *event)
 {
-    const clnorm_buffer *b = a->b;
-    const clnorm_desc *desc = a->no_desc ? NULL : &a->desc;
-    clnorm_forward_training_args forward = {
-        b[SRC],    b[OUT],      b[SCALE],     b[SHIFT],    b[RUNNING_MEAN], b[RUNNING_VARIANCE], b[MEAN], b[MEAN_LOW],
-        b[INVSTD], b[VARIANCE], b[WORKSPACE], a->momentum, a->flags};
-    clnorm_forward_inference_args inference = {b[SRC], b[OUT], b[SCALE], b[SHIFT], b[MEAN], b[VARIANCE], b[WORKSPACE]};
-    clnorm_backward_training_args backward = {b[SRC],    b[DIFF_DST], b[SCALE],      b[MEAN],       b[MEAN_LOW],
-                                              b[INVSTD], b[OUT],      b[DIFF_SCALE], b[DIFF_SHIFT], b[WORKSPACE]};
-    clnorm_backward_frozen_args frozen = {b[SRC], b[DIFF_DST],   b[SCALE],      b[MEAN],     b[VARIANCE],
-                                          b[OUT], b[DIFF_SCALE], b[DIFF_SHIFT], b[WORKSPACE]};
+    const struct call call = {.momentum = a->momentum, .running_flags = a->flags, .accumulate = a->accumulate};
+    struct call_args args;
 
-    if (operation == CLNORM_FORWARD_TRAINING)
-        return clnorm_forward_training(a->context, a->queue, desc, a->no_args ? NULL : &forward, 0, NULL, event);
-    if (operation == CLNORM_FORWARD_INFERENCE)
-        return clnorm_forward_inference(a->context, a->queue, desc, a->no_args ? NULL : &inference, 0, NULL, event);
-    if (operation == CLNORM_BACKWARD_TRAINING)
-        return clnorm_backward_training(a->context, a->queue, desc, a->no_args ? NULL : &backward, 0, NULL, event);
-    return clnorm_backward_frozen(a->context, a->queue, desc, a->no_args ? NULL : &frozen, 0, NULL, event);
+    call_args_make(&call, a->b, &args);
+    return call_make(a->context, a->queue, operation, a->no_desc ? NULL : &a->desc, a->no_args ? NULL : &args, 0, NULL,
+                     event);
 }
 
 /* Elements of workspace that this very call needs: the query's answer serves every choice of gradients. */
 static uint64_t workspace_need(const clnorm_desc *desc)
 {
-    struct clnorm__ask ask = {base.operation, base.operation != CLNORM_FORWARD_INFERENCE, 1};
+    struct clnorm__ask ask = {base.operation, base.operation != CLNORM_FORWARD_INFERENCE, 1, 0};
     struct clnorm__plan plan;
     char why[320];
 

@@ -121,14 +121,20 @@ START_TEST(test_enums)
     for (int o = 0; o < BLOCK_OPERATIONS; o++) {
         prepare((enum block_operation)o, 0);
         struct block_case c = base;
-        c.desc.activation = (enum clnorm_activation)2;
-        refuse(&c, CLNORM_INVALID_ENUM, "activation is 2");
+        c.desc.activation = CLNORM_LEAKY_RELU(NAN);
+        refuse(&c, CLNORM_INVALID_ACTIVATION, "slope is nan");
+        c = base;
+        c.desc.activation = CLNORM_CLIPPED_RELU(-6);
+        refuse(&c, CLNORM_INVALID_ACTIVATION, "cap -6");
         c = base;
         c.desc.flags |= 4;
         refuse(&c, CLNORM_INVALID_ENUM, "flags is 5");
         c = base;
         c.desc.type = (enum clnorm_type)7;
-        refuse(&c, CLNORM_INVALID_ENUM, "type is 7");
+        refuse(&c, CLNORM_UNSUPPORTED_TYPE, "type is 7");
+        c = base;
+        c.desc.type = CLNORM_FLOAT16;
+        refuse(&c, CLNORM_UNSUPPORTED_TYPE, "type is 1");
         c = base;
         c.desc.epsilon = -1;
         refuse(&c, CLNORM_INVALID_EPSILON, "epsilon is -1");

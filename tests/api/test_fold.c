@@ -109,7 +109,7 @@ static void compare(struct rig *rig, clnorm_buffer buffer, const float *want, si
 
 static int fold(struct rig *rig, const struct folding *f, const clnorm_fold_args *args)
 {
-    const clnorm_desc desc = {1, f->outputs, 1, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, f->epsilon};
+    const clnorm_desc desc = {1, f->outputs, 1, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, f->epsilon, {0, 0}};
     return clnorm_fold(rig->context, rig->queue, &desc, f->length, args, 0, NULL, NULL);
 }
 
@@ -168,7 +168,7 @@ START_TEST(test_refusals)
     const clnorm_fold_args good = {b[WEIGHTS], b[BIAS],        b[SCALE_OF],       b[SHIFT_OF],
                                    b[MEAN_OF], b[VARIANCE_OF], b[FOLDED_WEIGHTS], b[FOLDED_BIAS]};
     clnorm_fold_args args = good;
-    clnorm_desc desc = {1, 4, 1, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f};
+    clnorm_desc desc = {1, 4, 1, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f, {0, 0}};
 
     ck_assert_int_eq(clnorm_fold(NULL, rig.queue, &desc, 6, &good, 0, NULL, NULL), CLNORM_INVALID_CONTEXT);
     ck_assert_int_eq(clnorm_fold(rig.context, NULL, &desc, 6, &good, 0, NULL, NULL), CLNORM_INVALID_QUEUE);

@@ -17,8 +17,12 @@ int test_header_c(void)
 
     info.bits = CLNORM_BITS_SAME;
     desc.layout = CLNORM_CHANNELS_LAST;
-    desc.type = CLNORM_FLOAT32;
+    desc.type = CLNORM_BFLOAT16;
+    desc.activation = CLNORM_LEAKY_RELU(0.01f);
+    desc.activation = CLNORM_IDENTITY;
+    backward.accumulate = CLNORM_ACCUMULATE_DIFF_SRC | CLNORM_ACCUMULATE_DIFF_SCALE;
     training.running_flags = CLNORM_RUNNING_BIASED;
     return CLNORM_SUCCESS + (options.log == NULL) + (training.src.mem == NULL) + (inference.src.mem == NULL) +
-           (backward.src.mem == NULL) + (frozen.src.mem == NULL) + (int)desc.layout + (int)info.bits;
+           (backward.src.mem == NULL) + (frozen.src.mem == NULL) + (training.mask.mem == NULL) + (int)desc.layout +
+           (int)info.bits + (int)clnorm_type_bytes(desc.type);
 }

@@ -17,5 +17,5 @@ int test_header_blocks_c(void)
     desc.flags = CLNORM_BLOCK_PLAIN | CLNORM_BLOCK_REPRODUCIBLE;
     desc.type = CLNORM_FLOAT32;
     return CLNORM_NO_BLAS + (training.src.mem == NULL) + (inference.src.mem == NULL) + (backward.src.mem == NULL) +
-           (fold.weights.mem == NULL) + (int)desc.activation + (int)desc.flags;
+           (fold.weights.mem == NULL) + (desc.activation.cap > 0) + (int)desc.flags;
 }

@@ -17,5 +17,5 @@ extern "C" int test_header_blocks_cpp()
     desc.flags = CLNORM_BLOCK_PLAIN | CLNORM_BLOCK_REPRODUCIBLE;
     desc.type = CLNORM_FLOAT32;
     return CLNORM_NO_BLAS + (training.src.mem == NULL) + (inference.src.mem == NULL) + (backward.src.mem == NULL) +
-           (fold.weights.mem == NULL) + static_cast<int>(desc.activation) + static_cast<int>(desc.flags);
+           (fold.weights.mem == NULL) + (desc.activation.cap > 0) + static_cast<int>(desc.flags);
 }

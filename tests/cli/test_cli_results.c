@@ -183,14 +183,16 @@ START_TEST(test_forward_infer)
     make_tensor(&tensor, tensors[_i].layout, tensors[_i].rank, tensors[_i].shape);
     snprintf(arguments, sizeof(arguments),
              "forward --mode infer --in x.npy --out y.npy --mean mean.npy --var var.npy%s", tensors[_i].option);
+    struct model_inference args = {.src = t->src, .dst = y, .mean = t->mean, .variance = t->var};
     cli_assert_done(arguments);
-    ck_assert_int_eq(model_forward_inference(&t->desc, t->src, y, NULL, NULL, t->mean, t->var), 0);
+    ck_assert_int_eq(model_forward_inference(&t->desc, &args), 0);
     assert_file("y.npy", t->rank, t->shape, y);
 
     strcat(arguments, " --scale scale.npy --shift shift.npy --epsilon 0");
     cli_assert_done(arguments);
     tensor.desc.epsilon = 0;
-    ck_assert_int_eq(model_forward_inference(&t->desc, t->src, y, t->scale, t->shift, t->mean, t->var), 0);
+    args.scale = t->scale, args.shift = t->shift;
+    ck_assert_int_eq(model_forward_inference(&t->desc, &args), 0);
     assert_file("y.npy", t->rank, t->shape, y);
 }
 END_TEST

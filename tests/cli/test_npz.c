@@ -297,7 +297,8 @@ START_TEST(test_model)
 
         ck_assert(a.src_c == b.src_c && a.src_h == b.src_h && a.src_w == b.src_w && a.dst_c == b.dst_c);
         ck_assert(a.kernel_h == b.kernel_h && a.kernel_w == b.kernel_w && a.stride_w == b.stride_w);
-        ck_assert(a.pad_h == b.pad_h && a.flags == b.flags && a.activation.cap == b.activation.cap);
+        ck_assert(a.pad_h == b.pad_h && a.flags == b.flags);
+        ck_assert(a.activation.slope == b.activation.slope && a.activation.cap == b.activation.cap);
     }
     ck_assert_uint_eq(back.network.parameter_count, model.network.parameter_count);
     ck_assert_mem_eq(back.parameters, model.parameters, model.network.parameter_count * sizeof(float));

@@ -153,7 +153,7 @@ END_TEST
 
 /* ---- where a tuning comes from ---- */
 
-static const clnorm_desc desc = {64, 96, 49, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 1e-5f};
+static const clnorm_desc desc = {64, 96, 49, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 1e-5f, {0, 0}};
 static const char *const naive = "apply.channels-last=apply_naive group_items=32";
 
 static clnorm_context *open_tuned(struct rig *rig, const char *tuning, const char *cache)

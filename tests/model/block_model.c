@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "block_model.h"
+#include "activation.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -90,17 +91,17 @@ void model_block_diff_src(const clnorm_block_desc *d, const float *diff, const f
             }
 }
 
-void model_activate(enum clnorm_activation activation, uint64_t count, const float *src, float *dst)
+void model_activate(clnorm_activation activation, uint64_t count, const float *src, float *dst)
 {
     for (uint64_t i = 0; i < count; i++)
-        dst[i] = activation == CLNORM_RELU && src[i] <= 0 ? 0.0f : src[i];
+        dst[i] = activated_f(&activation, src[i]);
 }
 
-void model_activate_diff(enum clnorm_activation activation, uint64_t count, const float *diff_dst, const float *dst,
+void model_activate_diff(clnorm_activation activation, uint64_t count, const float *diff_dst, const float *dst,
                          float *diff_src)
 {
     for (uint64_t i = 0; i < count; i++)
-        diff_src[i] = activation == CLNORM_RELU && dst[i] <= 0 ? 0.0f : diff_dst[i];
+        diff_src[i] = is_active(&activation) ? gated_f(&activation, diff_dst[i], dst[i]) : diff_dst[i];
 }
 
 clnorm_desc model_block_norm(const clnorm_block_desc *d)
@@ -110,5 +111,6 @@ clnorm_desc model_block_norm(const clnorm_block_desc *d)
     norm.layout = CLNORM_CHANNELS_FIRST;
     norm.type = CLNORM_FLOAT32;
     norm.epsilon = d->epsilon;
+    norm.activation = d->activation;
     return norm;
 }

@@ -15,12 +15,12 @@ void model_block_product(const clnorm_block_desc *desc, const float *src, const 
 void model_block_diff_weights(const clnorm_block_desc *desc, const float *diff, const float *src, float *diff_weights);
 void model_block_diff_src(const clnorm_block_desc *desc, const float *diff, const float *weights, float *diff_src);
 
-/* count elements; dst may be src. Nothing to do for CLNORM_IDENTITY but to copy. */
-void model_activate(enum clnorm_activation activation, uint64_t count, const float *src, float *dst);
-void model_activate_diff(enum clnorm_activation activation, uint64_t count, const float *diff_dst, const float *dst,
+/* count elements; dst may be src. Without an activation there is nothing to do but to copy. */
+void model_activate(clnorm_activation activation, uint64_t count, const float *src, float *dst);
+void model_activate_diff(clnorm_activation activation, uint64_t count, const float *diff_dst, const float *dst,
                          float *diff_src);
 
-/* The description of the normalization. */
+/* The description of the normalization, with the block's activation. */
 clnorm_desc model_block_norm(const clnorm_block_desc *desc);
 
 struct reference_block {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "activation.h"
 #include "block_model.h"
 
 static double convolve(const clnorm_block_desc *d, const double *image, const double *kernel, uint64_t oy, uint64_t ox)
@@ -43,7 +44,6 @@ static void statistics(const clnorm_block_desc *d, uint64_t positions, const dou
 void reference_block_forward(const clnorm_block_desc *d, const struct reference_block *a)
 {
     uint64_t h = 0, w = 0;
-    int is_relu = d->activation == CLNORM_RELU;
 
     clnorm_get_block_dst_size(d, &h, &w);
     for (uint64_t c = 0; c < d->dst_c; c++) {
@@ -71,7 +71,7 @@ void reference_block_forward(const clnorm_block_desc *d, const struct reference_
                 uint64_t i = (n * d->dst_c + c) * h * w + p;
                 double y = (a->product[i] - mean) * factor + shift;
 
-                a->dst[i] = is_relu && y <= 0 ? 0 : y;
+                a->dst[i] = activated(&d->activation, y);
             }
     }
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model.h"
+#include "activation.h"
+#include "half.h"
 #include "scalar.h"
 
 #include <float.h>
@@ -178,6 +180,16 @@ static uint64_t elements(const clnorm_desc *d)
     return d->n * d->c * d->s;
 }
 
+/* What becomes of element i once it is normalized. */
+static float finish_element(const clnorm_desc *desc, float v, const float *residual, uint32_t *mask, uint64_t i)
+{
+    if (residual)
+        v += residual[i];
+    if (mask)
+        mask[i / 32] |= (uint32_t)passes_f(&desc->activation, v) << i % 32;
+    return half_round(desc->type, activated_f(&desc->activation, v));
+}
+
 int model_forward_training(const clnorm_desc *desc, const struct model_forward *args)
 {
     struct leaves l = leaves_of(desc);
@@ -212,31 +224,47 @@ int model_forward_training(const clnorm_desc *desc, const struct model_forward *
         if (args->running_variance)
             args->running_variance[c] = clnorm_running(args->running_variance[c], r.variance * unbias, args->momentum);
     }
+    if (args->mask)
+        memset(args->mask, 0, (elements(desc) + 31) / 32 * sizeof *args->mask);
     for (uint64_t i = 0; i < elements(desc); i++) {
         uint64_t c = channel_of(desc, i);
         float factor = args->scale ? args->scale[c] * stats[c].invstd : stats[c].invstd;
-        args->dst[i] = fmaf(centre_f(args->src[i], stats[c].mean_hi, stats[c].mean_lo), factor,
-                            args->shift ? args->shift[c] : 0.0f);
+        float y = fmaf(centre_f(args->src[i], stats[c].mean_hi, stats[c].mean_lo), factor,
+                       args->shift ? args->shift[c] : 0.0f);
+        args->dst[i] = finish_element(desc, y, args->residual, args->mask, i);
     }
     free(nodes);
     free(stats);
     return 0;
 }
 
-int model_forward_inference(const clnorm_desc *desc, const float *src, float *dst, const float *scale,
-                            const float *shift, const float *mean, const float *variance)
+int model_forward_inference(const clnorm_desc *desc, const struct model_inference *args)
 {
     for (uint64_t i = 0; i < elements(desc); i++) {
         uint64_t c = channel_of(desc, i);
-        float invstd = clnorm_rsqrt(variance[c] + desc->epsilon);
-        dst[i] = fmaf(centre_f(src[i], mean[c], 0.0f), scale ? scale[c] * invstd : invstd, shift ? shift[c] : 0.0f);
+        float invstd = clnorm_rsqrt(args->variance[c] + desc->epsilon);
+        float y = fmaf(centre_f(args->src[i], args->mean[c], 0.0f), args->scale ? args->scale[c] * invstd : invstd,
+                       args->shift ? args->shift[c] : 0.0f);
+        args->dst[i] = finish_element(desc, y, args->residual, NULL, i);
     }
     return 0;
 }
 
-/* The two sums of a channel, and what follows from them. */
-static int channel_diff(const struct leaves *l, const struct model_backward *args, uint64_t c, sums_f *nodes, float hi,
-                        float lo, float invstd, struct clnorm_diff *result)
+/* ---- backward ---- */
+
+/* The gradient before the activation. */
+static float gradient(const clnorm_desc *desc, const struct model_backward *args, uint64_t i)
+{
+    if (!is_active(&desc->activation))
+        return args->diff_dst[i];
+    if (args->mask)
+        return args->mask[i / 32] >> i % 32 & 1 ? args->diff_dst[i] : held_f(&desc->activation, args->diff_dst[i]);
+    return gated_f(&desc->activation, args->diff_dst[i], args->dst[i]);
+}
+
+/* The two sums of a channel, of gradients before the activation, and what follows from them. */
+static struct clnorm_diff channel_diff(const struct leaves *l, const struct model_backward *args, const float *grad,
+                                       uint64_t c, sums_f *nodes, float hi, float lo, float invstd)
 {
     const clnorm_desc *desc = l->desc;
     unsigned lanes = l->last_layout ? 1 : 64;
@@ -245,61 +273,79 @@ static int channel_diff(const struct leaves *l, const struct model_backward *arg
         uint64_t n = leaf_size(l, leaf);
         for (uint64_t i = 0; i < n; i++) {
             uint64_t at = element(l, leaf, i, c);
-            dy[i] = args->diff_dst[at];
+            dy[i] = grad[at];
             d[i] = args->src ? centre_f(args->src[at], hi, lo) * magnify : 0.0f;
         }
         sums_f sums = {{leaf_sum(dy, NULL, n, lanes), 0}, {leaf_sum(dy, d, n, lanes), 0}};
         nodes[leaf] = sums;
     }
     reciprocal((double)(desc->n * desc->s), &rm_hi, &rm_lo);
-    *result = clnorm_finish_diff(sums_tree(l, nodes, 0, tree_height(l->count)), invstd, rm_hi, rm_lo);
+    struct clnorm_diff result = clnorm_finish_diff(sums_tree(l, nodes, 0, tree_height(l->count)), invstd, rm_hi, rm_lo);
     if (args->diff_scale)
-        args->diff_scale[c] = result->diff_scale;
+        args->diff_scale[c] =
+            result.diff_scale + (args->accumulate & CLNORM_ACCUMULATE_DIFF_SCALE ? args->diff_scale[c] : 0.0f);
     if (args->diff_shift)
-        args->diff_shift[c] = result->diff_shift;
-    return 0;
+        args->diff_shift[c] =
+            result.diff_shift + (args->accumulate & CLNORM_ACCUMULATE_DIFF_SHIFT ? args->diff_shift[c] : 0.0f);
+    return result;
+}
+
+/* diff_src and diff_residual of element i. */
+static void diff_element(const clnorm_desc *desc, const struct model_backward *args, float grad,
+                         const struct clnorm_diff *diff, float invstd, int frozen, uint64_t i)
+{
+    uint64_t c = channel_of(desc, i);
+    float factor = args->scale ? args->scale[c] * invstd : invstd, r = grad * factor;
+    if (!frozen) {
+        float d = centre_f(args->src[i], args->mean[c], args->mean_low ? args->mean_low[c] : 0.0f) *
+                  clnorm_diff_magnify(invstd);
+        r = fmaf(d, diff->slope, centre_f(grad, diff->grad_hi, diff->grad_lo)) * factor;
+    }
+    if (args->accumulate & CLNORM_ACCUMULATE_DIFF_SRC)
+        r += args->diff_src[i];
+    args->diff_src[i] = half_round(desc->type, r);
+    if (args->diff_residual)
+        args->diff_residual[i] = half_round(desc->type, grad);
+}
+
+/* Of no samples: sums of nothing. */
+static void diff_nothing(const clnorm_desc *desc, const struct model_backward *args)
+{
+    for (uint64_t c = 0; c < desc->c; c++) {
+        if (args->diff_scale && !(args->accumulate & CLNORM_ACCUMULATE_DIFF_SCALE))
+            args->diff_scale[c] = 0;
+        if (args->diff_shift && !(args->accumulate & CLNORM_ACCUMULATE_DIFF_SHIFT))
+            args->diff_shift[c] = 0;
+    }
 }
 
 static int backward(const clnorm_desc *desc, const struct model_backward *args, int frozen)
 {
     struct leaves l = leaves_of(desc);
     if (l.count == 0) {
-        for (uint64_t c = 0; c < desc->c; c++) {
-            if (args->diff_scale)
-                args->diff_scale[c] = 0;
-            if (args->diff_shift)
-                args->diff_shift[c] = 0;
-        }
+        diff_nothing(desc, args);
         return 0;
     }
     sums_f *nodes = malloc(l.count * sizeof *nodes);
     struct clnorm_diff *diff = malloc(desc->c * sizeof *diff);
-    if (!nodes || !diff) {
-        free(nodes);
-        free(diff);
-        return -1;
-    }
-    for (uint64_t c = 0; c < desc->c; c++) {
-        float invstd = frozen ? clnorm_rsqrt(args->variance[c] + desc->epsilon) : args->invstd[c];
-        channel_diff(&l, args, c, nodes, args->mean ? args->mean[c] : 0.0f,
-                     !frozen && args->mean_low ? args->mean_low[c] : 0.0f, invstd, &diff[c]);
-    }
-    for (uint64_t i = 0; args->diff_src && i < elements(desc); i++) {
-        uint64_t c = channel_of(desc, i);
-        float invstd = frozen ? clnorm_rsqrt(args->variance[c] + desc->epsilon) : args->invstd[c];
-        float factor = args->scale ? args->scale[c] * invstd : invstd;
-        if (frozen) {
-            args->diff_src[i] = args->diff_dst[i] * factor;
-            continue;
+    float *invstd = malloc(desc->c * sizeof *invstd), *grad = malloc(elements(desc) * sizeof *grad);
+    if (nodes && diff && invstd && grad) {
+        for (uint64_t i = 0; i < elements(desc); i++)
+            grad[i] = gradient(desc, args, i);
+        for (uint64_t c = 0; c < desc->c; c++) {
+            invstd[c] = frozen ? clnorm_rsqrt(args->variance[c] + desc->epsilon) : args->invstd[c];
+            diff[c] = channel_diff(&l, args, grad, c, nodes, args->mean ? args->mean[c] : 0.0f,
+                                   !frozen && args->mean_low ? args->mean_low[c] : 0.0f, invstd[c]);
         }
-        float d = centre_f(args->src[i], args->mean[c], args->mean_low ? args->mean_low[c] : 0.0f) *
-                  clnorm_diff_magnify(invstd);
-        args->diff_src[i] =
-            fmaf(d, diff[c].slope, centre_f(args->diff_dst[i], diff[c].grad_hi, diff[c].grad_lo)) * factor;
+        for (uint64_t i = 0; args->diff_src && i < elements(desc); i++)
+            diff_element(desc, args, grad[i], &diff[channel_of(desc, i)], invstd[channel_of(desc, i)], frozen, i);
     }
+    int result = nodes && diff && invstd && grad ? 0 : -1;
     free(nodes);
     free(diff);
-    return 0;
+    free(invstd);
+    free(grad);
+    return result;
 }
 
 int model_backward_training(const clnorm_desc *desc, const struct model_backward *args)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The textbook's formulas in float64, two passes, with sums compensated so that the reference itself is beyond doubt. */
 #include "model.h"
+#include "activation.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -57,10 +58,19 @@ int reference_forward_training(const clnorm_desc *desc, const struct reference_f
             continue;
         EACH_VALUE(k, at)
         {
-            args->dst[at] = ((args->src[at] - pivot) - mean) * factor + (args->shift ? args->shift[c] : 0);
+            double y = ((args->src[at] - pivot) - mean) * factor + (args->shift ? args->shift[c] : 0);
+            args->dst[at] = activated(&desc->activation, y + (args->residual ? args->residual[at] : 0));
         }
     }
     return 0;
+}
+
+/* The gradient before the activation. */
+static double gradient(const clnorm_desc *desc, const struct reference_backward *args, uint64_t at)
+{
+    if (!is_active(&desc->activation))
+        return args->diff_dst[at];
+    return gated(&desc->activation, args->diff_dst[at], args->dst[at]);
 }
 
 int reference_backward(const clnorm_desc *desc, const struct reference_backward *args)
@@ -73,9 +83,12 @@ int reference_backward(const clnorm_desc *desc, const struct reference_backward 
         double g = 0, g_low = 0, gd = 0, gd_low = 0;
         EACH_VALUE(k, at)
         {
-            add(&g, &g_low, args->diff_dst[at]);
+            double grad = gradient(desc, args, at);
+            add(&g, &g_low, grad);
             if (args->src)
-                add(&gd, &gd_low, args->diff_dst[at] * (args->src[at] - args->mean[c]));
+                add(&gd, &gd_low, grad * (args->src[at] - args->mean[c]));
+            if (args->diff_residual)
+                args->diff_residual[at] = grad;
         }
         g += g_low;
         gd += gd_low;
@@ -88,7 +101,7 @@ int reference_backward(const clnorm_desc *desc, const struct reference_backward 
         EACH_VALUE(k, at)
         {
             double centred = args->frozen ? 0 : g / m + (args->src[at] - args->mean[c]) * invstd * invstd * gd / m;
-            args->diff_src[at] = scale * invstd * (args->diff_dst[at] - centred);
+            args->diff_src[at] = scale * invstd * (gradient(desc, args, at) - centred);
         }
     }
     return 0;

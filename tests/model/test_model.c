@@ -67,7 +67,7 @@ static void forward(struct tensor *t, const float *scale, const float *shift)
     args.save_invstd = t->invstd;
     args.save_variance = t->variance;
     ck_assert_int_eq(model_forward_training(&t->desc, &args), 0);
-    struct reference_forward ref = {t->src, scale, shift, t->want, t->want_mean, t->want_variance};
+    struct reference_forward ref = {t->src, scale, shift, t->want, t->want_mean, t->want_variance, NULL};
     ck_assert_int_eq(reference_forward_training(&t->desc, &ref), 0);
 }
 
@@ -203,7 +203,7 @@ static void naive(const struct tensor *t, float *y, int one_pass)
 START_TEST(bound_refuses_naive_arithmetic)
 {
     static const enum case_data ill[] = {CASE_OFFSET_1E3, CASE_OFFSET_1E4, CASE_OFFSET_1E6, CASE_HUGE, CASE_CONSTANT};
-    clnorm_desc desc = {17, 3, 3136, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f};
+    clnorm_desc desc = {17, 3, 3136, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f, {0, 0}};
     struct tensor t = make(&desc);
     float *y = room(t.count, sizeof *y);
     for (size_t i = 0; i < sizeof ill / sizeof ill[0]; i++) {
@@ -263,7 +263,7 @@ START_TEST(constant_channels)
     enum { CONSTANTS = sizeof constants / sizeof constants[0] };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         for (int layout = 0; layout < 2; layout++) {
-            clnorm_desc desc = {sizes[i][0], CONSTANTS, sizes[i][1], layout, CLNORM_FLOAT32, 1e-5f};
+            clnorm_desc desc = {sizes[i][0], CONSTANTS, sizes[i][1], layout, CLNORM_FLOAT32, 1e-5f, {0, 0}};
             check_constant(&desc, constants, CONSTANTS);
             desc.epsilon = 0;
             check_constant(&desc, constants, CONSTANTS);
@@ -272,7 +272,7 @@ START_TEST(constant_channels)
     for (int i = 0; i < 64; i++)
         drawn[i] = ldexpf(case_normal(99, (uint64_t)i), i * 3 - 80);
     for (uint64_t n = 1; n < 40; n += 3) {
-        clnorm_desc desc = {n, 64, 1 + n * n * 2, n % 2, CLNORM_FLOAT32, 1e-5f};
+        clnorm_desc desc = {n, 64, 1 + n * n * 2, n % 2, CLNORM_FLOAT32, 1e-5f, {0, 0}};
         check_constant(&desc, drawn, 64);
     }
 }
@@ -281,7 +281,7 @@ END_TEST
 /* One value a channel, whatever it is. */
 START_TEST(one_value)
 {
-    clnorm_desc desc = {1, 1000, 1, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f};
+    clnorm_desc desc = {1, 1000, 1, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f, {0, 0}};
     float values[1000];
     for (int i = 0; i < 1000; i++)
         values[i] = ldexpf(case_normal(3, (uint64_t)i), i % 250 - 125);
@@ -294,7 +294,7 @@ START_TEST(special_values_stay_in_their_channel)
     const float specials[] = {NAN, INFINITY, -INFINITY};
     static const uint64_t sizes[][2] = {{5, 1}, {100, 1}, {17, 49}, {3, 1024}, {2, 3000}};
     for (size_t i = 0; i < 5 * 3 * 2; i++) {
-        clnorm_desc desc = {sizes[i % 5][0], 4, sizes[i % 5][1], i / 15, CLNORM_FLOAT32, 1e-5f};
+        clnorm_desc desc = {sizes[i % 5][0], 4, sizes[i % 5][1], i / 15, CLNORM_FLOAT32, 1e-5f, {0, 0}};
         struct tensor t = make(&desc), clean = make(&desc);
         case_fill(CASE_NORMAL, &desc, 4, t.src);
         case_fill(CASE_NORMAL, &desc, 4, clean.src);
@@ -323,7 +323,7 @@ START_TEST(large_magnitudes)
     static const float magnitudes[] = {1e12f, 1.0995116e12f, 2e12f, 1e19f, 3e25f, 1e30f, 1e38f, 1.7e38f};
     static const uint64_t sizes[][2] = {{2, 1}, {64, 1}, {1000, 1}, {16, 49}, {2, 1024}, {3, 5000}};
     for (size_t i = 0; i < 2 * 6; i++) {
-        clnorm_desc desc = {sizes[i % 6][0], 8, sizes[i % 6][1], i / 6, CLNORM_FLOAT32, 1e-5f};
+        clnorm_desc desc = {sizes[i % 6][0], 8, sizes[i % 6][1], i / 6, CLNORM_FLOAT32, 1e-5f, {0, 0}};
         struct tensor t = make(&desc);
         for (uint64_t n = 0; n < desc.n; n++)
             for (uint64_t c = 0; c < 8; c++)
@@ -347,7 +347,7 @@ END_TEST
 
 static void check_running(uint64_t n, uint64_t s, float momentum, unsigned flags)
 {
-    clnorm_desc desc = {n, 5, s, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f};
+    clnorm_desc desc = {n, 5, s, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f, {0, 0}};
     struct tensor t = make(&desc);
     float mean[5], variance[5], old_mean[5], old_variance[5];
     case_fill(CASE_NORMAL, &desc, 8, t.src);

@@ -62,8 +62,9 @@ static void unmake(struct tensor *t)
 
 static void reference(struct tensor *t, int frozen, const float *scale)
 {
-    struct reference_backward args = {t->src, t->diff_dst, scale,         t->want_mean, t->want_variance,
-                                      frozen, t->want_src, t->want_scale, t->want_shift};
+    struct reference_backward args = {t->src,           t->diff_dst, scale,       t->want_mean,
+                                      t->want_variance, frozen,      t->want_src, t->want_scale,
+                                      t->want_shift,    NULL,        NULL};
     ck_assert_int_eq(reference_backward(&t->desc, &args), 0);
 }
 
@@ -82,7 +83,7 @@ static void train(struct tensor *t, const float *scale)
     args.diff_scale = t->diff_scale;
     args.diff_shift = t->diff_shift;
     ck_assert_int_eq(model_backward_training(&t->desc, &args), 0);
-    struct reference_forward ref = {t->src, NULL, NULL, NULL, t->want_mean, t->want_variance};
+    struct reference_forward ref = {t->src, NULL, NULL, NULL, t->want_mean, t->want_variance, NULL};
     ck_assert_int_eq(reference_forward_training(&t->desc, &ref), 0);
     reference(t, 0, scale);
 }
@@ -185,7 +186,7 @@ END_TEST
 /* A gradient is the same whichever others are asked for, and in place. */
 START_TEST(any_subset)
 {
-    clnorm_desc desc = {17, 5, 49, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 1e-5f};
+    clnorm_desc desc = {17, 5, 49, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 1e-5f, {0, 0}};
     struct tensor t = make(&desc);
     float src[17 * 5 * 49], scale[5], shift[5];
     case_fill(CASE_NORMAL, &desc, 5, t.src);
@@ -218,7 +219,7 @@ END_TEST
 
 START_TEST(no_samples)
 {
-    clnorm_desc desc = {0, 3, 7, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f};
+    clnorm_desc desc = {0, 3, 7, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f, {0, 0}};
     float scale[3] = {1, 2, 3}, shift[3] = {4, 5, 6}, mean[3] = {0}, invstd[3] = {1, 1, 1};
     struct model_backward args = {.mean = mean, .invstd = invstd, .diff_scale = scale, .diff_shift = shift};
     ck_assert_int_eq(model_backward_training(&desc, &args), 0);
@@ -233,7 +234,7 @@ END_TEST
 static double loss(const struct tensor *t)
 {
     double sum = 0, *y = t->want_src;
-    struct reference_forward ref = {t->src, t->scale, t->shift, y, NULL, NULL};
+    struct reference_forward ref = {t->src, t->scale, t->shift, y, NULL, NULL, NULL};
     ck_assert_int_eq(reference_forward_training(&t->desc, &ref), 0);
     for (size_t i = 0; i < t->count; i++)
         sum += t->diff_dst[i] * y[i];
@@ -255,7 +256,7 @@ static double difference(const struct tensor *t, float *x)
 START_TEST(finite_differences)
 {
     for (int layout = 0; layout < 2; layout++) {
-        clnorm_desc desc = {6, 3, 5, layout, CLNORM_FLOAT32, 1e-2f};
+        clnorm_desc desc = {6, 3, 5, layout, CLNORM_FLOAT32, 1e-2f, {0, 0}};
         struct tensor t = make(&desc);
         case_fill(CASE_NORMAL, &desc, 21, t.src);
         train(&t, t.scale);

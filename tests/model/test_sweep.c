@@ -137,11 +137,11 @@ static void sweep(int kind, const clnorm_desc *desc, struct found *found)
     uint64_t seed = draws, count = desc->n * desc->c * desc->s;
     ck_assert_uint_le(count, MOST);
     fill(kind, desc, src);
-    struct reference_forward ref = {src, NULL, NULL, NULL, NULL, variance};
+    struct reference_forward ref = {src, NULL, NULL, NULL, NULL, variance, NULL};
     ck_assert_int_eq(reference_forward_training(desc, &ref), 0);
     draw_params(variance, desc->epsilon, scale, shift);
     struct model_forward args = {.src = src, .dst = dst, .scale = scale, .shift = shift};
-    ref = (struct reference_forward){src, scale, shift, want, NULL, NULL};
+    ref = (struct reference_forward){src, scale, shift, want, NULL, NULL, NULL};
     ck_assert_int_eq(model_forward_training(desc, &args), 0);
     ck_assert_int_eq(reference_forward_training(desc, &ref), 0);
     for (uint64_t i = 0; i < count; i++) {
@@ -160,7 +160,7 @@ static void sweep(int kind, const clnorm_desc *desc, struct found *found)
 /* 2 to most values a channel; all sizes of 2^k to 2^(k+1) together are as likely as those of the next k. */
 static clnorm_desc draw_shape(int kind, uint64_t most)
 {
-    clnorm_desc desc = {1, CHANNELS, 1, draw() % 2, CLNORM_FLOAT32, kind < UNITS ? case_epsilon(kind) : 0};
+    clnorm_desc desc = {1, CHANNELS, 1, draw() % 2, CLNORM_FLOAT32, kind < UNITS ? case_epsilon(kind) : 0, {0, 0}};
     uint64_t m = most >> draw() % 11;
     m = m < 4 ? 2 + draw() % 2 : m / 2 + draw() % (m / 2) + 1;
     if (kind >= UNITS && draw() % 4 == 0)
@@ -246,14 +246,15 @@ static void sweep_diff(int kind, const clnorm_desc *d, double *most)
     double m = (double)(d->n * d->s);
     fill(kind, d, src);
     case_fill_diff(d, draw(), dy);
-    struct reference_forward ref = {src, NULL, NULL, NULL, want_mean, variance};
+    struct reference_forward ref = {src, NULL, NULL, NULL, want_mean, variance, NULL};
     ck_assert_int_eq(reference_forward_training(d, &ref), 0);
     draw_params(variance, d->epsilon, scale, shift);
     struct model_forward forward = {.src = src, .dst = dst, .save_mean = mean, .save_mean_low = low};
     forward.save_invstd = invstd;
     ck_assert_int_eq(model_forward_training(d, &forward), 0);
-    struct model_backward args = {src, dy, scale, mean, low, invstd, NULL, dx, diff_scale, diff_shift};
-    struct reference_backward back = {src, dy, scale, want_mean, variance, 0, want, want_scale, want_shift};
+    struct model_backward args = {.src = src, .diff_dst = dy, .scale = scale, .mean = mean, .mean_low = low};
+    args.invstd = invstd, args.diff_src = dx, args.diff_scale = diff_scale, args.diff_shift = diff_shift;
+    struct reference_backward back = {src, dy, scale, want_mean, variance, 0, want, want_scale, want_shift, NULL, NULL};
     ck_assert_int_eq(model_backward_training(d, &args), 0);
     ck_assert_int_eq(reference_backward(d, &back), 0);
     for (uint64_t c = 0; c < d->c; c++) {

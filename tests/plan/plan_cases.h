@@ -28,14 +28,14 @@ static const struct device_case {
 enum { DEVICES = sizeof devices / sizeof devices[0] };
 
 static const struct clnorm__ask asks[] = {
-    {CLNORM_FORWARD_TRAINING, 1, 1},  {CLNORM_FORWARD_INFERENCE, 0, 1}, {CLNORM_BACKWARD_TRAINING, 1, 1},
-    {CLNORM_BACKWARD_TRAINING, 1, 0}, {CLNORM_BACKWARD_FROZEN, 1, 1},   {CLNORM_BACKWARD_FROZEN, 0, 1},
+    {CLNORM_FORWARD_TRAINING, 1, 1, 0},  {CLNORM_FORWARD_INFERENCE, 0, 1, 0}, {CLNORM_BACKWARD_TRAINING, 1, 1, 0},
+    {CLNORM_BACKWARD_TRAINING, 1, 0, 0}, {CLNORM_BACKWARD_FROZEN, 1, 1, 0},   {CLNORM_BACKWARD_FROZEN, 0, 1, 0},
 };
 enum { ASKS = sizeof asks / sizeof asks[0] };
 
 static inline clnorm_desc describe(uint64_t n, uint64_t c, uint64_t s, enum clnorm_layout layout)
 {
-    clnorm_desc desc = {n, c, s, layout, CLNORM_FLOAT32, 1e-5f};
+    clnorm_desc desc = {n, c, s, layout, CLNORM_FLOAT32, 1e-5f, {0, 0}};
     return desc;
 }
 

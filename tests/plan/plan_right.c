@@ -59,7 +59,7 @@ static uint64_t channels_an_item(const clnorm_desc *desc, const struct clnorm__d
         return v->width;
     struct clnorm__plan plan;
     clnorm_desc probe = describe(1, 1 << 20, 64, CLNORM_CHANNELS_LAST);
-    struct clnorm__ask ask = {v->step == CLNORM__STATS ? CLNORM_FORWARD_TRAINING : CLNORM_BACKWARD_TRAINING, 1, 0};
+    struct clnorm__ask ask = {v->step == CLNORM__STATS ? CLNORM_FORWARD_TRAINING : CLNORM_BACKWARD_TRAINING, 1, 0, 0};
     ck_assert_int_eq(make(&probe, &ask, device, &plan), CLNORM_SUCCESS);
     ck_assert_ptr_eq(plan.stats.variant, v);
     ck_assert_uint_eq(plan.shape.blocks, 1);
@@ -138,7 +138,7 @@ static void check_workspace(const clnorm_desc *desc, const struct clnorm__ask *a
     ck_assert(plan->coef_at + coefficients <= plan->workspace);
     ck_assert(plan->partial_at + partials <= plan->workspace);
     if (plan->fused.variant && backward) { /* room for the same call without diff_src, which takes several launches */
-        struct clnorm__ask less = {ask->operation, 1, 0};
+        struct clnorm__ask less = {ask->operation, 1, 0, 0};
         struct clnorm__plan other;
         ck_assert_int_eq(make(desc, &less, device, &other), CLNORM_SUCCESS);
         ck_assert_uint_eq(plan->workspace, other.workspace);

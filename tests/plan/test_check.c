@@ -29,7 +29,7 @@ static void names(const char *word)
 
 static clnorm_desc good_desc(void)
 {
-    clnorm_desc desc = {2, 3, 4, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f};
+    clnorm_desc desc = {.n = 2, .c = 3, .s = 4, .layout = CLNORM_CHANNELS_FIRST, .epsilon = 1e-5f};
     return desc;
 }
 
@@ -59,10 +59,12 @@ START_TEST(desc_enums)
         memcpy(&desc.layout, &wrong[i], sizeof desc.layout); /* as a caller with a stray integer would */
         desc_is(desc, CLNORM_INVALID_ENUM, "layout");
     }
-    for (int type = 1; type < 4; type++) {
+    for (int type = -1; type < 5; type++) {
+        const int is_known = type >= CLNORM_FLOAT32 && type <= CLNORM_BFLOAT16;
         clnorm_desc desc = good_desc();
         memcpy(&desc.type, &type, sizeof desc.type);
-        desc_is(desc, CLNORM_INVALID_ENUM, "type");
+        desc_is(desc, is_known ? CLNORM_SUCCESS : CLNORM_INVALID_ENUM, "type");
+        ck_assert_uint_eq(clnorm_type_bytes(desc.type), is_known ? type == CLNORM_FLOAT32 ? 4 : 2 : 0);
     }
     clnorm_desc desc = good_desc();
     desc_is(desc, CLNORM_SUCCESS, "");
@@ -135,6 +137,51 @@ START_TEST(desc_epsilon)
 }
 END_TEST
 
+START_TEST(desc_activation)
+{
+    const clnorm_activation good[] = {CLNORM_IDENTITY, CLNORM_RELU, CLNORM_LEAKY_RELU(-0.5f), CLNORM_CLIPPED_RELU(6),
+                                      {2, 1e-45f},     {-0.0f, 0},  {3.40282347e38f, 1}};
+    const clnorm_activation bad[] = {{1, 0},   {NAN, 1}, {INFINITY, 1}, {-INFINITY, INFINITY}, {0, -1},
+                                     {0, NAN}, {NAN, 0}, {1, -0.0f},    {0, -INFINITY}};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        clnorm_desc desc = good_desc();
+        desc.activation = good[i];
+        desc_is(desc, CLNORM_SUCCESS, "");
+        ck_assert_int_eq(clnorm__is_active(&good[i]), good[i].cap > 0);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        clnorm_desc desc = good_desc();
+        desc.activation = bad[i];
+        desc_is(desc, CLNORM_INVALID_ACTIVATION, "slope");
+        names("cap");
+    }
+}
+END_TEST
+
+/* One bit is not enough of an activation with three parts. */
+START_TEST(mask)
+{
+    const clnorm_activation good[] = {CLNORM_RELU, CLNORM_LEAKY_RELU(0.1f), CLNORM_CLIPPED_RELU(6)}, bad = {0.1f, 6};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        ck_assert_int_eq(clnorm__check_mask(&good[i], why), CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm__check_mask(&bad, why), CLNORM_UNEXPECTED_BUFFER);
+    names("mask is given");
+    names("slope 0.1");
+    names("cap 6");
+}
+END_TEST
+
+START_TEST(accumulate)
+{
+    for (unsigned flags = 0; flags < 8; flags++)
+        ck_assert_int_eq(clnorm__check_accumulate(flags, why), CLNORM_SUCCESS);
+    for (unsigned flags = 8; flags; flags *= 2) {
+        ck_assert_int_eq(clnorm__check_accumulate(flags, why), CLNORM_INVALID_ENUM);
+        names("accumulate is");
+    }
+}
+END_TEST
+
 /* ---- operation and momentum ---- */
 
 START_TEST(operation)
@@ -187,6 +234,8 @@ static struct clnorm__uses good_uses(void)
         u->buffer.mem = mem(0);
         u->buffer.offset = (uint64_t)i * 100;
         u->elements = i == SCALE ? 10 : 100;
+        u->bytes = 4;
+        u->spare = "";
         u->required = i != SCALE;
         u->written = i == DST || i == WORKSPACE;
         u->root = mem(0);
@@ -236,6 +285,16 @@ START_TEST(present)
     uses.use[SRC].elements = 0;
     uses.use[SRC].buffer.mem = NULL;
     accepted(&uses);
+}
+END_TEST
+
+/* What may be given in the place of another is named with it. */
+START_TEST(present_or_another)
+{
+    struct clnorm__uses uses = good_uses();
+    uses.use[SRC].buffer.mem = NULL;
+    uses.use[SRC].spare = ", unless mask is given";
+    refused(&uses, CLNORM_MISSING_BUFFER, "src is NULL", "100 elements, unless mask is given");
 }
 END_TEST
 
@@ -401,6 +460,39 @@ START_TEST(overlap_of_sub_buffers)
 }
 END_TEST
 
+/* Elements of 2 bytes beside those of 4: src and dst take 200 bytes each, from bytes 0 and 200 on. */
+START_TEST(elements_of_two_bytes)
+{
+    struct clnorm__uses uses = good_uses();
+    uses.use[SRC].bytes = uses.use[DST].bytes = 2;
+    accepted(&uses);
+    uses.use[DST].buffer.offset = 0;
+    accepted(&uses);
+    uses.use[DST].buffer.offset = 1;
+    refused(&uses, CLNORM_BUFFER_OVERLAP, "src", "bytes 2 to 202");
+    uses.use[DST].buffer.offset = 1900; /* 4000 bytes in all */
+    accepted(&uses);
+    uses.use[DST].buffer.offset = 1901;
+    refused(&uses, CLNORM_BUFFER_TOO_SMALL, "dst holds 2000 elements", "offset 1901");
+    uses.use[DST].buffer.offset = 300;   /* ends where scale starts */
+    uses.use[SCALE].buffer.offset = 200; /* byte 800 */
+    accepted(&uses);
+    uses.use[DST].buffer.offset = 301;
+    refused(&uses, CLNORM_BUFFER_OVERLAP, "scale", "bytes 602 to 802");
+    uses = good_uses();
+    uses.use[DST].buffer.offset = 0;
+    uses.use[DST].bytes = 2; /* the same start, half as long */
+    refused(&uses, CLNORM_BUFFER_OVERLAP, "src", "exactly the same");
+    uses = good_uses();
+    uses.use[SRC].bytes = 2;
+    uses.use[SRC].buffer.mem = uses.use[SRC].root = mem(1);
+    uses.use[SRC].size_bytes = 201; /* half an element more */
+    accepted(&uses);
+    uses.use[SRC].size_bytes = 199;
+    refused(&uses, CLNORM_BUFFER_TOO_SMALL, "src holds 99 elements", "offset 0 + 100");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("check");
@@ -411,9 +503,13 @@ int main(void)
     tcase_add_test(tests, desc_sizes);
     tcase_add_test(tests, desc_overflow);
     tcase_add_test(tests, desc_epsilon);
+    tcase_add_test(tests, desc_activation);
+    tcase_add_test(tests, mask);
+    tcase_add_test(tests, accumulate);
     tcase_add_test(tests, operation);
     tcase_add_test(tests, momentum);
     tcase_add_test(tests, present);
+    tcase_add_test(tests, present_or_another);
     tcase_add_test(tests, foreign);
     tcase_add_test(tests, sizes);
     tcase_add_test(tests, sizes_that_wrap);
@@ -422,6 +518,7 @@ int main(void)
     tcase_add_test(tests, overlap_of_what_is_only_read);
     tcase_add_test(tests, overlap_workspace);
     tcase_add_test(tests, overlap_of_sub_buffers);
+    tcase_add_test(tests, elements_of_two_bytes);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -22,14 +22,14 @@ static void set(struct clnorm__device *device, unsigned parameter, uint32_t valu
 
 /* Shapes for which every parameter matters on some device. */
 static const clnorm_desc tuned_shapes[] = {
-    {32, 256, 49, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f},
-    {7, 33, 5000, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f},
-    {3, 64, 70001, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f},
-    {32, 2048, 3137, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 1e-5f},
-    {8, 1000, 9, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 1e-5f},
-    {1, 1, 1, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 1e-5f},
-    {2, 40000, 3, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 1e-5f},
-    {65536, 64, 1, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f},
+    {32, 256, 49, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f, {0, 0}},
+    {7, 33, 5000, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f, {0, 0}},
+    {3, 64, 70001, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f, {0, 0}},
+    {32, 2048, 3137, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 1e-5f, {0, 0}},
+    {8, 1000, 9, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 1e-5f, {0, 0}},
+    {1, 1, 1, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 1e-5f, {0, 0}},
+    {2, 40000, 3, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 1e-5f, {0, 0}},
+    {65536, 64, 1, CLNORM_CHANNELS_FIRST, CLNORM_FLOAT32, 1e-5f, {0, 0}},
 };
 enum { TUNED_SHAPES = sizeof tuned_shapes / sizeof tuned_shapes[0] };
 

@@ -36,7 +36,7 @@ __attribute__((format(printf, 2, 3))) static void fault(const struct report *row
 
 clnorm_desc report_desc(const struct report *row)
 {
-    clnorm_desc desc = {row->n, row->c, row->s, row->layout, CLNORM_FLOAT32, row->epsilon};
+    clnorm_desc desc = {row->n, row->c, row->s, row->layout, CLNORM_FLOAT32, row->epsilon, {0, 0}};
 
     return desc;
 }
@@ -164,7 +164,7 @@ static void check_forward(const struct report *row, const struct values *in, con
     struct right right;
 
     right_make(&right, row);
-    struct reference_forward ref = {in->slot[SRC], scale, shift, right.out, right.mean, right.variance};
+    struct reference_forward ref = {in->slot[SRC], scale, shift, right.out, right.mean, right.variance, NULL};
     ck_assert_int_eq(reference_forward_training(&desc, &ref), 0);
     check_dst(row, "dst", in, got, right.out);
     for (uint64_t c = 0; c < row->c && row->n; c++)
@@ -208,14 +208,15 @@ static void check_backward(const struct report *row, const struct values *in, co
     struct right right;
 
     right_make(&right, row);
-    struct reference_forward ref = {in->slot[SRC], NULL, NULL, NULL, right.mean, right.variance};
+    struct reference_forward ref = {in->slot[SRC], NULL, NULL, NULL, right.mean, right.variance, NULL};
     ck_assert_int_eq(reference_forward_training(&desc, &ref), 0);
     for (uint64_t c = 0; c < row->c && is_frozen; c++) {
         right.mean[c] = in->slot[MEAN][c];
         right.variance[c] = in->slot[VARIANCE][c];
     }
-    struct reference_backward back = {in->slot[SRC], in->slot[DIFF_DST], scale,       right.mean, right.variance,
-                                      is_frozen,     right.out,          right.scale, right.shift};
+    struct reference_backward back = {in->slot[SRC], in->slot[DIFF_DST], scale,       right.mean,  right.variance,
+                                      is_frozen,     right.out,          right.scale, right.shift, NULL,
+                                      NULL};
     ck_assert_int_eq(reference_backward(&desc, &back), 0);
     for (uint64_t c = 0; c < row->c; c++) {
         double spread = right.variance[c] + (double)row->epsilon, root = spread > 0 ? 1 / sqrt(spread) : 0;

@@ -152,7 +152,7 @@ static int run_call(clnorm_context *context, cl_command_queue queue, enum clnorm
     struct values inputs = {0}, want = {0};
     struct parts parts = {.cl = rig.cl};
     struct finding finding;
-    char text[256];
+    char text[320];
 
     values_make(&inputs, &call.desc, CASE_OFFSET_1E3);
     values_copy(&want, &inputs);

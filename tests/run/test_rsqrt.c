@@ -180,7 +180,8 @@ START_TEST(test_kernels)
 {
     static struct rig rig;
     static struct parts parts;
-    clnorm_desc desc = {1, fixture_is_small() ? 4096 + 5 : CHANNELS, 1, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 0};
+    clnorm_desc desc = {1,     fixture_is_small() ? 4096 + 5 : CHANNELS, 1, CLNORM_CHANNELS_LAST, CLNORM_FLOAT32, 0,
+                        {0, 0}};
     struct values values = {0};
     uint32_t dense = fixture_is_small() ? 0 : 2 * EXPONENT / CHANNELS;
 

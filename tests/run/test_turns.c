@@ -56,7 +56,7 @@ static unsigned run_calls(struct rig *rig, struct parts *parts, clnorm_context *
             .operation = (enum clnorm_operation)operation, .desc = desc, .alias = OUT, .momentum = 0.1f};
         struct values want = {0};
         struct finding finding = {0};
-        char text[256];
+        char text[320];
 
         values_copy(&want, &inputs);
         call_model(&call, &want);
@@ -201,7 +201,7 @@ START_TEST(test_refusals)
 
     rig_open(&rig, &devices[_i], 1);
     rig.context->device.loop_limit = TURNS;
-    clnorm_desc desc = {.n = (uint64_t)1 << 30, .c = 3, .s = 1, .type = CLNORM_FLOAT32, .epsilon = 1e-5f};
+    clnorm_desc desc = {.n = (uint64_t)1 << 30, .c = 3, .s = 1, .type = CLNORM_FLOAT32, .epsilon = 1e-5f, {0, 0}};
     ck_assert_int_eq(clnorm_get_workspace_bytes(rig.context, CLNORM_FORWARD_TRAINING, &desc, &bytes),
                      CLNORM_NO_VARIANT);
     ck_assert(messages_have(&rig.messages, "10240 turns"));

@@ -94,6 +94,14 @@ static int run_model(struct check_case *one)
         .momentum = one->momentum,
         .running_flags = CLNORM_RUNNING_UNBIASED,
     };
+    struct model_inference inference = {
+        .src = one->src,
+        .dst = one->model[RESULT_INFERENCE_DST],
+        .scale = one->scale,
+        .shift = one->shift,
+        .mean = one->mean,
+        .variance = one->variance,
+    };
     struct model_backward backward = {
         .src = one->src,
         .diff_dst = one->diff_dst,
@@ -118,9 +126,7 @@ static int run_model(struct check_case *one)
 
     memcpy(one->model[RESULT_RUNNING_MEAN], one->running_mean, one->vector_count * sizeof(float));
     memcpy(one->model[RESULT_RUNNING_VARIANCE], one->running_variance, one->vector_count * sizeof(float));
-    return model_forward_training(&one->desc, &forward) ||
-                   model_forward_inference(&one->desc, one->src, one->model[RESULT_INFERENCE_DST], one->scale,
-                                           one->shift, one->mean, one->variance) ||
+    return model_forward_training(&one->desc, &forward) || model_forward_inference(&one->desc, &inference) ||
                    model_backward_training(&one->desc, &backward) || model_backward_frozen(&one->desc, &frozen)
                ? -1
                : 0;
