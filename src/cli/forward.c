@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clnorm.h"
-#include "cli/activation.h"
+#include "cli/form.h"
 #include "cli/commands.h"
 #include "cli/message.h"
 #include "cli/options.h"

@@ -3,7 +3,6 @@
 #include "cli/bench/bench_parts.h"
 #include "cli/bench/bench_device.h"
 #include "cli/bench/bench_time.h"
-#include "cli/activation.h"
 #include "cli/commands.h"
 #include "cli/gnuplot.h"
 #include "cli/message.h"
@@ -222,7 +221,7 @@ static int check_together(const struct bench_options *options, const struct text
         complain("options --out and --plot both name '%s'; expected different files", options->out);
     else if (is_startup && (texts->ops || texts->layouts))
         complain("--startup times forward training, channels-first; expected no --op and no --layout");
-    else if (is_startup && !bench_form_is_plain(&options->form))
+    else if (is_startup && !form_is_plain(&options->form))
         complain("--startup times the plain call on float32; expected no --type, --activation or --residual");
     else if (texts->seed > 0 && !(texts->random > 0))
         complain("--seed is for --random; expected --random as well");

@@ -244,7 +244,7 @@ static clnorm_buffer make_tensor(struct bench_device *device, int is_wanted)
 
 int bench_device_room(struct bench_device *device, uint64_t elements, uint64_t channels, int has_backward)
 {
-    const struct bench_form *form = &device->form;
+    const struct call_form *form = &device->form;
     clnorm_buffer none = {NULL, 0};
 
     session_release_buffers(&device->session);

@@ -32,7 +32,7 @@ struct bench_device {
     uint64_t chunk[BENCH_WORKS];    /* vectors that a work-item of a copy moves */
     clnorm_buffer src, diff_dst, dst, vectors[BENCH_VECTORS], workspace;
     clnorm_buffer residual, diff_residual, mask; /* as far as the form has them */
-    struct bench_form form;
+    struct call_form form;
     clnorm_desc desc;
     uint64_t count; /* elements of the tensor */
     uint64_t words; /* which these are, of 4 bytes */

@@ -149,7 +149,7 @@ static void write_panel(FILE *script, const struct bench_rows *rows, int layout,
 
 static void write_script(FILE *script, const struct session *session, const struct bench_rows *rows)
 {
-    char text[BENCH_FORM_BYTES];
+    char text[FORM_TEXT_BYTES];
     int has[BENCH_LAYOUTS][BENCH_OPS] = {{0}}, across = 0, down = 0;
 
     for (size_t i = 0; i < rows->count; i++)
@@ -162,7 +162,7 @@ static void write_script(FILE *script, const struct session *session, const stru
             40 + down * 380);
     fprintf(script, "set multiplot layout %d,%d title \"", down, across);
     gnuplot_text(script, session->info.name);
-    fprintf(script, "%s", rows->count ? bench_form_text(rows->list[0].form, text) : "");
+    fprintf(script, "%s", rows->count ? form_text(", ", rows->list[0].form, text) : "");
     fprintf(script, ": time of a call\"\n"
                     "set logscale xy\n"
                     "set format xy \"10^{%%T}\"\n"

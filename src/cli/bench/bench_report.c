@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bench/bench_parts.h"
-#include "cli/activation.h"
 #include "cli/session.h"
 
 #include <math.h>
@@ -18,34 +17,17 @@ const char *bench_layout_name(int layout)
     return layout == CLNORM_CHANNELS_LAST ? "channels-last" : "channels-first";
 }
 
-int bench_has_mask(const struct bench_form *form)
+int bench_has_mask(const struct call_form *form)
 {
     return activation_is_there(&form->activation);
 }
 
-int bench_has_diff_residual(const struct bench_form *form)
+int bench_has_diff_residual(const struct call_form *form)
 {
     return form->has_residual && bench_has_mask(form);
 }
 
-int bench_form_is_plain(const struct bench_form *form)
-{
-    return form->type == CLNORM_FLOAT32 && !form->has_residual && !bench_has_mask(form);
-}
-
-const char *bench_form_text(const struct bench_form *form, char *text)
-{
-    char activation[ACTIVATION_TEXT_BYTES];
-
-    text[0] = '\0';
-    if (!bench_form_is_plain(form))
-        snprintf(text, BENCH_FORM_BYTES, ", %s%s%s%s", type_name(form->type), bench_has_mask(form) ? ", " : "",
-                 bench_has_mask(form) ? activation_text(&form->activation, activation) : "",
-                 form->has_residual ? ", with a residual" : "");
-    return text;
-}
-
-clnorm_desc bench_desc(const struct bench_form *form, const struct bench_shape *shape, enum clnorm_layout layout)
+clnorm_desc bench_desc(const struct call_form *form, const struct bench_shape *shape, enum clnorm_layout layout)
 {
     return (clnorm_desc){.n = shape->n,
                          .c = shape->c,
@@ -56,7 +38,7 @@ clnorm_desc bench_desc(const struct bench_form *form, const struct bench_shape *
                          .activation = form->activation};
 }
 
-double bench_bytes(enum bench_work work, const struct bench_form *form, const struct bench_shape *shape)
+double bench_bytes(enum bench_work work, const struct call_form *form, const struct bench_shape *shape)
 {
     const double tensor = (double)(bench_elements(shape) * clnorm_type_bytes((enum clnorm_type)form->type));
     const double mask = bench_has_mask(form) ? (double)((bench_elements(shape) + 31) / 32 * sizeof(cl_uint)) : 0;
@@ -73,7 +55,7 @@ double bench_bytes(enum bench_work work, const struct bench_form *form, const st
     }
 }
 
-double bench_gbps(enum bench_work work, const struct bench_form *form, const struct bench_shape *shape, double seconds)
+double bench_gbps(enum bench_work work, const struct call_form *form, const struct bench_shape *shape, double seconds)
 {
     return bench_bytes(work, form, shape) / seconds * 1e-9;
 }
@@ -96,12 +78,12 @@ double bench_percent(const struct bench_row *row, int by_device)
 
 /* ---- table ---- */
 
-void bench_table_head(FILE *file, const struct session *session, const struct bench_form *form)
+void bench_table_head(FILE *file, const struct session *session, const struct call_form *form)
 {
-    char text[BENCH_FORM_BYTES];
+    char text[FORM_TEXT_BYTES];
 
     fprintf(file, "device %zu: %s, %s, driver %s; clnorm %s%s\n", session->device_index, session->info.platform_name,
-            session->info.name, session->info.driver, clnorm_version(), bench_form_text(form, text));
+            session->info.name, session->info.driver, clnorm_version(), form_text(", ", form, text));
     if (*clnorm_get_tuning(session->context))
         fprintf(file, "tuning: %s\n", clnorm_get_tuning(session->context));
     fprintf(file, "%-15s %-18s %-14s %-8s %9s %9s %7s %7s %7s %7s %6s %6s %8s %8s\n", "set", "n,c,s", "layout", "op",

@@ -4,7 +4,6 @@
 #include "cli/tune/tune.h"
 
 #include "cli/bench/bench_time.h"
-#include "cli/activation.h"
 #include "cli/commands.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -317,7 +316,7 @@ struct texts {
 static int read_options(struct tune_options *options, const struct texts *texts)
 {
     int is_more = texts->sets || texts->file || texts->shape || texts->ops || texts->layouts || texts->seconds > 0 ||
-                  options->is_quick || options->is_dry || !bench_form_is_plain(&options->form);
+                  options->is_quick || options->is_dry || !form_is_plain(&options->form);
     int status = STATUS_DONE;
 
     options->seconds = (double)texts->seconds;

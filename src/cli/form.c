@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/activation.h"
+#include "cli/form.h"
 
 #include "cli/options.h"
 
@@ -57,4 +57,22 @@ int activation_is_there(const clnorm_activation *activation)
 const char *type_name(int type)
 {
     return type == CLNORM_FLOAT16 ? "float16" : type == CLNORM_BFLOAT16 ? "bfloat16" : "float32";
+}
+
+int form_is_plain(const struct call_form *form)
+{
+    return form->type == CLNORM_FLOAT32 && !form->has_residual && !activation_is_there(&form->activation);
+}
+
+const char *form_text(const char *before, const struct call_form *form, char *text)
+{
+    const int is_active = activation_is_there(&form->activation);
+    char activation[ACTIVATION_TEXT_BYTES];
+
+    text[0] = '\0';
+    if (!form_is_plain(form))
+        snprintf(text, FORM_TEXT_BYTES, "%s%s%s%s%s", before, type_name(form->type), is_active ? ", " : "",
+                 is_active ? activation_text(&form->activation, activation) : "",
+                 form->has_residual ? ", with a residual" : "");
+    return text;
 }
