@@ -22,7 +22,7 @@ FUNC FN(outcome) FN(step)(struct tensors t, ulong i, FN(coefs) k)
 #else
     r.result = FN(apply)((T)(0.0f), diff, k);
 #endif
-#if ADD
+#if ACCUMULATE
     r.result += READ(t.dst + i);
 #endif
 #if RESIDUAL

@@ -140,7 +140,7 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
     } extras[] = {{CLNORM__HAS_ACTIVATION, "ACTIVATION"},
                   {CLNORM__HAS_RESIDUAL, "RESIDUAL"},
                   {CLNORM__HAS_MASK, "MASK"},
-                  {CLNORM__HAS_OLD, "ADD"}};
+                  {CLNORM__HAS_OLD, "ACCUMULATE"}};
     /*
      * FP_CONTRACT is off in the sources. No option that relaxes arithmetic belongs here. Some drivers print what their compiler
      * says, past the log: our own sources, which tests compile with warnings as errors, build without a word.
