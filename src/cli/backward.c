@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clnorm.h"
+#include "cli/form.h"
 #include "cli/commands.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -9,8 +10,8 @@
 #include <stdio.h>
 
 struct backward_options {
-    const char *in, *grad_out, *grad_in, *grad_scale, *grad_shift, *scale, *mean, *var;
-    const char *saved_mean, *saved_invstd, *device;
+    const char *in, *grad_out, *grad_in, *grad_scale, *grad_shift, *grad_residual, *scale, *mean, *var;
+    const char *mask, *dst, *saved_mean, *saved_invstd, *device;
     struct tensor_options tensor;
     int is_infer, is_verbose, is_help;
 };
@@ -18,29 +19,48 @@ struct backward_options {
 /* What the files hold. */
 struct backward_data {
     clnorm_desc desc;
-    struct npy_array in, grad_out, scale, mean, var, saved_mean, saved_invstd;
+    struct npy_array in, grad_out, mask, dst, scale, mean, var, saved_mean, saved_invstd;
     struct outputs outputs;
 };
 
 /* The device's buffers that both modes use; those of gradients that were not asked for are not there. */
 struct backward_buffers {
-    clnorm_buffer src, diff_dst, scale, diff_src, diff_scale, diff_shift;
+    clnorm_buffer src, diff_dst, mask, dst, scale, diff_src, diff_scale, diff_shift, diff_residual;
 };
 
 static int print_help(const struct option_row *rows)
 {
     printf(
         "usage: clnorm backward --in x.npy --grad-out dy.npy [--grad-in f] [--grad-scale f] [--grad-shift f]\n"
-        "                       [OPTION...]\n"
+        "                       [--grad-residual f] [OPTION...]\n"
         "\n"
-        "Computes gradients from those of the output, dy: of x, of scale and of shift, at least one of them. With\n"
-        "--mode train they go through the batch's mean and variance, which are computed again unless --saved-mean\n"
+        "Computes gradients from those of the output, dy: of x, scale, shift and the residual, at least one of them.\n"
+        "With --mode train they go through the batch's mean and variance, which are computed again unless "
+        "--saved-mean\n"
         "and --saved-invstd name what forward has saved; with --mode infer mean and variance are given and constant.\n"
-        "Outputs are written all or none.\n"
+        "An activation's gradient needs forward's mask, or y. Outputs are written all or none.\n"
         "\n"
         "options:\n");
     options_help(rows);
     return finish_output();
+}
+
+/* An activation goes with what forward made of it. */
+static int check_activation(const struct backward_options *o)
+{
+    const int is_there = activation_is_there(&o->tensor.activation);
+
+    if (o->mask && o->dst)
+        complain("backward: options --mask and --dst are given; expected one of them");
+    else if (is_there && !o->mask && !o->dst)
+        complain("backward: --activation needs what forward made of it; expected --mask m.npy (forward's --mask-out) "
+                 "or --dst y.npy (forward's --out)");
+    else if (!is_there && (o->mask || o->dst))
+        complain("backward: option --%s is for an activation's gradient; expected --activation as forward had it",
+                 o->mask ? "mask" : "dst");
+    else
+        return 0;
+    return -1;
 }
 
 /* Checks what the table cannot. Returns 0, or -1 after a message. */
@@ -52,8 +72,8 @@ static int check_usage(const struct backward_options *o)
                        : "--in x.npy, the tensor that was normalized");
         return -1;
     }
-    if (!o->grad_in && !o->grad_scale && !o->grad_shift) {
-        complain("backward: no gradient to compute; expected --grad-in, --grad-scale or --grad-shift");
+    if (!o->grad_in && !o->grad_scale && !o->grad_shift && !o->grad_residual) {
+        complain("backward: no gradient to compute; expected --grad-in, --grad-scale, --grad-shift or --grad-residual");
         return -1;
     }
     if (o->is_infer && (!o->mean || !o->var)) {
@@ -75,7 +95,7 @@ static int check_usage(const struct backward_options *o)
         complain("backward: option --saved-mean is for --mode train; --mode infer takes --mean and --var");
         return -1;
     }
-    return 0;
+    return check_activation(o);
 }
 
 static int read_inputs(const struct backward_options *o, struct backward_data *data)
@@ -83,6 +103,8 @@ static int read_inputs(const struct backward_options *o, struct backward_data *d
     if (check_outputs(&data->outputs) != 0 || read_tensor(o->in, &o->tensor, &data->in, &data->desc) != 0)
         return -1;
     return read_same_shape(o->grad_out, &data->in, o->in, &data->grad_out) ||
+                   read_same_shape(o->dst, &data->in, o->in, &data->dst) ||
+                   read_mask(o->mask, &data->in, o->in, &data->mask) ||
                    read_vector(o->scale, &data->desc, o->in, &data->scale) ||
                    read_vector(o->saved_mean, &data->desc, o->in, &data->saved_mean) ||
                    read_vector(o->saved_invstd, &data->desc, o->in, &data->saved_invstd) ||
@@ -97,14 +119,17 @@ static void run_statistics(struct session *session, const clnorm_desc *desc, cln
                            clnorm_backward_training_args *backward)
 {
     clnorm_forward_training_args forward = {.src = src, .dst = scratch};
+    clnorm_desc plain = *desc;
+
+    plain.activation = CLNORM_IDENTITY;
 
     backward->save_mean = forward.save_mean = session_buffer(session, NULL, desc->c);
     backward->save_mean_low = forward.save_mean_low = session_buffer(session, NULL, desc->c);
     backward->save_invstd = forward.save_invstd = session_buffer(session, NULL, desc->c);
-    forward.workspace = session_workspace(session, CLNORM_FORWARD_TRAINING, desc);
+    forward.workspace = session_workspace(session, CLNORM_FORWARD_TRAINING, &plain);
     if (!session->is_failed)
         session_expect(session,
-                       clnorm_forward_training(session->context, session->queue, desc, &forward, 0, NULL, NULL),
+                       clnorm_forward_training(session->context, session->queue, &plain, &forward, 0, NULL, NULL),
                        "backward: the statistics");
 }
 
@@ -117,11 +142,14 @@ static void run_training(struct session *session, struct backward_data *data, co
                                               .scale = buffers->scale,
                                               .diff_src = buffers->diff_src,
                                               .diff_scale = buffers->diff_scale,
-                                              .diff_shift = buffers->diff_shift};
+                                              .diff_shift = buffers->diff_shift,
+                                              .mask = buffers->mask,
+                                              .dst = buffers->dst,
+                                              .diff_residual = buffers->diff_residual};
 
     if (data->saved_mean.values) {
-        backward.save_mean = upload_vector(session, &data->saved_mean);
-        backward.save_invstd = upload_vector(session, &data->saved_invstd);
+        backward.save_mean = upload_array(session, &data->saved_mean);
+        backward.save_invstd = upload_array(session, &data->saved_invstd);
     } else {
         run_statistics(session, desc, buffers->src, scratch, &backward);
     }
@@ -140,10 +168,13 @@ static void run_frozen(struct session *session, struct backward_data *data, cons
                                         .scale = buffers->scale,
                                         .diff_src = buffers->diff_src,
                                         .diff_scale = buffers->diff_scale,
-                                        .diff_shift = buffers->diff_shift};
+                                        .diff_shift = buffers->diff_shift,
+                                        .mask = buffers->mask,
+                                        .dst = buffers->dst,
+                                        .diff_residual = buffers->diff_residual};
 
-    args.mean = upload_vector(session, &data->mean);
-    args.variance = upload_vector(session, &data->var);
+    args.mean = upload_array(session, &data->mean);
+    args.variance = upload_array(session, &data->var);
     args.workspace = session_workspace(session, CLNORM_BACKWARD_FROZEN, desc);
     if (!session->is_failed)
         session_expect(session, clnorm_backward_frozen(session->context, session->queue, desc, &args, 0, NULL, NULL),
@@ -161,21 +192,27 @@ static int compute(const struct backward_options *o, struct backward_data *data)
     show_progress("preparing the device");
     if (session_open(&session, o->device, o->is_verbose) != 0)
         return STATUS_FAILED;
-    buffers.src = session_buffer(&session, data->in.values, data->in.count);
+    buffers.src = upload_array(&session, &data->in);
     npy_free(&data->in); /* the device has them now, and the result will need as much memory */
-    buffers.diff_dst = session_buffer(&session, data->grad_out.values, data->grad_out.count);
+    buffers.diff_dst = upload_array(&session, &data->grad_out);
     npy_free(&data->grad_out);
-    buffers.scale = upload_vector(&session, &data->scale);
-    scratch = session_buffer(&session, NULL, data->in.count);
-    if (o->grad_in)
+    buffers.dst = upload_array(&session, &data->dst);
+    npy_free(&data->dst);
+    buffers.mask = upload_array(&session, &data->mask);
+    buffers.scale = upload_array(&session, &data->scale);
+    scratch = session_tensor(&session, data->desc.type, NULL, data->in.count);
+    if (o->grad_in || o->grad_residual) /* which comes with it */
         buffers.diff_src = scratch;
+    if (o->grad_residual)
+        buffers.diff_residual = buffers.diff_dst;
     if (o->grad_scale)
         buffers.diff_scale = session_buffer(&session, NULL, data->desc.c);
     if (o->grad_shift)
         buffers.diff_shift = session_buffer(&session, NULL, data->desc.c);
-    set_output(&data->outputs, "grad-in", data->in.rank, data->in.shape, buffers.diff_src);
-    set_output(&data->outputs, "grad-scale", 1, &data->desc.c, buffers.diff_scale);
-    set_output(&data->outputs, "grad-shift", 1, &data->desc.c, buffers.diff_shift);
+    set_output(&data->outputs, "grad-in", data->in.type, data->in.rank, data->in.shape, buffers.diff_src);
+    set_output(&data->outputs, "grad-scale", NPY_FLOAT32, 1, &data->desc.c, buffers.diff_scale);
+    set_output(&data->outputs, "grad-shift", NPY_FLOAT32, 1, &data->desc.c, buffers.diff_shift);
+    set_output(&data->outputs, "grad-residual", data->in.type, data->in.rank, data->in.shape, buffers.diff_residual);
 
     show_progress("computing gradients");
     if (o->is_infer)
@@ -197,7 +234,12 @@ int command_backward(int count, char *const *arguments, int is_verbose)
         OPTION_ROW_FILE("grad-in", &o.grad_in, "where the gradient of x goes"),
         OPTION_ROW_FILE("grad-scale", &o.grad_scale, "where the gradient of scale goes"),
         OPTION_ROW_FILE("grad-shift", &o.grad_shift, "where the gradient of shift goes"),
+        OPTION_ROW_FILE("grad-residual", &o.grad_residual, "where the gradient of the residual goes"),
         OPTION_ROW_FILE("scale", &o.scale, "scale (gamma) that forward had; default: all 1"),
+        OPTION_ROW_ACTIVATION(&o.tensor.activation, "that forward had, with --mask or --dst; default: none"),
+        OPTION_ROW_FILE("mask", &o.mask, "the mask that forward has written (--mask-out)"),
+        OPTION_ROW_FILE("dst", &o.dst, "y, that forward has written (--out), in the place of a mask"),
+        OPTION_ROW_BFLOAT16(&o.tensor.is_bfloat16),
         OPTION_ROW_MODE(&o.is_infer, "through batch statistics (train, the default) or given ones"),
         OPTION_ROW_FILE("saved-mean", &o.saved_mean,
                         "train: the mean that forward has saved (--save-mean). It is rounded to float32: gradients\n"
@@ -225,12 +267,15 @@ int command_backward(int count, char *const *arguments, int is_verbose)
     add_output(&data.outputs, "grad-in", o.grad_in);
     add_output(&data.outputs, "grad-scale", o.grad_scale);
     add_output(&data.outputs, "grad-shift", o.grad_shift);
+    add_output(&data.outputs, "grad-residual", o.grad_residual);
     if (check_distinct_outputs(&data.outputs) != 0)
         return STATUS_USAGE;
     if (read_inputs(&o, &data) == 0)
         status = compute(&o, &data);
     npy_free(&data.in);
     npy_free(&data.grad_out);
+    npy_free(&data.mask);
+    npy_free(&data.dst);
     npy_free(&data.scale);
     npy_free(&data.saved_mean);
     npy_free(&data.saved_invstd);

@@ -33,6 +33,14 @@ int command_tune(int count, char *const *arguments, int is_verbose);
      .expected = "a number or part of a name from `clnorm devices`",                                                   \
      .help = "a number from `clnorm devices` or part of a name; default: the environment\n"                            \
              "variable CLNORM_DEVICE, or else the best device there is"}
+#define OPTION_ROW_ACTIVATION(place, words)                                                                            \
+    {.name = "activation", .kind = OPTION_PARSED, .target = place, .parse = activation_parse,                          \
+     .argument = "none|relu|leaky:SLOPE|clip:CAP", .help = words,                                                      \
+     .expected = "none, relu, leaky:SLOPE with a finite SLOPE, or clip:CAP with a finite CAP above 0"}
+#define OPTION_ROW_BFLOAT16(place)                                                                                     \
+    OPTION_ROW_FLAG("bfloat16", place, "tensors are bfloat16, in files of '<u2'; without it '<f4' or '<f2' counts")
+#define OPTION_ROW_TYPE(place, words)                                                                                  \
+    {.name = "type", .kind = OPTION_CHOICE, .target = place, .argument = "float32|float16|bfloat16", .help = words}
 #define OPTION_ROW_VERBOSE(place) OPTION_ROW_FLAG("verbose", place, "show every message of the library")
 #define OPTION_ROW_HELP(place) OPTION_ROW_FLAG("help", place, "show this text")
 #define OPTION_ROW_END {.name = 0}

@@ -103,11 +103,11 @@ static int compute(const struct fold_options *o, struct fold_data *data)
     if (session_open(&session, o->device, o->is_verbose) != 0)
         return STATUS_FAILED;
     args.weights = args.folded_weights = session_buffer(&session, data->weights.values, data->weights.count);
-    args.bias = upload_vector(&session, &data->bias);
-    args.mean = upload_vector(&session, &data->mean);
-    args.variance = upload_vector(&session, &data->var);
-    args.scale = upload_vector(&session, &data->scale);
-    args.shift = upload_vector(&session, &data->shift);
+    args.bias = upload_array(&session, &data->bias);
+    args.mean = upload_array(&session, &data->mean);
+    args.variance = upload_array(&session, &data->var);
+    args.scale = upload_array(&session, &data->scale);
+    args.shift = upload_array(&session, &data->shift);
     args.folded_bias = session_buffer(&session, NULL, data->desc.c);
     show_progress("folding");
     if (!session.is_failed)
@@ -115,8 +115,9 @@ static int compute(const struct fold_options *o, struct fold_data *data)
                        clnorm_fold(session.context, session.queue, &data->desc, data->weights.count / data->desc.c,
                                    &args, 0, NULL, NULL),
                        "fold");
-    set_output(&data->outputs, "weights-out", data->weights.rank, data->weights.shape, args.folded_weights);
-    set_output(&data->outputs, "bias-out", 1, &data->desc.c, args.folded_bias);
+    set_output(&data->outputs, "weights-out", NPY_FLOAT32, data->weights.rank, data->weights.shape,
+               args.folded_weights);
+    set_output(&data->outputs, "bias-out", NPY_FLOAT32, 1, &data->desc.c, args.folded_bias);
     if (write_outputs(&session, &data->outputs) == 0)
         status = STATUS_DONE;
     session_close(&session);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clnorm.h"
+#include "cli/form.h"
 #include "cli/commands.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -9,10 +10,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct forward_options {
-    const char *in, *out, *scale, *shift, *mean, *var;
-    const char *mean_out, *var_out, *save_mean, *save_invstd, *save_var, *device;
+    const char *in, *out, *scale, *shift, *mean, *var, *residual;
+    const char *mean_out, *var_out, *save_mean, *save_invstd, *save_var, *mask_out, *device;
     struct tensor_options tensor;
     float momentum;
     int is_infer, is_biased, is_verbose, is_help;
@@ -21,19 +23,22 @@ struct forward_options {
 /* What the files hold. */
 struct forward_data {
     clnorm_desc desc;
-    struct npy_array in, scale, shift, mean, var;
+    struct npy_array in, scale, shift, mean, var, residual;
     struct outputs outputs;
 };
 
 static int print_help(const struct option_row *rows)
 {
-    printf("usage: clnorm forward --in x.npy --out y.npy [OPTION...]\n"
-           "\n"
-           "Normalizes each channel of a tensor of 2 to 5 axes: y = (x - mean) / sqrt(variance + E) * scale + shift.\n"
-           "With --mode train mean and variance are the batch's own; with --mode infer they are given. Vectors have a\n"
-           "value for each channel. Outputs are written all or none.\n"
-           "\n"
-           "options:\n");
+    printf(
+        "usage: clnorm forward --in x.npy --out y.npy [OPTION...]\n"
+        "\n"
+        "Normalizes each channel of a tensor of 2 to 5 axes:\n"
+        "y = activation((x - mean) / sqrt(variance + E) * scale + shift + residual).\n"
+        "With --mode train mean and variance are the batch's own; with --mode infer they are given. Vectors have a\n"
+        "value for each channel and are float32. Tensors are all float32, all float16, or all bfloat16, in and out.\n"
+        "Outputs are written all or none.\n"
+        "\n"
+        "options:\n");
     options_help(rows);
     return finish_output();
 }
@@ -41,7 +46,8 @@ static int print_help(const struct option_row *rows)
 /* Checks what the table cannot. Returns 0, or -1 after a message. */
 static int check_usage(const struct forward_options *o, const struct option_row *rows)
 {
-    static const char *const train_only[] = {"mean-out", "var-out", "biased", "save-mean", "save-invstd", "save-var"};
+    static const char *const train_only[] = {"mean-out",    "var-out",  "biased",  "save-mean",
+                                             "save-invstd", "save-var", "mask-out"};
 
     if (!o->in || !o->out) {
         complain("forward: option --%s is missing; expected %s", o->in ? "out" : "in",
@@ -52,6 +58,11 @@ static int check_usage(const struct forward_options *o, const struct option_row 
         complain("forward: option --biased is for the running variance; expected --var-out FILE as well");
         return -1;
     }
+    if (!o->is_infer && o->mask_out && !activation_is_there(&o->tensor.activation)) {
+        complain("forward: option --mask-out keeps what an activation lets through; expected --activation relu, "
+                 "leaky:SLOPE or clip:CAP as well");
+        return -1;
+    }
     if (!o->is_infer)
         return 0;
     if (!o->mean || !o->var) {
@@ -60,8 +71,9 @@ static int check_usage(const struct forward_options *o, const struct option_row 
     }
     for (size_t i = 0; i < sizeof(train_only) / sizeof(train_only[0]); i++) {
         if (options_given(rows, train_only[i])) {
-            complain("forward: option --%s is for --mode train; with --mode infer there are no batch statistics",
-                     train_only[i]);
+            complain("forward: option --%s is for --mode train; %s", train_only[i],
+                     strcmp(train_only[i], "mask-out") == 0 ? "after --mode infer, backward takes --dst"
+                                                            : "with --mode infer there are no batch statistics");
             return -1;
         }
     }
@@ -72,7 +84,8 @@ static int read_inputs(const struct forward_options *o, struct forward_data *dat
 {
     if (check_outputs(&data->outputs) != 0 || read_tensor(o->in, &o->tensor, &data->in, &data->desc) != 0)
         return -1;
-    return read_vector(o->scale, &data->desc, o->in, &data->scale) ||
+    return read_same_shape(o->residual, &data->in, o->in, &data->residual) ||
+                   read_vector(o->scale, &data->desc, o->in, &data->scale) ||
                    read_vector(o->shift, &data->desc, o->in, &data->shift) ||
                    read_vector(o->mean, &data->desc, o->in, &data->mean) ||
                    read_vector(o->var, &data->desc, o->in, &data->var)
@@ -95,7 +108,17 @@ static clnorm_buffer output_vector(struct session *session, struct outputs *outp
         values[i] = value;
     buffer = session_buffer(session, values, c);
     free(values);
-    set_output(outputs, option, 1, &c, buffer);
+    set_output(outputs, option, NPY_FLOAT32, 1, &c, buffer);
+    return buffer;
+}
+
+/* The bits that the activation leaves for backward. */
+static clnorm_buffer output_mask(struct session *session, struct forward_data *data)
+{
+    uint64_t words = mask_words(data->in.count);
+    clnorm_buffer buffer = session_buffer(session, NULL, words);
+
+    set_output(&data->outputs, "mask-out", NPY_UINT32, 1, &words, buffer);
     return buffer;
 }
 
@@ -107,21 +130,21 @@ static clnorm_buffer running_vector(struct session *session, struct forward_data
 
     if (!given->values)
         return output_vector(session, &data->outputs, option, data->desc.c, start);
-    buffer = upload_vector(session, given);
-    set_output(&data->outputs, option, 1, &data->desc.c, buffer);
+    buffer = upload_array(session, given);
+    set_output(&data->outputs, option, NPY_FLOAT32, 1, &data->desc.c, buffer);
     return buffer;
 }
 
 static void run_training(struct session *session, const struct forward_options *o, struct forward_data *data,
-                         clnorm_buffer tensor)
+                         clnorm_buffer tensor, clnorm_buffer residual)
 {
     const clnorm_desc *desc = &data->desc;
-    clnorm_forward_training_args args = {.src = tensor, .dst = tensor, .momentum = o->momentum};
+    clnorm_forward_training_args args = {.src = tensor, .dst = tensor, .residual = residual, .momentum = o->momentum};
 
     if (o->is_biased)
         args.running_flags = CLNORM_RUNNING_BIASED;
-    args.scale = upload_vector(session, &data->scale);
-    args.shift = upload_vector(session, &data->shift);
+    args.scale = upload_array(session, &data->scale);
+    args.shift = upload_array(session, &data->shift);
     if (o->mean_out)
         args.running_mean = running_vector(session, data, "mean-out", &data->mean, 0.0f);
     if (o->var_out)
@@ -132,21 +155,24 @@ static void run_training(struct session *session, const struct forward_options *
         args.save_invstd = output_vector(session, &data->outputs, "save-invstd", desc->c, NAN);
     if (o->save_var)
         args.save_variance = output_vector(session, &data->outputs, "save-var", desc->c, NAN);
+    if (o->mask_out)
+        args.mask = output_mask(session, data);
     args.workspace = session_workspace(session, CLNORM_FORWARD_TRAINING, desc);
     if (!session->is_failed)
         session_expect(session, clnorm_forward_training(session->context, session->queue, desc, &args, 0, NULL, NULL),
                        "forward");
 }
 
-static void run_inference(struct session *session, struct forward_data *data, clnorm_buffer tensor)
+static void run_inference(struct session *session, struct forward_data *data, clnorm_buffer tensor,
+                          clnorm_buffer residual)
 {
     const clnorm_desc *desc = &data->desc;
-    clnorm_forward_inference_args args = {.src = tensor, .dst = tensor};
+    clnorm_forward_inference_args args = {.src = tensor, .dst = tensor, .residual = residual};
 
-    args.scale = upload_vector(session, &data->scale);
-    args.shift = upload_vector(session, &data->shift);
-    args.mean = upload_vector(session, &data->mean);
-    args.variance = upload_vector(session, &data->var);
+    args.scale = upload_array(session, &data->scale);
+    args.shift = upload_array(session, &data->shift);
+    args.mean = upload_array(session, &data->mean);
+    args.variance = upload_array(session, &data->var);
     args.workspace = session_workspace(session, CLNORM_FORWARD_INFERENCE, desc);
     if (!session->is_failed)
         session_expect(session, clnorm_forward_inference(session->context, session->queue, desc, &args, 0, NULL, NULL),
@@ -157,20 +183,22 @@ static void run_inference(struct session *session, struct forward_data *data, cl
 static int compute(const struct forward_options *o, struct forward_data *data)
 {
     struct session session;
-    clnorm_buffer tensor;
+    clnorm_buffer tensor, residual;
     int status = STATUS_FAILED;
 
     show_progress("preparing the device");
     if (session_open(&session, o->device, o->is_verbose) != 0)
         return STATUS_FAILED;
-    tensor = session_buffer(&session, data->in.values, data->in.count);
+    tensor = upload_array(&session, &data->in);
     npy_free(&data->in); /* the device has it now, and the result will need as much memory */
+    residual = upload_array(&session, &data->residual);
+    npy_free(&data->residual);
     show_progress("normalizing");
     if (o->is_infer)
-        run_inference(&session, data, tensor);
+        run_inference(&session, data, tensor, residual);
     else
-        run_training(&session, o, data, tensor);
-    set_output(&data->outputs, "out", data->in.rank, data->in.shape, tensor);
+        run_training(&session, o, data, tensor, residual);
+    set_output(&data->outputs, "out", data->in.type, data->in.rank, data->in.shape, tensor);
     if (write_outputs(&session, &data->outputs) == 0)
         status = STATUS_DONE;
     session_close(&session);
@@ -193,6 +221,10 @@ int command_forward(int count, char *const *arguments, int is_verbose)
         OPTION_ROW_FILE("var", &o.var,
                         "infer: the variance to use, required;\n"
                         "train: the running variance that --var-out updates, default: all 1"),
+        OPTION_ROW_FILE("residual", &o.residual, "added before the activation; of x's type and shape"),
+        OPTION_ROW_ACTIVATION(&o.tensor.activation,
+                              "v * SLOPE where v <= 0 (relu, clip: 0), CAP where v is more; default: none"),
+        OPTION_ROW_BFLOAT16(&o.tensor.is_bfloat16),
         OPTION_ROW_EPSILON(&o.tensor.epsilon),
         {.name = "momentum",
          .kind = OPTION_NUMBER,
@@ -210,6 +242,8 @@ int command_forward(int count, char *const *arguments, int is_verbose)
         OPTION_ROW_FILE("save-mean", &o.save_mean, "train: where the batch mean goes"),
         OPTION_ROW_FILE("save-invstd", &o.save_invstd, "train: where 1 / sqrt(variance + E) goes"),
         OPTION_ROW_FILE("save-var", &o.save_var, "train: where the biased batch variance goes"),
+        OPTION_ROW_FILE("mask-out", &o.mask_out,
+                        "train: where a bit for each value of y goes, for backward's --mask; '<u4', values / 32"),
         OPTION_ROW_DEVICE(&o.device),
         OPTION_ROW_VERBOSE(&o.is_verbose),
         OPTION_ROW_HELP(&o.is_help),
@@ -230,6 +264,7 @@ int command_forward(int count, char *const *arguments, int is_verbose)
     add_output(&data.outputs, "save-mean", o.save_mean);
     add_output(&data.outputs, "save-invstd", o.save_invstd);
     add_output(&data.outputs, "save-var", o.save_var);
+    add_output(&data.outputs, "mask-out", o.mask_out);
     if (check_distinct_outputs(&data.outputs) != 0)
         return STATUS_USAGE;
     if (read_inputs(&o, &data) == 0)
@@ -239,6 +274,7 @@ int command_forward(int count, char *const *arguments, int is_verbose)
     npy_free(&data.shift);
     npy_free(&data.mean);
     npy_free(&data.var);
+    npy_free(&data.residual);
     free_outputs(&data.outputs);
     return status;
 }

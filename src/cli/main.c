@@ -33,7 +33,7 @@ static int print_help(void)
            "       clnorm --version | --help | COMMAND --help\n"
            "\n"
            "Batch normalization on any OpenCL device, with the same bits on all of them.\n"
-           "Files are NumPy's .npy, little-endian float32 in C order.\n"
+           "Files are NumPy's .npy, little-endian in C order: float32, and tensors of float16 and bfloat16.\n"
            "\n"
            "commands:\n");
     for (size_t i = 0; i < COMMANDS; i++)

@@ -48,16 +48,22 @@ static int refuse(const struct option_row *row, const char *value)
     return -1;
 }
 
-static int parse_number(const struct option_row *row, const char *value)
+int options_number(const char *value, float *number)
 {
     char *end;
-    float number;
 
     /* strtof would also take leading blanks, "nan", "infinity" and hexadecimal: more than anyone means. */
     if (value[0] == '\0' || strspn(value, "0123456789.eE+-") != strlen(value))
-        return refuse(row, value);
-    number = strtof(value, &end);
-    if (*end != '\0' || !isfinite(number) || (double)number < row->least || (double)number > row->most)
+        return -1;
+    *number = strtof(value, &end);
+    return *end == '\0' && isfinite(*number) ? 0 : -1;
+}
+
+static int parse_number(const struct option_row *row, const char *value)
+{
+    float number;
+
+    if (options_number(value, &number) != 0 || (double)number < row->least || (double)number > row->most)
         return refuse(row, value);
     *(float *)row->target = number;
     return 0;
@@ -107,6 +113,8 @@ static int store_value(struct option_row *row, const char *value)
         return parse_whole(row, value);
     case OPTION_CHOICE:
         return parse_choice(row, value);
+    case OPTION_PARSED:
+        return row->parse(value, row->target) == 0 ? 0 : refuse(row, value);
     default:
         if (value[0] == '\0')
             return refuse(row, value);

@@ -10,7 +10,8 @@ enum option_kind {
     OPTION_TEXT,   /* target is const char ** */
     OPTION_NUMBER, /* target is float *: a finite number from least to most */
     OPTION_WHOLE,  /* target is uint64_t *: a whole number from least to most */
-    OPTION_CHOICE  /* target is int *: the value's place in choices, which are separated by '|' */
+    OPTION_CHOICE, /* target is int *: the value's place in choices, which are separated by '|' */
+    OPTION_PARSED  /* target is what parse says */
 };
 
 struct option_row {
@@ -20,12 +21,16 @@ struct option_row {
     const char *argument; /* as help shows the value; for a choice the choices themselves */
     const char *help;
     double least, most;
-    const char *expected; /* what a value has to be, for messages; NULL: from the kind */
-    int is_given;         /* set by options_parse */
+    int (*parse)(const char *value, void *target); /* 0, or -1: the value is not what expected says */
+    const char *expected;                          /* what a value has to be, for messages; NULL: from the kind */
+    int is_given;                                  /* set by options_parse */
 };
 
 /* Returns 0, or -1 after a message that names the option and says what was expected. */
 int options_parse(struct option_row *rows, int count, char *const *arguments);
+
+/* A finite number in decimal digits, the whole of value. Returns 0, or -1. */
+int options_number(const char *value, float *number);
 
 /* Whether the option was on the command line. */
 int options_given(const struct option_row *rows, const char *name);

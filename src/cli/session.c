@@ -135,10 +135,16 @@ static clnorm_buffer make_buffer(struct session *session, uint64_t bytes)
 
 clnorm_buffer session_buffer(struct session *session, const void *values, uint64_t count)
 {
-    clnorm_buffer buffer = make_buffer(session, count * sizeof(float));
+    return session_tensor(session, CLNORM_FLOAT32, values, count);
+}
+
+clnorm_buffer session_tensor(struct session *session, enum clnorm_type type, const void *values, uint64_t count)
+{
+    size_t size = clnorm_type_bytes(type);
+    clnorm_buffer buffer = make_buffer(session, count * size);
 
     if (values)
-        session_upload(session, buffer, values, count);
+        session_upload_sized(session, buffer, size, values, count);
     return buffer;
 }
 
@@ -154,15 +160,26 @@ clnorm_buffer session_workspace(struct session *session, enum clnorm_operation o
 
 void session_upload(struct session *session, clnorm_buffer buffer, const void *values, uint64_t count)
 {
-    if (session->is_failed || count == 0)
-        return;
-    session_expect(session,
-                   clEnqueueWriteBuffer(session->queue, buffer.mem, CL_TRUE, (size_t)buffer.offset * sizeof(float),
-                                        (size_t)count * sizeof(float), values, 0, NULL, NULL),
-                   "cannot copy to the device");
+    session_upload_sized(session, buffer, sizeof(float), values, count);
 }
 
 void session_download(struct session *session, clnorm_buffer buffer, void *values, uint64_t count)
+{
+    session_download_sized(session, buffer, sizeof(float), values, count);
+}
+
+void session_upload_sized(struct session *session, clnorm_buffer buffer, size_t size, const void *values,
+                          uint64_t count)
+{
+    if (session->is_failed || count == 0)
+        return;
+    session_expect(session,
+                   clEnqueueWriteBuffer(session->queue, buffer.mem, CL_TRUE, (size_t)buffer.offset * size,
+                                        (size_t)count * size, values, 0, NULL, NULL),
+                   "cannot copy to the device");
+}
+
+void session_download_sized(struct session *session, clnorm_buffer buffer, size_t size, void *values, uint64_t count)
 {
     if (session->is_failed)
         return;
@@ -170,7 +187,7 @@ void session_download(struct session *session, clnorm_buffer buffer, void *value
     if (session->is_failed || count == 0)
         return;
     session_expect(session,
-                   clEnqueueReadBuffer(session->queue, buffer.mem, CL_TRUE, (size_t)buffer.offset * sizeof(float),
-                                       (size_t)count * sizeof(float), values, 0, NULL, NULL),
+                   clEnqueueReadBuffer(session->queue, buffer.mem, CL_TRUE, (size_t)buffer.offset * size,
+                                       (size_t)count * size, values, 0, NULL, NULL),
                    "cannot copy from the device");
 }

@@ -39,10 +39,18 @@ const char *promise_text(enum clnorm_bits bits);
 clnorm_buffer session_buffer(struct session *session, const void *values, uint64_t count);
 clnorm_buffer session_workspace(struct session *session, enum clnorm_operation operation, const clnorm_desc *desc);
 
+/* The same for count elements of a tensor of this type. */
+clnorm_buffer session_tensor(struct session *session, enum clnorm_type type, const void *values, uint64_t count);
+
 void session_upload(struct session *session, clnorm_buffer buffer, const void *values, uint64_t count);
 
 /* Waits for the queue and copies count values. */
 void session_download(struct session *session, clnorm_buffer buffer, void *values, uint64_t count);
+
+/* Both for elements of so many bytes. */
+void session_upload_sized(struct session *session, clnorm_buffer buffer, size_t size, const void *values,
+                          uint64_t count);
+void session_download_sized(struct session *session, clnorm_buffer buffer, size_t size, void *values, uint64_t count);
 
 /* Remembers and tells a status that is not success; what names the work. */
 void session_expect(struct session *session, int status, const char *what);

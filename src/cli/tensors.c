@@ -4,17 +4,18 @@
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/session.h"
+#include "cli/files/npy_header.h"
 #include "cli/files/whole_file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-int read_array(const char *path, struct npy_array *array)
+static int read_kind(const char *path, enum npy_kind kind, struct npy_array *array)
 {
     struct npy_error error;
 
     show_progress("reading %s", path);
-    if (npy_read(path, array, &error) != 0) {
+    if (npy_read_kind(path, kind, array, &error) != 0) {
         complain("%s", error.text);
         return -1;
     }
@@ -22,12 +23,36 @@ int read_array(const char *path, struct npy_array *array)
     return 0;
 }
 
+int read_array(const char *path, struct npy_array *array)
+{
+    return read_kind(path, NPY_REALS, array);
+}
+
+/* Whether the type of a tensor is what --bfloat16 says of it. */
+static int check_type(const char *path, int is_bfloat16, const struct npy_array *array)
+{
+    if ((array->type == NPY_UINT16) == is_bfloat16)
+        return 0;
+    if (is_bfloat16)
+        complain("'%s': the type is '%s'; expected '<u2', in which --bfloat16 finds bfloat16", path,
+                 npy_type_descr(array->type));
+    else
+        complain("'%s': the type is '<u2'; expected '<f4' or '<f2', or --bfloat16 as well where it holds bfloat16",
+                 path);
+    return -1;
+}
+
+static enum clnorm_type tensor_type(enum npy_type type)
+{
+    return type == NPY_FLOAT16 ? CLNORM_FLOAT16 : type == NPY_UINT16 ? CLNORM_BFLOAT16 : CLNORM_FLOAT32;
+}
+
 int read_tensor(const char *path, const struct tensor_options *options, struct npy_array *array, clnorm_desc *desc)
 {
     char text[NPY_SHAPE_BYTES];
     int status;
 
-    if (read_array(path, array) != 0)
+    if (read_kind(path, NPY_TENSOR, array) != 0 || check_type(path, options->is_bfloat16, array) != 0)
         return -1;
     npy_shape_text(array->rank, array->shape, text);
     if (array->rank < 2 || array->rank > 5) {
@@ -47,6 +72,8 @@ int read_tensor(const char *path, const struct tensor_options *options, struct n
         return -1;
     }
     desc->epsilon = options->epsilon;
+    desc->type = tensor_type(array->type);
+    desc->activation = options->activation;
     return 0;
 }
 
@@ -54,8 +81,15 @@ int read_same_shape(const char *path, const struct npy_array *like, const char *
 {
     char text[NPY_SHAPE_BYTES], expected[NPY_SHAPE_BYTES];
 
-    if (read_array(path, array) != 0)
+    if (!path)
+        return 0;
+    if (read_kind(path, NPY_TENSOR, array) != 0)
         return -1;
+    if (array->type != like->type) {
+        complain("'%s': the type is '%s'; expected '%s', the type of '%s'", path, npy_type_descr(array->type),
+                 npy_type_descr(like->type), like_path);
+        return -1;
+    }
     if (array->rank == like->rank && memcmp(array->shape, like->shape, like->rank * sizeof(like->shape[0])) == 0)
         return 0;
     complain("'%s' has shape %s; expected %s, the shape of '%s'", path, npy_shape_text(array->rank, array->shape, text),
@@ -85,11 +119,33 @@ int read_vector(const char *path, const clnorm_desc *desc, const char *tensor_pa
                        desc->layout == CLNORM_CHANNELS_LAST ? " in channels-last" : " in channels-first", array);
 }
 
-clnorm_buffer upload_vector(struct session *session, const struct npy_array *array)
+uint64_t mask_words(uint64_t elements)
 {
+    return elements / 32 + (elements % 32 != 0);
+}
+
+int read_mask(const char *path, const struct npy_array *tensor, const char *tensor_path, struct npy_array *array)
+{
+    char text[NPY_SHAPE_BYTES];
+
+    if (!path)
+        return 0;
+    if (read_kind(path, NPY_WORDS, array) != 0)
+        return -1;
+    if (array->rank == 1 && array->count == mask_words(tensor->count))
+        return 0;
+    complain("'%s' has shape %s; expected (%llu,), a mask's word for each 32 values of '%s'", path,
+             npy_shape_text(array->rank, array->shape, text), (unsigned long long)mask_words(tensor->count),
+             tensor_path);
+    return -1;
+}
+
+clnorm_buffer upload_array(struct session *session, const struct npy_array *array)
+{
+    const void *data = npy_data(array);
     clnorm_buffer none = {NULL, 0};
 
-    return array->values ? session_buffer(session, array->values, array->count) : none;
+    return data ? session_tensor(session, tensor_type(array->type), data, array->count) : none;
 }
 
 /* ---- outputs -------------------------------------------------------------------------------------------------- */
@@ -119,11 +175,13 @@ int check_outputs(const struct outputs *outputs)
     return 0;
 }
 
-void set_output(struct outputs *outputs, const char *option, unsigned rank, const uint64_t *shape, clnorm_buffer buffer)
+void set_output(struct outputs *outputs, const char *option, enum npy_type type, unsigned rank, const uint64_t *shape,
+                clnorm_buffer buffer)
 {
     for (size_t i = 0; i < outputs->count; i++) {
         if (strcmp(outputs->options[i], option) != 0)
             continue;
+        outputs->files[i].type = type;
         outputs->files[i].rank = rank;
         memcpy(outputs->files[i].shape, shape, rank * sizeof(shape[0]));
         outputs->buffers[i] = buffer;
@@ -136,17 +194,18 @@ int write_outputs(struct session *session, struct outputs *outputs)
 
     for (size_t i = 0; i < outputs->count && !session->is_failed; i++) {
         struct npy_output *file = &outputs->files[i];
+        size_t size = npy_type_bytes(file->type);
         uint64_t count = 1;
 
         for (unsigned axis = 0; axis < file->rank; axis++)
             count *= file->shape[axis];
-        outputs->values[i] = malloc(count ? (size_t)count * sizeof(float) : 1);
+        outputs->values[i] = malloc(count ? (size_t)count * size : 1);
         if (!outputs->values[i]) {
             complain("out of memory for the %llu values of '%s'", (unsigned long long)count, file->path);
             return -1;
         }
-        session_download(session, outputs->buffers[i], outputs->values[i], count);
-        file->values = outputs->values[i];
+        session_download_sized(session, outputs->buffers[i], size, outputs->values[i], count);
+        file->others = outputs->values[i];
     }
     if (session->is_failed)
         return -1;

@@ -10,15 +10,17 @@
 struct tensor_options {
     int layout; /* enum clnorm_layout */
     float epsilon;
+    int is_bfloat16; /* what files of 16-bit words hold */
+    clnorm_activation activation;
 };
 
-/* A file of any shape. */
+/* A file of any shape, of float32. */
 int read_array(const char *path, struct npy_array *array);
 
-/* A file of 2 to 5 axes, and its description. */
+/* A file of 2 to 5 axes, of any tensor's type, and its description. */
 int read_tensor(const char *path, const struct tensor_options *options, struct npy_array *array, clnorm_desc *desc);
 
-/* A file of the same shape as like, which came from like_path. */
+/* A file of the same type and shape as like, which came from like_path; path NULL leaves array empty. */
 int read_same_shape(const char *path, const struct npy_array *like, const char *like_path, struct npy_array *array);
 
 /* A vector of count values, one for each `each` of what `of` names, `where`; path NULL leaves array empty. */
@@ -28,10 +30,16 @@ int read_values(const char *path, uint64_t count, const char *each, const char *
 /* A vector with a value for each channel of the tensor from tensor_path; path NULL leaves array empty. */
 int read_vector(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array);
 
+/* The mask of a tensor; path NULL leaves array empty. */
+int read_mask(const char *path, const struct npy_array *tensor, const char *tensor_path, struct npy_array *array);
+
+/* Words of the mask of so many elements. */
+uint64_t mask_words(uint64_t elements);
+
 struct session;
 
-/* The vector on the device; no buffer when no file was given. */
-clnorm_buffer upload_vector(struct session *session, const struct npy_array *array);
+/* The array on the device; no buffer when no file was given. */
+clnorm_buffer upload_array(struct session *session, const struct npy_array *array);
 
 /* The outputs of a command: option, path, and the values once they are there. */
 enum { MAX_OUTPUTS = 8 };
@@ -39,7 +47,7 @@ struct outputs {
     struct npy_output files[MAX_OUTPUTS];
     const char *options[MAX_OUTPUTS];
     clnorm_buffer buffers[MAX_OUTPUTS];
-    float *values[MAX_OUTPUTS];
+    void *values[MAX_OUTPUTS];
     size_t count;
 };
 
@@ -52,8 +60,8 @@ int check_distinct_outputs(const struct outputs *outputs);
 /* Whether all outputs can be written, before work is spent on them. */
 int check_outputs(const struct outputs *outputs);
 
-/* Sets the shape and the device buffer of the output that belongs to an option, if it was asked for. */
-void set_output(struct outputs *outputs, const char *option, unsigned rank, const uint64_t *shape,
+/* Sets the type, the shape and the device buffer of the output that belongs to an option, if it was asked for. */
+void set_output(struct outputs *outputs, const char *option, enum npy_type type, unsigned rank, const uint64_t *shape,
                 clnorm_buffer buffer);
 
 /* Takes the values of all outputs from the device and writes the files, all or none. */

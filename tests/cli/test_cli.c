@@ -39,7 +39,8 @@ START_TEST(test_help)
         {"--verbose --version", "numerical contract 2"},
         {"devices --help", "usage: clnorm devices"},
         {"forward --help", "--save-invstd"},
-        {"backward --help", "--grad-shift"},
+        {"backward --help", "--grad-residual"},
+        {"forward --help", "--mask-out"},
         {"check --help", "--quick"},
         {"forward --help --in x.npy", "usage: clnorm forward"},
     };
@@ -55,9 +56,11 @@ START_TEST(test_help)
              CLNORM_VERSION_MINOR, CLNORM_VERSION_PATCH, CLNORM_CONTRACT_VERSION);
     ck_assert_str_eq(cli_out, expected);
     /* Every help line fits a terminal of 120 columns. */
-    cli_assert_done("forward --help");
-    for (char *line = strtok(cli_out, "\n"); line; line = strtok(NULL, "\n"))
-        ck_assert_uint_le(strlen(line), 120);
+    for (int i = 0; i < 3; i++) {
+        cli_assert_done(i == 0 ? "forward --help" : i == 1 ? "backward --help" : "check --help");
+        for (char *line = strtok(cli_out, "\n"); line; line = strtok(NULL, "\n"))
+            ck_assert_uint_le(strlen(line), 120);
+    }
 }
 END_TEST
 
@@ -86,6 +89,10 @@ START_TEST(test_wrong_usage)
         {"check quick", "unexpected argument 'quick'"},
         {"check --quick=yes", "option --quick: expected no value, got 'yes'"},
         {"check --quick --quick", "option --quick is given twice"},
+        {"check --type float64", "option --type: expected float32|float16|bfloat16, got 'float64'"},
+        {"check --activation leaky",
+         "option --activation: expected none, relu, leaky:SLOPE with a finite SLOPE, or clip:CAP"},
+        {"check --residual=yes", "option --residual: expected no value, got 'yes'"},
         {"check --device", "option --device lacks its value"},
         {"check --device --quick", "option --device lacks its value"},
         {"check --device ''", "option --device: expected a number or part of a name"},
@@ -130,7 +137,7 @@ START_TEST(test_wrong_usage)
         {"forward --in x.npy --out y.npy --save-mean y.npy", "options --out and --save-mean both name 'y.npy'"},
         {"backward", "option --in is missing"},
         {"backward --in x.npy", "option --grad-out is missing"},
-        {"backward --in x.npy --grad-out dy.npy", "expected --grad-in, --grad-scale or --grad-shift"},
+        {"backward --in x.npy --grad-out dy.npy", "expected --grad-in, --grad-scale, --grad-shift or --grad-residual"},
         {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --mode infer", "expected --mean"},
         {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --mode infer --mean mean.npy", "expected --var"},
         {"backward --in x.npy --grad-out dy.npy --grad-in o.npy --mean mean.npy", "--mean is for --mode infer"},

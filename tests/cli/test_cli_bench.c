@@ -10,10 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char csv_header[] = "set,n,c,s,times_in_net,layout,op,runs,wall_ms,device_ms,call_us,empty_us,"
-                                 "empty_call_us,gbps,copy_gbps,stream_gbps,buffer_gbps,percent,device_percent,"
-                                 "exponent,device\n";
-enum { CSV_COLUMNS = 21 };
+static const char csv_header[] =
+    "set,n,c,s,times_in_net,layout,op,type,activation,residual,runs,wall_ms,device_ms,call_us,empty_us,"
+    "empty_call_us,gbps,copy_gbps,stream_gbps,buffer_gbps,percent,device_percent,"
+    "exponent,device\n";
+enum { CSV_COLUMNS = 24 };
 
 static void setup(void)
 {
@@ -64,11 +65,11 @@ static unsigned check_csv(const char *text)
             commas += *at == ',';
         ck_assert_uint_eq(commas, CSV_COLUMNS - 1);
         ck_assert_int_eq(line[length - 1], '"');
-        for (int field = 7; field <= 17; field++) {
+        for (int field = 10; field <= 20; field++) {
             double value = csv_number(line, field);
 
             /* A device's own clock is optional. */
-            ck_assert_msg(field == 9 || (value > 0 && isfinite(value)), "field %d: %s", field, line);
+            ck_assert_msg(field == 12 || (value > 0 && isfinite(value)), "field %d: %s", field, line);
         }
         line += length + 1;
     }
@@ -130,8 +131,10 @@ static const char *skip_json(const char *at)
         return skip_members(at, ']');
     if (*at == '"')
         return skip_string(at);
-    if (strncmp(at, "null", 4) == 0)
+    if (strncmp(at, "null", 4) == 0 || strncmp(at, "true", 4) == 0)
         return at + 4;
+    if (strncmp(at, "false", 5) == 0)
+        return at + 5;
     /* strtod would take nan and inf as well, which JSON does not have. */
     if (!isdigit((unsigned char)*at) && *at != '-')
         return NULL;
@@ -167,11 +170,60 @@ START_TEST(test_formats)
     ck_assert_uint_eq(check_csv(cli_out), 6);
     cli_assert_done("bench --shape 2,3,1 --runs 2 --op infer --layout channels-last --format csv");
     ck_assert_uint_eq(check_csv(cli_out), 1);
-    ck_assert_ptr_nonnull(strstr(cli_out, "\nshape,2,3,1,1,channels-last,infer,2,"));
+    ck_assert_ptr_nonnull(strstr(cli_out, "\nshape,2,3,1,1,channels-last,infer,float32,none,0,2,"));
     cli_assert_done("bench --shape 5,4,3 --runs 3 --op infer,train --format json");
     check_json(cli_out);
     ck_assert_ptr_nonnull(strstr(cli_out, "\"op\": \"train\""));
     ck_assert_ptr_null(strstr(cli_out, "\"op\": \"backward\""));
+}
+END_TEST
+
+/* Bytes that are counted: GB/s times the time. */
+static double counted_bytes(const char *op)
+{
+    const char *line = strstr(cli_out, op);
+
+    ck_assert_ptr_nonnull(line);
+    while (line > cli_out && line[-1] != '\n')
+        line--;
+    return csv_number(line, 16) * csv_number(line, 11) * 1e6;
+}
+
+/* Types, activations and residuals: what is told, and the bytes of 2 * 8 * 32 elements. */
+START_TEST(test_forms)
+{
+    static const struct {
+        const char *options, *told, *head;
+        double train, infer, backward;
+    } forms[] = {
+        {"--type float32 --activation none", "float32,none,0,", "", 4096, 4096, 6144},
+        {"--type float16", "float16,none,0,", ", float16\n", 2048, 2048, 3072},
+        {"--residual", "float32,none,1,", ", float32, with a residual\n", 6144, 6144, 6144},
+        {"--type bfloat16 --activation leaky:0.1", "bfloat16,leaky:0.1,0,", ", bfloat16, leaky:0.1\n", 2112, 2048,
+         3136},
+        {"--type float16 --activation clip:6 --residual", "float16,clip:6,1,", ", float16, clip:6, with a residual\n",
+         3136, 3072, 4160},
+    };
+    char command[160], cell[64];
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        snprintf(command, sizeof(command), "bench --shape 2,8,4x8 --runs 1 --layout channels-last --format csv %s",
+                 forms[i].options);
+        cli_assert_done(command);
+        ck_assert_uint_eq(check_csv(cli_out), 3);
+        snprintf(cell, sizeof(cell), ",train,%s1,", forms[i].told);
+        ck_assert_msg(strstr(cli_out, cell) != NULL, "%s: %s", cell, cli_out);
+        ck_assert_double_eq_tol(counted_bytes(",train,"), forms[i].train, 1);
+        ck_assert_double_eq_tol(counted_bytes(",infer,"), forms[i].infer, 1);
+        ck_assert_double_eq_tol(counted_bytes(",backward,"), forms[i].backward, 1);
+        snprintf(command, sizeof(command), "bench --shape 3,5,7 --runs 1 --layout channels-first --op infer %s",
+                 forms[i].options);
+        cli_assert_done(command);
+        ck_assert_msg(strstr(cli_out, forms[i].head) != NULL, "%s", cli_out);
+    }
+    cli_assert_done("bench --shape 5,4,3 --runs 1 --op train --format json --type bfloat16 --activation relu");
+    check_json(cli_out);
+    ck_assert_ptr_nonnull(strstr(cli_out, "\"type\": \"bfloat16\", \"activation\": \"relu\", \"residual\": false"));
 }
 END_TEST
 
@@ -248,6 +300,12 @@ START_TEST(test_wrong_usage)
         {"bench --growth --shape 1,2,3", "expected one of --set"},
         {"bench --growth --startup", "expected one of --set"},
         {"bench --startup --op train", "expected no --op"},
+        {"bench --startup --type float16", "--startup times the plain call on float32; expected no --type"},
+        {"bench --startup --residual", "expected no --type, --activation or --residual"},
+        {"bench --type half", "option --type: expected float32|float16|bfloat16, got 'half'"},
+        {"bench --activation clip", "option --activation: expected none, relu, leaky:SLOPE with a finite SLOPE, or "
+                                    "clip:CAP with a finite CAP above 0, got 'clip'"},
+        {"bench --residual=r.npy", "option --residual: expected no value"},
         {"bench --runs 0", "option --runs: expected a whole number from 1 to 10000, got '0'"},
         {"bench --runs 2.5", "option --runs: expected a whole number"},
         {"bench --format xml", "option --format: expected table|csv|json, got 'xml'"},
@@ -391,6 +449,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(cases, setup, NULL);
     tcase_add_test(cases, test_help);
     tcase_add_test(cases, test_formats);
+    tcase_add_test(cases, test_forms);
     tcase_add_test(cases, test_shapes);
     tcase_add_test(cases, test_bad_files);
     tcase_add_test(cases, test_wrong_usage);

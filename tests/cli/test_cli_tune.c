@@ -52,7 +52,7 @@ static void setup(void)
 /* A kernel file with a line more, behind the one that begins the kernel's work. */
 static void change_kernel(const char *name, const char *line)
 {
-    static const char mark[] = "APPLY_OFFSETS;\n";
+    static const char mark[] = "APPLY_BEGIN(t);\n";
     static char text[1 << 14], changed[1 << 14];
     const char *folder = getenv("CLNORM_TEST_KERNELS"), *at;
     char path[1024];
@@ -130,6 +130,11 @@ START_TEST(test_wrong_usage)
         {"tune --reset --op train", "--reset measures nothing"},
         {"tune --reset --dry-run", "--reset measures nothing"},
         {"tune --reset --shape 1,2,3", "--reset measures nothing"},
+        {"tune --reset --type float16", "--reset measures nothing"},
+        {"tune --reset --activation relu", "--reset measures nothing"},
+        {"tune --reset --residual", "--reset measures nothing"},
+        {"tune --type half", "option --type: expected float32|float16|bfloat16, got 'half'"},
+        {"tune --activation tanh", "option --activation: expected none, relu, leaky:SLOPE"},
         {"tune --shape 1,2",
          "option --shape: expected N,C,S with sizes >= 1, S like 3136, 56x56 or 32x64x64, got '1,2'"},
         {"tune --shape 1,2,3x", "option --shape: expected N,C,S"},
@@ -221,7 +226,7 @@ START_TEST(test_other_bits)
 {
     slow_defaults();
     change_kernel("apply/apply_naive.cl",
-                  "    if (get_global_id(0) == 5) {\n        dst[5] = 0.0f;\n        return;\n    }");
+                  "    if (get_global_id(0) == 5) {\n        dst[5] = 1;\n        return;\n    }");
     ck_assert_int_eq(cli_run("tune --quick --shapes shapes.csv --op infer --layout channels-last"), 1);
     ck_assert_msg(strstr(cli_err, "apply.channels-last=apply_naive gives other bits than the defaults") != NULL, "%s",
                   cli_err);
@@ -232,6 +237,23 @@ START_TEST(test_other_bits)
     change_kernel("apply/apply_naive.cl", "    if (get_global_id(0) == 5)\n        return;");
     ck_assert_int_eq(cli_run("tune --quick --shapes shapes.csv --op infer --layout channels-last"), 1);
     ck_assert_ptr_nonnull(strstr(cli_err, "gives other bits"));
+}
+END_TEST
+
+/* Of another type, with everything in the last step: a winner gives the same bits of masks and the residual's gradient, too. */
+START_TEST(test_form)
+{
+    static const char line[] = "tune --quick --dry-run --shapes shapes.csv --set b --op train,infer,backward "
+                               "--layout channels-last --type float16 --activation relu --residual";
+
+    slow_defaults();
+    cli_assert_done(line);
+    ck_assert_msg(says("candidates measured on up to 3 launches"), "%s", cli_out);
+    ck_assert_msg(says("apply.channels-last          free choice              apply_naive"), "%s", cli_out);
+    change_kernel("apply/apply_naive.cl",
+                  "    if (get_global_id(0) == 5) {\n        dst[5] = 1;\n        return;\n    }");
+    ck_assert_int_eq(cli_run(line), 1);
+    ck_assert_msg(strstr(cli_err, "gives other bits than the defaults") != NULL, "%s", cli_err);
 }
 END_TEST
 
@@ -267,6 +289,7 @@ static Suite *make_suite(void)
         tcase_add_test(cases, test_quick);
         tcase_add_test(cases, test_defaults_replace);
         tcase_add_test(cases, test_other_bits);
+        tcase_add_test(cases, test_form);
     }
     suite_add_tcase(suite, cases);
     return suite;

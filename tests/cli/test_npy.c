@@ -339,6 +339,52 @@ START_TEST(test_writes_what_it_reads)
 }
 END_TEST
 
+/* What is written as another type is read as the kind that has it, and refused as those that have not. */
+START_TEST(test_kinds)
+{
+    static const struct {
+        enum npy_type type;
+        enum npy_kind kind;
+        const char *refused; /* as a tensor (t), words (w), reals (r) */
+    } good[] = {{NPY_FLOAT16, NPY_TENSOR, "wr"},
+                {NPY_UINT16, NPY_TENSOR, "wr"},
+                {NPY_FLOAT32, NPY_TENSOR, "w"},
+                {NPY_FLOAT32, NPY_REALS, "w"},
+                {NPY_UINT32, NPY_WORDS, "tr"}};
+    static const char *const expected[] = {[NPY_REALS] = "expected '<f4'",
+                                           [NPY_TENSOR] = "expected '<f4', '<f2', or '<u2' for bfloat16",
+                                           [NPY_WORDS] = "expected '<u4'"};
+    static const uint64_t shape[2] = {3, 700};
+    static unsigned char values[4 * 2100];
+
+    for (size_t i = 0; i < sizeof(values); i++)
+        values[i] = (unsigned char)(i * 37 + i / 256);
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        struct npy_output one = output(path, 2, shape, NULL);
+        struct npy_array array;
+
+        one.others = values;
+        one.type = good[i].type;
+        ck_assert_msg(npy_write_all(&one, 1, &error) == 0, "%s", error.text);
+        ck_assert_msg(npy_read_kind(path, good[i].kind, &array, &error) == 0, "%s", error.text);
+        ck_assert_int_eq(array.type, good[i].type);
+        ck_assert_uint_eq(array.count, 2100);
+        ck_assert_mem_eq(npy_data(&array), values, 2100 * npy_type_bytes(array.type));
+        ck_assert_int_eq(array.values != NULL, good[i].type == NPY_FLOAT32);
+        ck_assert_int_eq(array.words != NULL, good[i].kind == NPY_WORDS);
+        npy_free(&array);
+        ck_assert_ptr_null(npy_data(&array));
+        for (const char *kind = good[i].refused; *kind; kind++) {
+            enum npy_kind other = *kind == 't' ? NPY_TENSOR : *kind == 'w' ? NPY_WORDS : NPY_REALS;
+
+            ck_assert_int_eq(npy_read_kind(path, other, &array, &error), -1);
+            ck_assert_ptr_null(npy_data(&array));
+            ck_assert_msg(strstr(error.text, expected[other]) != NULL, "%s", error.text);
+        }
+    }
+}
+END_TEST
+
 START_TEST(test_writes_empty)
 {
     static const uint64_t shape[2] = {0, 3};
@@ -483,6 +529,7 @@ int main(void)
     tcase_add_test(cases, test_refuses_folder);
     tcase_add_test(cases, test_reads_pipe);
     tcase_add_test(cases, test_writes_what_it_reads);
+    tcase_add_test(cases, test_kinds);
     tcase_add_test(cases, test_writes_empty);
     tcase_add_test(cases, test_keeps_rights_and_links);
     tcase_add_test(cases, test_refuses_outputs);

@@ -24,8 +24,9 @@ static int print_help(const struct option_row *rows)
         "Columns: ms of the wall clock, from the call to the return of clFinish; ms of the device's own clock, from\n"
         "the end of a marker before the call's kernels to the end of one behind them, all of it enqueued before any\n"
         "of it may start; GB/s by the wall clock, counting one read and one write of the tensor (backward: two reads\n"
-        "and one write); GB/s of three copies of as many elements on the same device in the same rounds (a kernel\n"
-        "with ordinary stores, one with stores past the caches where the compiler has them, clEnqueueCopyBuffer);\n"
+        "and one write), and the residual, its gradient and the activation's mask where the call has them; GB/s of\n"
+        "three copies of a tensor as large on the same device in the same rounds (a kernel with ordinary stores, one\n"
+        "with stores past the caches where the compiler has them, clEnqueueCopyBuffer);\n"
         "percent of the best of these copies, by both clocks; microseconds of the host for the call alone; and\n"
         "microseconds from the call to the return of clFinish of an empty kernel.\n"
         "\n"
@@ -66,8 +67,13 @@ static int run_layout(struct bench_device *device, const struct bench_options *o
     if (runs == 0)
         return -1;
     for (unsigned op = 0; op < BENCH_OPS; op++) {
-        struct bench_row row = {
-            .shape = shape, .layout = layout, .op = op, .runs = runs, .own = medians[op], .exponent = NAN};
+        struct bench_row row = {.shape = shape,
+                                .form = &options->form,
+                                .layout = layout,
+                                .op = op,
+                                .runs = runs,
+                                .own = medians[op],
+                                .exponent = NAN};
 
         if (options->ops[op] && !wanted[op])
             complain("passed over: %s of %llu,%llu,%llu, %s, which the variants do not fit", bench_op_name(op),
@@ -102,7 +108,7 @@ static int run_shape(struct bench_device *device, const struct bench_options *op
         clear_progress();
         for (; shown < rows->count && table; shown++) {
             if (shown == 0)
-                bench_table_head(table, &device->session);
+                bench_table_head(table, &device->session, &options->form);
             bench_table_row(table, &rows->list[shown]);
         }
     }
@@ -215,6 +221,8 @@ static int check_together(const struct bench_options *options, const struct text
         complain("options --out and --plot both name '%s'; expected different files", options->out);
     else if (is_startup && (texts->ops || texts->layouts))
         complain("--startup times forward training, channels-first; expected no --op and no --layout");
+    else if (is_startup && !form_is_plain(&options->form))
+        complain("--startup times the plain call on float32; expected no --type, --activation or --residual");
     else if (texts->seed > 0 && !(texts->random > 0))
         complain("--seed is for --random; expected --random as well");
     else if (texts->runs != floorf(texts->runs))
@@ -286,6 +294,11 @@ static int parse(int count, char *const *arguments, struct bench_options *option
                         "what --startup starts: measures in this process and prints its numbers"),
         ROW_TEXT("op", &texts->ops, "NAMES", "operations", "of train,infer,backward; default: all"),
         ROW_TEXT("layout", &texts->layouts, "NAMES", "layouts", "of channels-first,channels-last; default: both"),
+        OPTION_ROW_TYPE(&options->form.type, "of the tensors; default: float32"),
+        OPTION_ROW_ACTIVATION(&options->form.activation,
+                              "part of the calls; training writes its mask, and backward reads that"),
+        OPTION_ROW_FLAG("residual", &options->form.has_residual,
+                        "forward adds one; backward writes its gradient, where there is an activation"),
         ROW_TEXT("variant", &options->variants, "NAMES", "names of kernel variants",
                  "kernel variants to use, separated by commas; default: free choice"),
         OPTION_ROW_DEVICE(&options->device),

@@ -41,6 +41,13 @@ static const char source[] = STREAM_STORE_SOURCE
     "kernel void empty(void)\n"
     "{\n"
     "}\n"
+    "#if TYPE == 1\n"
+    "#define PUT(value) vstore_half(value, i, (global half *)values)\n"
+    "#elif TYPE == 2\n"
+    "#define PUT(value) ((global ushort *)values)[i] = (ushort)(as_uint(value) >> 16)\n"
+    "#else\n"
+    "#define PUT(value) values[i] = value\n"
+    "#endif\n"
     "kernel void fill(global float *values, ulong count, ulong seed)\n"
     "{\n"
     "    for (ulong i = get_global_id(0); i < count; i += get_global_size(0)) {\n"
@@ -49,7 +56,8 @@ static const char source[] = STREAM_STORE_SOURCE
     "        x = (x ^ x >> 27) * 0x94d049bb133111ebUL;\n"
     "        x ^= x >> 31;\n"
     "        uint sum = (uint)(x & 0xffff) + (uint)(x >> 16 & 0xffff) + (uint)(x >> 32 & 0xffff) + (uint)(x >> 48);\n"
-    "        values[i] = ((float)sum / 65536.0f - 2.0f) * 1.7320508f;\n"
+    "        float value = ((float)sum / 65536.0f - 2.0f) * 1.7320508f;\n"
+    "        PUT(value);\n"
     "    }\n"
     "}\n";
 
@@ -72,8 +80,8 @@ static void build_kernels(struct bench_device *device)
     cl_int status;
 
     /* Without a word: drivers print what their compiler says. */
-    snprintf(options, sizeof(options), "-w -DVECTOR=float%u -DWIDTH=%uu -DLOCAL=%uu", device->width, device->width,
-             device->local);
+    snprintf(options, sizeof(options), "-w -DVECTOR=float%u -DWIDTH=%uu -DLOCAL=%uu -DTYPE=%d", device->width,
+             device->width, device->local, device->form.type);
     device->program = clCreateProgramWithSource(device->session.cl, 1, &text, NULL, &status);
     session_expect(&device->session, status, "cannot make the kernels to compare with");
     if (!device->session.is_failed)
@@ -119,6 +127,7 @@ int bench_device_open(struct bench_device *device, const struct bench_options *o
     cl_int status;
 
     memset(device, 0, sizeof(*device));
+    device->form = options->form;
     if (session_open(&device->session, options->device, options->is_verbose) != 0)
         return -1;
     chosen.variants = options->variants;
@@ -167,7 +176,9 @@ const char *bench_too_large(const struct bench_device *device, const struct benc
                             char *text, size_t size)
 {
     const double mib = 1024.0 * 1024.0;
-    uint64_t bytes = bench_elements(shape) * sizeof(float), tensors = has_backward ? 3 : 2;
+    uint64_t bytes = bench_words(device, bench_elements(shape)) * sizeof(float), tensors = has_backward ? 3 : 2;
+
+    tensors += device->form.has_residual + (has_backward && bench_has_diff_residual(&device->form));
 
     if (bytes > device->max_alloc)
         snprintf(text, size, "%.0f MiB are more than a buffer of the device may have (%.0f MiB)", (double)bytes / mib,
@@ -218,20 +229,40 @@ static void upload_vectors(struct bench_device *device, uint64_t c)
     free(values);
 }
 
+uint64_t bench_words(const struct bench_device *device, uint64_t elements)
+{
+    return (elements * clnorm_type_bytes((enum clnorm_type)device->form.type) + 3) / 4;
+}
+
+/* A tensor of as many words as the device's, or none. */
+static clnorm_buffer make_tensor(struct bench_device *device, int is_wanted)
+{
+    clnorm_buffer none = {NULL, 0};
+
+    return is_wanted ? session_buffer(&device->session, NULL, device->words) : none;
+}
+
 int bench_device_room(struct bench_device *device, uint64_t elements, uint64_t channels, int has_backward)
 {
+    const struct call_form *form = &device->form;
     clnorm_buffer none = {NULL, 0};
 
     session_release_buffers(&device->session);
     device->count = elements;
-    device->src = session_buffer(&device->session, NULL, device->count);
-    device->dst = session_buffer(&device->session, NULL, device->count);
-    device->diff_dst = has_backward ? session_buffer(&device->session, NULL, device->count) : none;
+    device->words = bench_words(device, elements);
+    device->src = make_tensor(device, 1);
+    device->dst = make_tensor(device, 1);
+    device->diff_dst = make_tensor(device, has_backward);
+    device->residual = make_tensor(device, form->has_residual);
+    device->diff_residual = make_tensor(device, has_backward && bench_has_diff_residual(form));
+    device->mask = bench_has_mask(form) ? session_buffer(&device->session, NULL, (elements + 31) / 32) : none;
     for (unsigned i = 0; i < BENCH_VECTORS; i++)
         device->vectors[i] = session_buffer(&device->session, NULL, channels);
     fill(device, device->src, 1);
     if (has_backward)
         fill(device, device->diff_dst, 2);
+    if (form->has_residual)
+        fill(device, device->residual, 3);
     upload_vectors(device, channels);
     return device->session.is_failed ? -1 : 0;
 }
@@ -239,10 +270,8 @@ int bench_device_room(struct bench_device *device, uint64_t elements, uint64_t c
 void bench_device_take(struct bench_device *device, const struct bench_shape *shape)
 {
     device->count = bench_elements(shape);
-    device->desc.n = shape->n;
-    device->desc.c = shape->c;
-    device->desc.s = shape->s;
-    device->desc.epsilon = 1e-5f;
+    device->words = bench_words(device, device->count);
+    device->desc = bench_desc(&device->form, shape, device->desc.layout);
 }
 
 int bench_device_shape(struct bench_device *device, const struct bench_shape *shape, int has_backward)
@@ -266,6 +295,8 @@ static clnorm_forward_training_args training_args(const struct bench_device *dev
         .save_invstd = v[BENCH_INVSTD],
         .workspace = device->workspace,
         .momentum = 0.1f,
+        .residual = device->residual,
+        .mask = device->mask,
     };
 
     return args;
@@ -309,7 +340,7 @@ int bench_device_statistics(struct bench_device *device)
 /* On a CPU pieces of 16 KiB or one for each core; elsewhere one vector or eight. */
 uint64_t bench_chunk(const struct bench_device *device, int choice)
 {
-    uint64_t vectors = device->count / device->width;
+    uint64_t vectors = device->words / device->width;
 
     if (device->local == 1)
         return choice == 0 ? 256 : (vectors + device->units - 1) / device->units;
@@ -320,7 +351,7 @@ uint64_t bench_chunk(const struct bench_device *device, int choice)
 static int enqueue_pass(struct bench_device *device, cl_command_queue queue, cl_kernel kernel, cl_ulong chunk,
                         cl_mem from, cl_mem to)
 {
-    cl_ulong count = device->count;
+    cl_ulong count = device->words;
     uint64_t vectors = count / device->width, piece = chunk * device->local;
     size_t local = device->local, items = (size_t)((vectors + piece - 1) / piece) * local;
 
@@ -357,6 +388,7 @@ static int enqueue_operation(struct bench_device *device, cl_command_queue queue
         .mean = v[BENCH_MEAN],
         .variance = v[BENCH_VARIANCE],
         .workspace = device->workspace,
+        .residual = device->residual,
     };
     clnorm_backward_training_args backward = {
         .src = device->src,
@@ -369,6 +401,8 @@ static int enqueue_operation(struct bench_device *device, cl_command_queue queue
         .diff_scale = v[BENCH_DIFF_SCALE],
         .diff_shift = v[BENCH_DIFF_SHIFT],
         .workspace = device->workspace,
+        .mask = device->mask,
+        .diff_residual = device->diff_residual,
     };
 
     if (work == BENCH_TRAIN)
@@ -387,7 +421,7 @@ int bench_enqueue(struct bench_device *device, cl_command_queue queue, enum benc
     case BENCH_STREAM:
         return enqueue_copy(device, queue, work);
     case BENCH_BUFFER:
-        return clEnqueueCopyBuffer(queue, device->src.mem, device->dst.mem, 0, 0, device->count * sizeof(float), 0,
+        return clEnqueueCopyBuffer(queue, device->src.mem, device->dst.mem, 0, 0, device->words * sizeof(float), 0,
                                    NULL, NULL);
     case BENCH_EMPTY:
         return clEnqueueNDRangeKernel(queue, device->kernels[BENCH_EMPTY], 1, NULL, &one, &one, 0, NULL, NULL);

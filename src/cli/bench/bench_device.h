@@ -31,8 +31,11 @@ struct bench_device {
     cl_uint units, width, local;    /* compute units; the copies' floats in a vector and work-items in a group */
     uint64_t chunk[BENCH_WORKS];    /* vectors that a work-item of a copy moves */
     clnorm_buffer src, diff_dst, dst, vectors[BENCH_VECTORS], workspace;
+    clnorm_buffer residual, diff_residual, mask; /* as far as the form has them */
+    struct call_form form;
     clnorm_desc desc;
     uint64_t count; /* elements of the tensor */
+    uint64_t words; /* which these are, of 4 bytes */
 };
 
 /* Both return 0, or -1 after a message. */
@@ -49,6 +52,9 @@ int bench_device_shape(struct bench_device *device, const struct bench_shape *sh
 /* The two halves of that, for buffers which several shapes use in turn: tensors and vectors of so many elements at most. */
 int bench_device_room(struct bench_device *device, uint64_t elements, uint64_t channels, int has_backward);
 void bench_device_take(struct bench_device *device, const struct bench_shape *shape);
+
+/* Words of 4 bytes that a tensor of so many elements takes. */
+uint64_t bench_words(const struct bench_device *device, uint64_t elements);
 
 /* Makes the statistics of this layout, which inference and backward want, and a workspace for all of ops. */
 int bench_device_layout(struct bench_device *device, enum clnorm_layout layout);

@@ -52,8 +52,7 @@ static int is_same_line(const struct bench_row *a, const struct bench_row *b)
 /* Seconds of a row, or of the best copy of as many elements. */
 static double seconds(const struct bench_row *row, int is_copy)
 {
-    return is_copy ? 2e-9 * sizeof(float) * (double)bench_elements(row->shape) / bench_best_copy(row, 0)
-                   : row->own.wall;
+    return is_copy ? 1e-9 * bench_bytes(BENCH_COPY, row->form, row->shape) / bench_best_copy(row, 0) : row->own.wall;
 }
 
 /* Least squares of log time against log elements, over the last decade of the line that row belongs to. */
@@ -150,6 +149,7 @@ static void write_panel(FILE *script, const struct bench_rows *rows, int layout,
 
 static void write_script(FILE *script, const struct session *session, const struct bench_rows *rows)
 {
+    char text[FORM_TEXT_BYTES];
     int has[BENCH_LAYOUTS][BENCH_OPS] = {{0}}, across = 0, down = 0;
 
     for (size_t i = 0; i < rows->count; i++)
@@ -162,6 +162,7 @@ static void write_script(FILE *script, const struct session *session, const stru
             40 + down * 380);
     fprintf(script, "set multiplot layout %d,%d title \"", down, across);
     gnuplot_text(script, session->info.name);
+    fprintf(script, "%s", rows->count ? form_text(", ", rows->list[0].form, text) : "");
     fprintf(script, ": time of a call\"\n"
                     "set logscale xy\n"
                     "set format xy \"10^{%%T}\"\n"

@@ -4,6 +4,7 @@
 #define CLNORM_CLI_BENCH_PARTS_H
 
 #include "clnorm.h"
+#include "cli/form.h"
 #include "cli/files/whole_file.h"
 
 #include <stdint.h>
@@ -40,6 +41,7 @@ struct bench_shapes {
 struct bench_options {
     const char *device, *variants, *out, *plot;
     struct bench_shapes shapes;
+    struct call_form form;
     int ops[BENCH_OPS], layouts[BENCH_LAYOUTS];
     unsigned runs, random; /* 0: enough; no shapes at random */
     int format, is_growth, is_verbose;
@@ -54,6 +56,7 @@ struct bench_times {
 
 struct bench_row {
     const struct bench_shape *shape;
+    const struct call_form *form;
     enum clnorm_layout layout;
     enum bench_work op;
     unsigned runs;
@@ -72,8 +75,18 @@ const char *bench_layout_name(int layout);
 
 uint64_t bench_elements(const struct bench_shape *shape);
 
-/* Reads and writes of the tensor: 2 for what reads and writes once, 3 for backward. */
-double bench_gbps(enum bench_work work, const struct bench_shape *shape, double seconds);
+/* The calls are those of an activation, forward with a mask to write and backward with one to read. */
+int bench_has_mask(const struct call_form *form);
+
+/* Backward has a gradient of the residual to write: it is diff_dst itself where there is no activation. */
+int bench_has_diff_residual(const struct call_form *form);
+
+/* A description of a shape in a layout. */
+clnorm_desc bench_desc(const struct call_form *form, const struct bench_shape *shape, enum clnorm_layout layout);
+
+/* What a call has to read and to write at the least: each tensor once. Of a copy: the tensor twice. */
+double bench_bytes(enum bench_work work, const struct call_form *form, const struct bench_shape *shape);
+double bench_gbps(enum bench_work work, const struct call_form *form, const struct bench_shape *shape, double seconds);
 
 /* The best bandwidth of the three copies, by wall clock or by the device's. */
 double bench_best_copy(const struct bench_row *row, int by_device);
@@ -102,7 +115,7 @@ const char *bench_set_names(void);
 
 struct session;
 
-void bench_table_head(FILE *file, const struct session *session);
+void bench_table_head(FILE *file, const struct session *session, const struct call_form *form);
 void bench_table_row(FILE *file, const struct bench_row *row);
 void bench_table_end(FILE *file, const struct bench_rows *rows);
 void bench_print_csv(FILE *file, const struct session *session, const struct bench_rows *rows);

@@ -76,7 +76,7 @@ static size_t percents(const struct bench_rows *rows, int class, int op, int lay
 static void print_worst(FILE *file, struct bench_device *device, const struct bench_row *row, double median)
 {
     const struct bench_shape *shape = row->shape;
-    clnorm_desc desc = {.n = shape->n, .c = shape->c, .s = shape->s, .layout = row->layout, .epsilon = 1e-5f};
+    clnorm_desc desc = bench_desc(row->form, shape, row->layout);
     char launches[512] = "";
 
     clnorm_describe_launches(device->context, (enum clnorm_operation)row->op, &desc, sizeof(launches), launches);

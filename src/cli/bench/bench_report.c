@@ -17,9 +17,47 @@ const char *bench_layout_name(int layout)
     return layout == CLNORM_CHANNELS_LAST ? "channels-last" : "channels-first";
 }
 
-double bench_gbps(enum bench_work work, const struct bench_shape *shape, double seconds)
+int bench_has_mask(const struct call_form *form)
 {
-    return (work == BENCH_BACKWARD ? 3.0 : 2.0) * (double)bench_elements(shape) * sizeof(float) / seconds * 1e-9;
+    return activation_is_there(&form->activation);
+}
+
+int bench_has_diff_residual(const struct call_form *form)
+{
+    return form->has_residual && bench_has_mask(form);
+}
+
+clnorm_desc bench_desc(const struct call_form *form, const struct bench_shape *shape, enum clnorm_layout layout)
+{
+    return (clnorm_desc){.n = shape->n,
+                         .c = shape->c,
+                         .s = shape->s,
+                         .layout = layout,
+                         .type = (enum clnorm_type)form->type,
+                         .epsilon = 1e-5f,
+                         .activation = form->activation};
+}
+
+double bench_bytes(enum bench_work work, const struct call_form *form, const struct bench_shape *shape)
+{
+    const double tensor = (double)(bench_elements(shape) * clnorm_type_bytes((enum clnorm_type)form->type));
+    const double mask = bench_has_mask(form) ? (double)((bench_elements(shape) + 31) / 32 * sizeof(cl_uint)) : 0;
+
+    switch (work) {
+    case BENCH_TRAIN:
+        return (2 + form->has_residual) * tensor + mask;
+    case BENCH_INFER:
+        return (2 + form->has_residual) * tensor;
+    case BENCH_BACKWARD:
+        return (3 + bench_has_diff_residual(form)) * tensor + mask;
+    default:
+        return 2 * tensor;
+    }
+}
+
+double bench_gbps(enum bench_work work, const struct call_form *form, const struct bench_shape *shape, double seconds)
+{
+    return bench_bytes(work, form, shape) / seconds * 1e-9;
 }
 
 double bench_best_copy(const struct bench_row *row, int by_device)
@@ -27,22 +65,25 @@ double bench_best_copy(const struct bench_row *row, int by_device)
     double best = NAN;
 
     for (int i = BENCH_COPY; i <= BENCH_BUFFER; i++)
-        best = fmax(best, bench_gbps(BENCH_COPY, row->shape, by_device ? row->others[i].device : row->others[i].wall));
+        best = fmax(best, bench_gbps(BENCH_COPY, row->form, row->shape,
+                                     by_device ? row->others[i].device : row->others[i].wall));
     return best;
 }
 
 double bench_percent(const struct bench_row *row, int by_device)
 {
-    return 100 * bench_gbps(row->op, row->shape, by_device ? row->own.device : row->own.wall) /
+    return 100 * bench_gbps(row->op, row->form, row->shape, by_device ? row->own.device : row->own.wall) /
            bench_best_copy(row, by_device);
 }
 
 /* ---- table ---- */
 
-void bench_table_head(FILE *file, const struct session *session)
+void bench_table_head(FILE *file, const struct session *session, const struct call_form *form)
 {
-    fprintf(file, "device %zu: %s, %s, driver %s; clnorm %s\n", session->device_index, session->info.platform_name,
-            session->info.name, session->info.driver, clnorm_version());
+    char text[FORM_TEXT_BYTES];
+
+    fprintf(file, "device %zu: %s, %s, driver %s; clnorm %s%s\n", session->device_index, session->info.platform_name,
+            session->info.name, session->info.driver, clnorm_version(), form_text(", ", form, text));
     if (*clnorm_get_tuning(session->context))
         fprintf(file, "tuning: %s\n", clnorm_get_tuning(session->context));
     fprintf(file, "%-15s %-18s %-14s %-8s %9s %9s %7s %7s %7s %7s %6s %6s %8s %8s\n", "set", "n,c,s", "layout", "op",
@@ -68,9 +109,9 @@ void bench_table_row(FILE *file, const struct bench_row *row)
     fprintf(file, "%-15s %-18s %-14s %-8s", shape->set, sizes, bench_layout_name(row->layout), bench_op_name(row->op));
     print_cell(file, 9, 3, 1e3 * row->own.wall);
     print_cell(file, 9, 3, 1e3 * row->own.device);
-    print_cell(file, 7, 2, bench_gbps(row->op, shape, row->own.wall));
+    print_cell(file, 7, 2, bench_gbps(row->op, row->form, shape, row->own.wall));
     for (int i = BENCH_COPY; i <= BENCH_BUFFER; i++)
-        print_cell(file, 7, 2, bench_gbps(BENCH_COPY, shape, row->others[i].wall));
+        print_cell(file, 7, 2, bench_gbps(BENCH_COPY, row->form, shape, row->others[i].wall));
     print_cell(file, 6, 1, bench_percent(row, 0));
     print_cell(file, 6, 1, bench_percent(row, 1));
     print_cell(file, 8, 1, 1e6 * row->own.call);
@@ -94,7 +135,7 @@ static void print_summary(FILE *file, const struct bench_rows *rows, size_t firs
         if (i < first)
             return;
         sum += log(bench_percent(row, 0));
-        own += log(bench_gbps(row->op, row->shape, row->own.wall));
+        own += log(bench_gbps(row->op, row->form, row->shape, row->own.wall));
         network += row->own.wall * row->shape->times;
         count++;
     }
@@ -140,10 +181,10 @@ COLUMN(device_ms, 1e3 * row->own.device)
 COLUMN(call_us, 1e6 * row->own.call)
 COLUMN(empty_us, 1e6 * row->others[BENCH_EMPTY].wall)
 COLUMN(empty_call_us, 1e6 * row->others[BENCH_EMPTY].call)
-COLUMN(gbps, bench_gbps(row->op, row->shape, row->own.wall))
-COLUMN(copy_gbps, bench_gbps(BENCH_COPY, row->shape, row->others[BENCH_COPY].wall))
-COLUMN(stream_gbps, bench_gbps(BENCH_COPY, row->shape, row->others[BENCH_STREAM].wall))
-COLUMN(buffer_gbps, bench_gbps(BENCH_COPY, row->shape, row->others[BENCH_BUFFER].wall))
+COLUMN(gbps, bench_gbps(row->op, row->form, row->shape, row->own.wall))
+COLUMN(copy_gbps, bench_gbps(BENCH_COPY, row->form, row->shape, row->others[BENCH_COPY].wall))
+COLUMN(stream_gbps, bench_gbps(BENCH_COPY, row->form, row->shape, row->others[BENCH_STREAM].wall))
+COLUMN(buffer_gbps, bench_gbps(BENCH_COPY, row->form, row->shape, row->others[BENCH_BUFFER].wall))
 COLUMN(percent, bench_percent(row, 0))
 COLUMN(device_percent, bench_percent(row, 1))
 COLUMN(exponent, row->exponent)
@@ -189,16 +230,19 @@ void bench_print_json_text(FILE *file, const char *text)
 
 void bench_print_csv(FILE *file, const struct session *session, const struct bench_rows *rows)
 {
-    fprintf(file, "set,n,c,s,times_in_net,layout,op");
+    char text[ACTIVATION_TEXT_BYTES];
+
+    fprintf(file, "set,n,c,s,times_in_net,layout,op,type,activation,residual");
     for (size_t k = 0; k < COLUMNS; k++)
         fprintf(file, ",%s", columns[k].name);
     fprintf(file, ",device\n");
     for (size_t i = 0; i < rows->count; i++) {
         const struct bench_row *row = &rows->list[i];
 
-        fprintf(file, "%s,%llu,%llu,%llu,%u,%s,%s", row->shape->set, (unsigned long long)row->shape->n,
+        fprintf(file, "%s,%llu,%llu,%llu,%u,%s,%s,%s,%s,%d", row->shape->set, (unsigned long long)row->shape->n,
                 (unsigned long long)row->shape->c, (unsigned long long)row->shape->s, row->shape->times,
-                bench_layout_name(row->layout), bench_op_name(row->op));
+                bench_layout_name(row->layout), bench_op_name(row->op), type_name(row->form->type),
+                activation_text(&row->form->activation, text), row->form->has_residual);
         for (size_t k = 0; k < COLUMNS; k++) {
             double value = columns[k].value(row);
 
@@ -212,6 +256,8 @@ void bench_print_csv(FILE *file, const struct session *session, const struct ben
 
 void bench_print_json(FILE *file, const struct session *session, const struct bench_rows *rows)
 {
+    char text[ACTIVATION_TEXT_BYTES];
+
     fprintf(file, "{\"clnorm\": \"%s\", \"device\": ", clnorm_version());
     bench_print_json_text(file, session->info.name);
     fprintf(file, ", \"platform\": ");
@@ -225,7 +271,9 @@ void bench_print_json(FILE *file, const struct session *session, const struct be
         fprintf(file, "%s\n  {\"set\": \"%s\", \"n\": %llu, \"c\": %llu, \"s\": %llu, \"times_in_net\": %u, ",
                 i ? "," : "", row->shape->set, (unsigned long long)row->shape->n, (unsigned long long)row->shape->c,
                 (unsigned long long)row->shape->s, row->shape->times);
-        fprintf(file, "\"layout\": \"%s\", \"op\": \"%s\"", bench_layout_name(row->layout), bench_op_name(row->op));
+        fprintf(file, "\"layout\": \"%s\", \"op\": \"%s\", \"type\": \"%s\", \"activation\": \"%s\", \"residual\": %s",
+                bench_layout_name(row->layout), bench_op_name(row->op), type_name(row->form->type),
+                activation_text(&row->form->activation, text), row->form->has_residual ? "true" : "false");
         for (size_t k = 0; k < COLUMNS; k++) {
             double value = columns[k].value(row);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The conformance run: every kernel variant, and the free choice among them, against the model and float64. */
 #include "cases.h"
+#include "half.h"
 #include "cli/check/check_case.h"
 #include "cli/check/check_device.h"
 #include "clnorm.h"
@@ -30,6 +31,7 @@ struct check {
     struct subject subjects[MAX_SUBJECTS];
     size_t subject_count;
     struct check_buffers buffers;
+    struct call_form form;
     uint64_t digest;
     unsigned reports;
     int is_quick;
@@ -37,17 +39,19 @@ struct check {
 
 static int print_help(const struct option_row *rows)
 {
-    printf("usage: clnorm check [--device D] [--quick]\n"
+    printf("usage: clnorm check [--device D] [--quick] [--type T] [--activation A] [--residual]\n"
            "\n"
            "Runs every operation and every kernel variant on many shapes and kinds of data, and compares the results\n"
            "bit for bit with the model (a program for the CPU that defines the bits) and in accuracy with float64.\n"
            "Prints a line for each difference (10 at most), a table, a digest of all bits, which is the same on every\n"
            "device that promises the same bits and is compared with the record of this version of the numerical\n"
-           "contract, and the verdict. Exit status 1 when there is a difference.\n"
+           "contract (of float32 alone, without activation and residual; others are not on record), and the verdict.\n"
+           "Exit status 1 when there is a difference.\n"
            "\n"
            "Columns: calls made and calls that the variant does not fit; values compared and values that differ;\n"
            "the worst errors, of the outputs as a part of max(1, |y|, |scale|, |y - shift|), which may be 4e-7, and\n"
-           "of the gradients as a part of the terms they are summed from, which may be 1e-6.\n"
+           "of the gradients as a part of the terms they are summed from, which may be 1e-6. Rounding to float16 or\n"
+           "bfloat16 is not counted as an error.\n"
            "\n"
            "options:\n");
     options_help(rows);
@@ -96,10 +100,40 @@ static void compare_bits(struct check *check, struct subject *subject, const str
     }
 }
 
+/* The same for the mask, whose words are no numbers. */
+static void compare_mask(struct check *check, struct subject *subject, const struct check_case *one,
+                         const uint32_t *words, int *is_told)
+{
+    size_t count = check_case_count(one, RESULT_MASK), differences = 0, first = 0;
+
+    for (size_t i = 0; i < count && check->session.info.bits != CLNORM_BITS_NONE; i++) {
+        if (words[i] != one->mask[i] && differences++ == 0)
+            first = i;
+    }
+    subject->values += count;
+    subject->differences += differences;
+    if (differences && !*is_told && begin_report(check, subject, one, RESULT_MASK, "difference")) {
+        *is_told = 1;
+        printf("mask[%zu] is %08lx, model %08lx, %zu of %zu differ\n", first, (unsigned long)words[first],
+               (unsigned long)one->mask[first], differences, count);
+    }
+}
+
+/* How far a value is off, but for what its type rounds. */
+static double error_of(enum clnorm_type type, float value, double exact)
+{
+    /* As what is too large for a type is infinite in it, on both sides. */
+    if (type != CLNORM_FLOAT32 && value == half_round(type, (float)exact))
+        return 0;
+    return fmax(0.0, fabs((double)value - exact) - half_unit(type, exact));
+}
+
 static void compare_accuracy(struct check *check, struct subject *subject, const struct check_case *one,
                              enum check_result result, const float *values, int *is_told)
 {
     int is_dst = result == RESULT_DST || result == RESULT_INFERENCE_DST;
+    int is_tensor = check_result_rows[result].extent == EXTENT_TENSOR;
+    enum clnorm_type type = is_tensor ? one->desc.type : CLNORM_FLOAT32;
     double bound = is_dst ? CHECK_BOUND_DST : CHECK_BOUND_GRADIENT;
     double *worst = is_dst ? &subject->worst_dst : &subject->worst_gradient, worst_here = 0;
     size_t count = check_case_count(one, result), at = 0, inaccurate = 0;
@@ -107,7 +141,7 @@ static void compare_accuracy(struct check *check, struct subject *subject, const
     if (!one->exact[result])
         return;
     for (size_t i = 0; i < count; i++) {
-        double error = fabs((double)values[i] - one->exact[result][i]) / one->unit[result][i];
+        double error = error_of(type, values[i], one->exact[result][i]) / one->unit[result][i];
 
         /* Written so that a NaN, which is below nothing, counts. */
         if (!(error <= worst_here)) {
@@ -126,8 +160,38 @@ static void compare_accuracy(struct check *check, struct subject *subject, const
     }
 }
 
+/* A mask's words stand for two whole numbers each. */
+static uint64_t hash_mask(uint64_t hash, const uint32_t *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        float halves[2] = {(float)(words[i] & 0xffff), (float)(words[i] >> 16)};
+
+        hash = case_hash(hash, halves, 2);
+    }
+    return hash;
+}
+
+static void compare_result(struct check *check, struct subject *subject, const struct check_case *one,
+                           enum check_result result, const void *values, int *is_told)
+{
+    size_t count = check_case_count(one, result);
+    int is_mask = result == RESULT_MASK;
+
+    if (count == 0)
+        return;
+    if (is_mask) {
+        compare_mask(check, subject, one, values, is_told);
+    } else {
+        compare_bits(check, subject, one, result, values, is_told);
+        compare_accuracy(check, subject, one, result, values, is_told);
+    }
+    /* Subnormals stay out of the digest: devices that flush them shall give the same one. */
+    if (subject == check->subjects && one->kind != CASE_SUBNORMAL)
+        check->digest = is_mask ? hash_mask(check->digest, values, count) : case_hash(check->digest, values, count);
+}
+
 /* Runs the four operations of a case with every context. Returns 0, or -1 on failure. */
-static int run_case(struct check *check, const struct check_case *one, float *const *values)
+static int run_case(struct check *check, const struct check_case *one, void *const *values)
 {
     check_upload(&check->session, &check->buffers, one);
     for (size_t i = 0; i < check->subject_count; i++) {
@@ -142,15 +206,9 @@ static int run_case(struct check *check, const struct check_case *one, float *co
                 return -1;
             subject->cases += ran == 1;
             subject->unfit += ran == 0;
-            for (unsigned r = 0; r < RESULT_COUNT && ran; r++) {
-                if ((unsigned)check_result_rows[r].operation != operation)
-                    continue;
-                compare_bits(check, subject, one, r, values[r], &is_told);
-                compare_accuracy(check, subject, one, r, values[r], &is_told);
-                /* Subnormals stay out of the digest: devices that flush them shall give the same one. */
-                if (i == 0 && one->kind != CASE_SUBNORMAL)
-                    check->digest = case_hash(check->digest, values[r], check_case_count(one, r));
-            }
+            for (unsigned r = 0; r < RESULT_COUNT && ran; r++)
+                if ((unsigned)check_result_rows[r].operation == operation)
+                    compare_result(check, subject, one, r, values[r], &is_told);
         }
     }
     return 0;
@@ -168,7 +226,7 @@ static int wants_kind(const struct check *check, size_t shape, enum case_data ki
 static int run_shape(struct check *check, const struct case_shape *shape, size_t number, size_t of)
 {
     struct check_case one;
-    float *values[RESULT_COUNT] = {NULL};
+    void *values[RESULT_COUNT] = {NULL};
     int is_first = 1, result = 0;
 
     for (unsigned kind = 0; kind < CASE_DATA_COUNT && result == 0; kind++) {
@@ -177,9 +235,9 @@ static int run_shape(struct check *check, const struct case_shape *shape, size_t
         show_progress("shape %zu of %zu: n %llu c %llu s %llu %s, %s", number + 1, of, (unsigned long long)shape->n,
                       (unsigned long long)shape->c, (unsigned long long)shape->s, case_layout_name(shape->layout),
                       case_data_name((enum case_data)kind));
-        result = check_case_make(&one, shape, (enum case_data)kind);
+        result = check_case_make(&one, shape, (enum case_data)kind, &check->form);
         for (unsigned r = 0; r < RESULT_COUNT && result == 0 && is_first; r++) {
-            values[r] = malloc(check_case_count(&one, r) * sizeof(float));
+            values[r] = calloc(check_case_count(&one, r) + 1, sizeof(float));
             result = values[r] ? 0 : -1;
         }
         if (result != 0) {
@@ -234,9 +292,11 @@ static void release_subjects(struct check *check)
 /* The digest beside the record; returns whether it contradicts that. Where subnormals are flushed it may. */
 static int print_digest(const struct check *check)
 {
-    char words[128];
-    enum record_answer answer =
-        record_answer(check->is_quick ? "check-quick" : "check", check->digest, words, sizeof(words));
+    enum record_answer answer = RECORD_NONE;
+    char words[128] = "";
+
+    if (form_is_plain(&check->form))
+        answer = record_answer(check->is_quick ? "check-quick" : "check", check->digest, words, sizeof(words));
 
     if (check->session.info.bits == CLNORM_BITS_NONE) {
         printf("bits: not promised by this device, not compared\n");
@@ -276,9 +336,10 @@ static int print_report(const struct check *check)
     return differences || contradicts ? STATUS_FAILED : STATUS_DONE;
 }
 
-static int run_check(const char *device, int is_quick, int is_verbose)
+static int run_check(const char *device, const struct call_form *form, int is_quick, int is_verbose)
 {
-    struct check check = {.digest = CASE_HASH_START, .is_quick = is_quick};
+    struct check check = {.digest = CASE_HASH_START, .form = *form, .is_quick = is_quick};
+    char text[FORM_TEXT_BYTES];
     const struct case_shape *shapes;
     int status = STATUS_FAILED, result;
     size_t count;
@@ -287,6 +348,8 @@ static int run_check(const char *device, int is_quick, int is_verbose)
         return STATUS_FAILED;
     printf("device %zu: %s, %s, driver %s, %s\n", check.session.device_index, check.session.info.platform_name,
            check.session.info.name, check.session.info.driver, promise_text(check.session.info.bits));
+    if (!form_is_plain(form))
+        printf("calls: %s\n", form_text("", form, text));
     if (check.session.word != check.session.info.bits)
         printf("probe: its driver says \"%s\", its arithmetic does not keep it (--verbose says where)\n",
                promise_text(check.session.word));
@@ -305,10 +368,15 @@ static int run_check(const char *device, int is_quick, int is_verbose)
 int command_check(int count, char *const *arguments, int is_verbose)
 {
     const char *device = NULL;
+    struct call_form form = {0};
     int is_quick = 0, is_help = 0;
     struct option_row rows[] = {
         OPTION_ROW_DEVICE(&device),
         OPTION_ROW_FLAG("quick", &is_quick, "a few small shapes only, for slow devices"),
+        OPTION_ROW_TYPE(&form.type, "of the tensors; default: float32"),
+        OPTION_ROW_ACTIVATION(&form.activation,
+                              "part of the calls; backward reads forward's mask, or with frozen statistics y"),
+        OPTION_ROW_FLAG("residual", &form.has_residual, "forward adds one, backward gives its gradient"),
         OPTION_ROW_VERBOSE(&is_verbose),
         OPTION_ROW_HELP(&is_help),
         OPTION_ROW_END,
@@ -316,5 +384,5 @@ int command_check(int count, char *const *arguments, int is_verbose)
 
     if (options_parse(rows, count, arguments) != 0)
         return STATUS_USAGE;
-    return is_help ? print_help(rows) : run_check(device, is_quick, is_verbose);
+    return is_help ? print_help(rows) : run_check(device, &form, is_quick, is_verbose);
 }

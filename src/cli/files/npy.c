@@ -45,8 +45,20 @@ void npy_free(struct npy_array *array)
 {
     free(array->values);
     free(array->integers);
+    free(array->halves);
+    free(array->words);
     array->values = NULL;
     array->integers = NULL;
+    array->halves = NULL;
+    array->words = NULL;
+}
+
+const void *npy_data(const struct npy_array *array)
+{
+    return array->values     ? (const void *)array->values
+           : array->integers ? (const void *)array->integers
+           : array->halves   ? (const void *)array->halves
+                             : (const void *)array->words;
 }
 
 /* The file's byte order is little-endian; on such a host this does nothing. */
@@ -75,7 +87,8 @@ static int short_read(FILE *file, const char *path, const char *where, struct np
     return set_error(error, "'%s' is truncated: it ends in its %s", path, where);
 }
 
-static int read_header(FILE *file, const char *path, int is_integers, struct npy_array *array, struct npy_error *error)
+static int read_header(FILE *file, const char *path, enum npy_kind kind, struct npy_array *array,
+                       struct npy_error *error)
 {
     unsigned char start[8], size[4] = {0};
     size_t size_bytes, length;
@@ -106,7 +119,7 @@ static int read_header(FILE *file, const char *path, int is_integers, struct npy
         free(header);
         return short_read(file, path, "header", error);
     }
-    problem = npy_parse_header(header, length, is_integers, array, error);
+    problem = npy_parse_header(header, length, kind, array, error);
     free(header);
     if (problem) {
         char copy[NPY_ERROR_BYTES];
@@ -215,19 +228,33 @@ static int make_integers(const unsigned char *values, const char *path, struct n
     return 0;
 }
 
-int npy_read_stream(FILE *stream, const char *name, int is_integers, struct npy_array *array, struct npy_error *error)
+/* Gives the values, as the file has them, to the array. */
+static void keep_values(unsigned char *values, enum npy_kind kind, struct npy_array *array)
+{
+    void *all = values;
+
+    if (kind == NPY_WORDS)
+        array->words = all;
+    else if (array->type == NPY_FLOAT32)
+        array->values = all;
+    else
+        array->halves = all;
+}
+
+int npy_read_stream(FILE *stream, const char *name, enum npy_kind kind, struct npy_array *array,
+                    struct npy_error *error)
 {
     unsigned char *values = NULL;
     int result;
 
     memset(array, 0, sizeof(*array));
-    result = read_header(stream, name, is_integers, array, error);
+    result = read_header(stream, name, kind, array, error);
     if (result == 0)
         result = read_values(stream, name, array, &values, error);
-    if (result == 0 && is_integers)
+    if (result == 0 && kind == NPY_INTEGERS)
         result = make_integers(values, name, array, error);
-    if (result == 0 && !is_integers)
-        array->values = (float *)(void *)values;
+    if (result == 0 && kind != NPY_INTEGERS)
+        keep_values(values, kind, array);
     else
         free(values);
     if (result != 0)
@@ -235,7 +262,7 @@ int npy_read_stream(FILE *stream, const char *name, int is_integers, struct npy_
     return result;
 }
 
-static int read_file(const char *path, int is_integers, struct npy_array *array, struct npy_error *error)
+int npy_read_kind(const char *path, enum npy_kind kind, struct npy_array *array, struct npy_error *error)
 {
     FILE *file = fopen(path, "rb");
     int result;
@@ -243,22 +270,27 @@ static int read_file(const char *path, int is_integers, struct npy_array *array,
     memset(array, 0, sizeof(*array));
     if (!file)
         return set_error(error, "cannot open '%s': %s", path, strerror(errno));
-    result = npy_read_stream(file, path, is_integers, array, error);
+    result = npy_read_stream(file, path, kind, array, error);
     fclose(file);
     return result;
 }
 
 int npy_read(const char *path, struct npy_array *array, struct npy_error *error)
 {
-    return read_file(path, 0, array, error);
+    return npy_read_kind(path, NPY_REALS, array, error);
 }
 
 int npy_read_integers(const char *path, struct npy_array *array, struct npy_error *error)
 {
-    return read_file(path, 1, array, error);
+    return npy_read_kind(path, NPY_INTEGERS, array, error);
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
+
+static enum npy_type output_type(const struct npy_output *output)
+{
+    return output->integers ? NPY_INT32 : output->others ? output->type : NPY_FLOAT32;
+}
 
 /* Bytes of the whole header, a multiple of 64, so that the values are aligned in the file as NumPy wants. */
 static size_t make_header(const struct npy_output *output, unsigned char *header, size_t capacity)
@@ -269,9 +301,9 @@ static size_t make_header(const struct npy_output *output, unsigned char *header
     memcpy(header, magic, sizeof(magic));
     header[6] = 1;
     header[7] = 0;
-    used = 10 + (size_t)snprintf((char *)header + 10, capacity - 10,
-                                 "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
-                                 output->integers ? "<i4" : "<f4", npy_shape_text(output->rank, output->shape, shape));
+    used = 10 + (size_t)snprintf(
+                    (char *)header + 10, capacity - 10, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
+                    npy_type_descr(output_type(output)), npy_shape_text(output->rank, output->shape, shape));
     total = (used + 1 + 63) / 64 * 64;
     memset(header + used, ' ', total - used);
     header[total - 1] = '\n';
@@ -282,8 +314,11 @@ static size_t make_header(const struct npy_output *output, unsigned char *header
 
 static void write_values(FILE *stream, const struct npy_output *output)
 {
-    const char *bytes = output->integers ? (const char *)output->integers : (const char *)output->values;
-    uint32_t chunk[1024]; /* of 4 bytes, floats or integers */
+    const void *values = output->integers ? (const void *)output->integers
+                         : output->others ? output->others
+                                          : (const void *)output->values;
+    const size_t size = npy_type_bytes(output_type(output));
+    unsigned char chunk[1024 * sizeof(int64_t)];
     uint64_t count = 1;
 
     for (unsigned i = 0; i < output->rank; i++)
@@ -291,9 +326,9 @@ static void write_values(FILE *stream, const struct npy_output *output)
     for (uint64_t done = 0; done < count && !ferror(stream);) {
         size_t step = count - done < 1024 ? (size_t)(count - done) : 1024;
 
-        memcpy(chunk, bytes + done * sizeof(chunk[0]), step * sizeof(chunk[0]));
-        swap_on_big_endian(chunk, step, sizeof(chunk[0]));
-        fwrite(chunk, sizeof(chunk[0]), step, stream);
+        memcpy(chunk, (const char *)values + done * size, step * size);
+        swap_on_big_endian(chunk, step, size);
+        fwrite(chunk, size, step, stream);
         done += step;
     }
 }

@@ -9,7 +9,7 @@ struct reader {
     const char *at, *end;
     const char *problem;
     char *text; /* NPY_ERROR_BYTES for a problem that is not constant */
-    int is_integers;
+    enum npy_kind kind;
 };
 
 struct span {
@@ -77,11 +77,30 @@ static const struct {
     const char *descr;
     size_t bytes;
 } types[NPY_TYPES] = {
-    [NPY_FLOAT32] = {"<f4", 4}, [NPY_INT32] = {"<i4", 4}, [NPY_INT64] = {"<i8", 8}, [NPY_UINT8] = {"|u1", 1}};
+    [NPY_FLOAT32] = {"<f4", 4}, [NPY_INT32] = {"<i4", 4},  [NPY_INT64] = {"<i8", 8}, [NPY_UINT8] = {"|u1", 1},
+    [NPY_FLOAT16] = {"<f2", 2}, [NPY_UINT16] = {"<u2", 2}, [NPY_UINT32] = {"<u4", 4}};
+
+#define BIT(type) (1u << (type))
+static const struct {
+    unsigned types;
+    const char *expected, *how;
+} kinds[] = {
+    [NPY_REALS] = {BIT(NPY_FLOAT32), "'<f4', little-endian float32", " (numpy: astype('<f4'))"},
+    [NPY_INTEGERS] = {BIT(NPY_INT32) | BIT(NPY_INT64) | BIT(NPY_UINT8) | BIT(NPY_FLOAT32),
+                      "'<i4', '<i8', '|u1' or '<f4'", " (numpy: astype('<i4'))"},
+    [NPY_TENSOR] = {BIT(NPY_FLOAT32) | BIT(NPY_FLOAT16) | BIT(NPY_UINT16),
+                    "'<f4', '<f2', or '<u2' for bfloat16, all little-endian", " (numpy: astype('<f4'))"},
+    [NPY_WORDS] = {BIT(NPY_UINT32), "'<u4', little-endian words of 32 bits", ""},
+};
 
 size_t npy_type_bytes(enum npy_type type)
 {
     return types[type].bytes;
+}
+
+const char *npy_type_descr(enum npy_type type)
+{
+    return types[type].descr;
 }
 
 static void parse_descr(struct reader *r, struct npy_array *array)
@@ -91,12 +110,13 @@ static void parse_descr(struct reader *r, struct npy_array *array)
     size_t length;
 
     if (!take_string(r, &descr)) {
-        fail(r, r->is_integers ? "the type ('descr') is not a plain one; expected '<i4', '<i8', '|u1' or '<f4'"
-                               : "the type ('descr') is not a plain one; expected '<f4', little-endian float32");
+        snprintf(r->text, NPY_ERROR_BYTES, "the type ('descr') is not a plain one; expected %s",
+                 kinds[r->kind].expected);
+        fail(r, r->text);
         return;
     }
-    for (int type = 0; type < (r->is_integers ? NPY_TYPES : NPY_FLOAT32 + 1); type++) {
-        if (span_is(descr, types[type].descr)) {
+    for (int type = 0; type < NPY_TYPES; type++) {
+        if (kinds[r->kind].types & BIT(type) && span_is(descr, types[type].descr)) {
             array->type = (enum npy_type)type;
             return;
         }
@@ -105,10 +125,8 @@ static void parse_descr(struct reader *r, struct npy_array *array)
     for (size_t i = 0; i < length; i++)
         shown[i] = descr.start[i] >= ' ' && descr.start[i] <= '~' ? descr.start[i] : '?';
     shown[length] = '\0';
-    snprintf(r->text, NPY_ERROR_BYTES,
-             r->is_integers ? "the type is '%s'%s; expected '<i4', '<i8', '|u1' or '<f4' (numpy: astype('<i4'))"
-                            : "the type is '%s'%s; expected '<f4', little-endian float32 (numpy: astype('<f4'))",
-             shown, shown[0] == '>' ? " (big-endian)" : "");
+    snprintf(r->text, NPY_ERROR_BYTES, "the type is '%s'%s; expected %s%s", shown,
+             shown[0] == '>' ? " (big-endian)" : "", kinds[r->kind].expected, kinds[r->kind].how);
     fail(r, r->text);
 }
 
@@ -213,10 +231,10 @@ static void parse_item(struct reader *r, struct npy_array *array, unsigned *seen
         parse_shape(r, array);
 }
 
-const char *npy_parse_header(const char *header, size_t length, int is_integers, struct npy_array *array,
+const char *npy_parse_header(const char *header, size_t length, enum npy_kind kind, struct npy_array *array,
                              struct npy_error *error)
 {
-    struct reader r = {.at = header, .end = header + length, .text = error->text, .is_integers = is_integers};
+    struct reader r = {.at = header, .end = header + length, .text = error->text, .kind = kind};
     unsigned seen = 0;
     int comma = 1;
 

@@ -141,7 +141,7 @@ int npz_read(struct npz *npz, const char *name, int is_integers, struct npy_arra
     /* Not every fmemopen takes no bytes at all. */
     stream = size > 0 ? fmemopen(bytes, size, "rb") : NULL;
     if (stream)
-        result = npy_read_stream(stream, shown, is_integers, array, error);
+        result = npy_read_stream(stream, shown, is_integers ? NPY_INTEGERS : NPY_REALS, array, error);
     else
         result = set_error(error, "'%s' is empty; expected a .npy file", shown);
     if (stream)

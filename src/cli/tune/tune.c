@@ -33,7 +33,7 @@ static int print_help(const struct option_row *rows)
         "the shapes for which it changes anything, and it wins if in two races on their own the medians of the ratios\n"
         "of their times are better by one percent or more, and by more than three standard errors; and if it is on no\n"
         "shape more than five percent worse. What a run finds takes the place of what was stored, so give one run all\n"
-        "the operations and shapes that matter.\n"
+        "the operations and shapes that matter. It counts for all types, so measure the one that matters most.\n"
         "\n"
         "options:\n");
     options_help(rows);
@@ -268,7 +268,7 @@ static int has_cache(const struct tune *tune)
 
 static int run_tune(const struct tune_options *options)
 {
-    struct bench_options bench = {.device = options->device, .is_verbose = options->is_verbose};
+    struct bench_options bench = {.device = options->device, .form = options->form, .is_verbose = options->is_verbose};
     struct tune tune = {.options = options};
     int status = STATUS_FAILED;
 
@@ -316,7 +316,7 @@ struct texts {
 static int read_options(struct tune_options *options, const struct texts *texts)
 {
     int is_more = texts->sets || texts->file || texts->shape || texts->ops || texts->layouts || texts->seconds > 0 ||
-                  options->is_quick || options->is_dry;
+                  options->is_quick || options->is_dry || !form_is_plain(&options->form);
     int status = STATUS_DONE;
 
     options->seconds = (double)texts->seconds;
@@ -352,6 +352,9 @@ static int parse(int count, char *const *arguments, struct tune_options *options
         ROW_TEXT("shape", &texts->shape, "N,C,S", "N,C,S", "one shape; S like 3136, 56x56 or 32x64x64"),
         ROW_TEXT("op", &texts->ops, "NAMES", "operations", "of train,infer,backward; default: all"),
         ROW_TEXT("layout", &texts->layouts, "NAMES", "layouts", "of channels-first,channels-last; default: both"),
+        OPTION_ROW_TYPE(&options->form.type, "of the tensors that are measured; default: float32"),
+        OPTION_ROW_ACTIVATION(&options->form.activation, "part of the calls, as in clnorm bench; default: none"),
+        OPTION_ROW_FLAG("residual", &options->form.has_residual, "part of the calls, as in clnorm bench"),
         OPTION_ROW_DEVICE(&options->device),
         OPTION_ROW_FLAG("quick", &options->is_quick, "fewer runs and candidates: a first impression"),
         {.name = "seconds",

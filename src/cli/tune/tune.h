@@ -10,6 +10,7 @@ enum { TUNE_LINE_BYTES = 512, TUNE_TEXT_BYTES = 2048, TUNE_NAME_BYTES = 64 };
 struct tune_options {
     const char *device;
     struct bench_shapes shapes;
+    struct call_form form;
     int ops[BENCH_OPS], layouts[BENCH_LAYOUTS];
     double seconds; /* 0: as long as it takes */
     int is_quick, is_dry, is_reset, is_verbose;

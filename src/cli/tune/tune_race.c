@@ -164,10 +164,15 @@ static void spoil_results(struct tune *tune, enum bench_work op, float *values)
 {
     static const enum bench_vector trained[] = {BENCH_MEAN, BENCH_MEAN_LOW, BENCH_INVSTD};
     struct bench_device *device = &tune->device;
+    const uint64_t mask = (device->count + 31) / 32;
 
-    for (uint64_t i = 0; i < device->count || i < device->desc.c; i++)
+    for (uint64_t i = 0; i < device->words || i < mask || i < device->desc.c; i++)
         values[i] = -1e30f;
-    session_upload(&device->session, device->dst, values, device->count);
+    session_upload(&device->session, device->dst, values, device->words);
+    if (op == BENCH_TRAIN && device->mask.mem)
+        session_upload(&device->session, device->mask, values, mask);
+    if (op == BENCH_BACKWARD && device->diff_residual.mem)
+        session_upload(&device->session, device->diff_residual, values, device->words);
     for (size_t i = 0; i < 3 && op == BENCH_TRAIN; i++)
         session_upload(&device->session, device->vectors[trained[i]], values, device->desc.c);
     if (op == BENCH_BACKWARD) {
@@ -176,7 +181,13 @@ static void spoil_results(struct tune *tune, enum bench_work op, float *values)
     }
 }
 
-/* The tensor, and behind it every vector: those that a call may write are among them. */
+/* Words of all results. */
+static size_t result_words(const struct bench_device *device)
+{
+    return (size_t)(2 * device->words + BENCH_VECTORS * device->desc.c + (device->count + 31) / 32);
+}
+
+/* The tensor, every vector, the residual's gradient and the mask: those that a call may write are among them. */
 static int take_results(struct tune *tune, clnorm_context *context, enum bench_work op, float *results)
 {
     struct bench_device *device = &tune->device;
@@ -191,19 +202,27 @@ static int take_results(struct tune *tune, clnorm_context *context, enum bench_w
     device->context = context;
     if (device->session.is_failed || expect(tune, bench_enqueue(device, device->session.queue, op)) != 0)
         return -1;
-    session_download(&device->session, device->dst, results, device->count);
-    for (unsigned v = 0; v < BENCH_VECTORS; v++)
-        session_download(&device->session, device->vectors[v], results + device->count + v * c, c);
+    session_download(&device->session, device->dst, results, device->words);
+    results += device->words;
+    for (unsigned v = 0; v < BENCH_VECTORS; v++, results += c)
+        session_download(&device->session, device->vectors[v], results, c);
+    if (device->diff_residual.mem)
+        session_download(&device->session, device->diff_residual, results, device->words);
+    if (device->mask.mem)
+        session_download(&device->session, device->mask, results + device->words, (device->count + 31) / 32);
     return device->session.is_failed ? -1 : 0;
 }
 
 /* 1, 0 or -1 */
 static int compare_cell(struct tune *tune, const struct tune_cell *cell, clnorm_context *b)
 {
-    size_t count = (size_t)(bench_elements(cell->shape) + BENCH_VECTORS * cell->shape->c);
-    float *results = malloc(2 * count * sizeof(*results));
+    float *results;
+    size_t count;
     int same = -1;
 
+    bench_device_take(&tune->device, cell->shape);
+    count = result_words(&tune->device);
+    results = calloc(2 * count, sizeof(*results));
     session_expect(&tune->device.session, results ? CLNORM_SUCCESS : CLNORM_OUT_OF_MEMORY, "cannot compare results");
     if (results && enter_cell(tune, cell, tune->standard, b) == 0 &&
         take_results(tune, tune->standard, cell->op, results) == 0 &&

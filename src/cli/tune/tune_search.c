@@ -22,9 +22,8 @@
 
 static int describe(struct tune *tune, clnorm_context *context, const struct tune_cell *cell, char *line)
 {
-    clnorm_desc desc = {.n = cell->shape->n, .c = cell->shape->c, .s = cell->shape->s, .layout = cell->layout};
+    clnorm_desc desc = bench_desc(&tune->device.form, cell->shape, cell->layout);
 
-    desc.epsilon = 1e-5f;
     session_expect(&tune->device.session,
                    clnorm_describe_launches(context, (enum clnorm_operation)cell->op, &desc, TUNE_LINE_BYTES, line),
                    "cannot tell what would be launched");
