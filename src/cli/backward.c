@@ -91,6 +91,10 @@ static int check_usage(const struct backward_options *o)
                  o->saved_mean ? "saved-invstd" : "saved-mean");
         return -1;
     }
+    if (o->is_infer && o->tensor.group_samples) {
+        complain("backward: option --group-samples is for --mode train; with --mode infer statistics are given");
+        return -1;
+    }
     if (o->is_infer && o->saved_mean) {
         complain("backward: option --saved-mean is for --mode train; --mode infer takes --mean and --var");
         return -1;
@@ -106,8 +110,8 @@ static int read_inputs(const struct backward_options *o, struct backward_data *d
                    read_same_shape(o->dst, &data->in, o->in, &data->dst) ||
                    read_mask(o->mask, &data->in, o->in, &data->mask) ||
                    read_vector(o->scale, &data->desc, o->in, &data->scale) ||
-                   read_vector(o->saved_mean, &data->desc, o->in, &data->saved_mean) ||
-                   read_vector(o->saved_invstd, &data->desc, o->in, &data->saved_invstd) ||
+                   read_statistics(o->saved_mean, &data->desc, o->in, &data->saved_mean) ||
+                   read_statistics(o->saved_invstd, &data->desc, o->in, &data->saved_invstd) ||
                    read_vector(o->mean, &data->desc, o->in, &data->mean) ||
                    read_vector(o->var, &data->desc, o->in, &data->var)
                ? -1
@@ -123,9 +127,10 @@ static void run_statistics(struct session *session, const clnorm_desc *desc, cln
 
     plain.activation = CLNORM_IDENTITY;
 
-    backward->save_mean = forward.save_mean = session_buffer(session, NULL, desc->c);
-    backward->save_mean_low = forward.save_mean_low = session_buffer(session, NULL, desc->c);
-    backward->save_invstd = forward.save_invstd = session_buffer(session, NULL, desc->c);
+    const uint64_t count = desc->c * sample_groups(desc);
+    backward->save_mean = forward.save_mean = session_buffer(session, NULL, count);
+    backward->save_mean_low = forward.save_mean_low = session_buffer(session, NULL, count);
+    backward->save_invstd = forward.save_invstd = session_buffer(session, NULL, count);
     forward.workspace = session_workspace(session, CLNORM_FORWARD_TRAINING, &plain);
     if (!session->is_failed)
         session_expect(session,
@@ -239,6 +244,7 @@ int command_backward(int count, char *const *arguments, int is_verbose)
         OPTION_ROW_ACTIVATION(&o.tensor.activation, "that forward had, with --mask or --dst; default: none"),
         OPTION_ROW_FILE("mask", &o.mask, "the mask that forward has written (--mask-out)"),
         OPTION_ROW_FILE("dst", &o.dst, "y, that forward has written (--out), in the place of a mask"),
+        OPTION_ROW_GROUP_SAMPLES(&o.tensor.group_samples, "train: statistics of each G samples, as forward had them"),
         OPTION_ROW_BFLOAT16(&o.tensor.is_bfloat16),
         OPTION_ROW_MODE(&o.is_infer, "through batch statistics (train, the default) or given ones"),
         OPTION_ROW_FILE("saved-mean", &o.saved_mean,

@@ -19,6 +19,11 @@ int command_tune(int count, char *const *arguments, int is_verbose);
 #define OPTION_ROW_LAYOUT(place)                                                                                       \
     {.name = "layout", .kind = OPTION_CHOICE, .target = place, .argument = "channels-first|channels-last",             \
      .help = "where the channel axis is: second (the default) or last"}
+#define OPTION_ROW_GROUP_SAMPLES(target_, help_)                                                                       \
+    {                                                                                                                  \
+        .name = "group-samples", .kind = OPTION_WHOLE, .target = target_, .argument = "G", .least = 1, .most = 1e15,   \
+        .help = help_, .expected = "a whole number above 0"                                                            \
+    }
 #define OPTION_ROW_EPSILON(place)                                                                                      \
     {.name = "epsilon", .kind = OPTION_NUMBER, .target = place, .argument = "E", .least = 0, .most = 3.5e38,           \
      .expected = "a finite number >= 0", .help = "added to the variance; default 1e-5"}

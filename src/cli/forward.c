@@ -46,8 +46,8 @@ static int print_help(const struct option_row *rows)
 /* Checks what the table cannot. Returns 0, or -1 after a message. */
 static int check_usage(const struct forward_options *o, const struct option_row *rows)
 {
-    static const char *const train_only[] = {"mean-out",    "var-out",  "biased",  "save-mean",
-                                             "save-invstd", "save-var", "mask-out"};
+    static const char *const train_only[] = {"mean-out",    "var-out",  "biased",   "save-mean",
+                                             "save-invstd", "save-var", "mask-out", "group-samples"};
 
     if (!o->in || !o->out) {
         complain("forward: option --%s is missing; expected %s", o->in ? "out" : "in",
@@ -93,10 +93,11 @@ static int read_inputs(const struct forward_options *o, struct forward_data *dat
                : 0;
 }
 
-/* An output vector that starts as value: what stands there when an empty batch gives nothing to write. */
-static clnorm_buffer output_vector(struct session *session, struct outputs *outputs, const char *option, uint64_t c,
-                                   float value)
+/* An output that starts as value: what stands there when an empty batch gives nothing to write. */
+static clnorm_buffer output_vector(struct session *session, struct outputs *outputs, const char *option, unsigned rank,
+                                   const uint64_t *shape, float value)
 {
+    const uint64_t c = rank > 1 ? shape[0] * shape[1] : shape[0];
     float *values = malloc((size_t)c * sizeof(float));
     clnorm_buffer buffer = {NULL, 0};
 
@@ -108,7 +109,7 @@ static clnorm_buffer output_vector(struct session *session, struct outputs *outp
         values[i] = value;
     buffer = session_buffer(session, values, c);
     free(values);
-    set_output(outputs, option, NPY_FLOAT32, 1, &c, buffer);
+    set_output(outputs, option, NPY_FLOAT32, rank, shape, buffer);
     return buffer;
 }
 
@@ -129,7 +130,7 @@ static clnorm_buffer running_vector(struct session *session, struct forward_data
     clnorm_buffer buffer;
 
     if (!given->values)
-        return output_vector(session, &data->outputs, option, data->desc.c, start);
+        return output_vector(session, &data->outputs, option, 1, &data->desc.c, start);
     buffer = upload_array(session, given);
     set_output(&data->outputs, option, NPY_FLOAT32, 1, &data->desc.c, buffer);
     return buffer;
@@ -139,6 +140,8 @@ static void run_training(struct session *session, const struct forward_options *
                          clnorm_buffer tensor, clnorm_buffer residual)
 {
     const clnorm_desc *desc = &data->desc;
+    uint64_t shape[2];
+    const unsigned rank = statistics_shape(desc, shape);
     clnorm_forward_training_args args = {.src = tensor, .dst = tensor, .residual = residual, .momentum = o->momentum};
 
     if (o->is_biased)
@@ -150,11 +153,11 @@ static void run_training(struct session *session, const struct forward_options *
     if (o->var_out)
         args.running_variance = running_vector(session, data, "var-out", &data->var, 1.0f);
     if (o->save_mean)
-        args.save_mean = output_vector(session, &data->outputs, "save-mean", desc->c, NAN);
+        args.save_mean = output_vector(session, &data->outputs, "save-mean", rank, shape, NAN);
     if (o->save_invstd)
-        args.save_invstd = output_vector(session, &data->outputs, "save-invstd", desc->c, NAN);
+        args.save_invstd = output_vector(session, &data->outputs, "save-invstd", rank, shape, NAN);
     if (o->save_var)
-        args.save_variance = output_vector(session, &data->outputs, "save-var", desc->c, NAN);
+        args.save_variance = output_vector(session, &data->outputs, "save-var", rank, shape, NAN);
     if (o->mask_out)
         args.mask = output_mask(session, data);
     args.workspace = session_workspace(session, CLNORM_FORWARD_TRAINING, desc);
@@ -224,6 +227,9 @@ int command_forward(int count, char *const *arguments, int is_verbose)
         OPTION_ROW_FILE("residual", &o.residual, "added before the activation; of x's type and shape"),
         OPTION_ROW_ACTIVATION(&o.tensor.activation,
                               "v * SLOPE where v <= 0 (relu, clip: 0), CAP where v is more; default: none"),
+        OPTION_ROW_GROUP_SAMPLES(&o.tensor.group_samples,
+                                 "train: statistics of each G samples (1: instance norm; the last group may have\n"
+                                 "fewer), saved as (groups, channels); default: of all"),
         OPTION_ROW_BFLOAT16(&o.tensor.is_bfloat16),
         OPTION_ROW_EPSILON(&o.tensor.epsilon),
         {.name = "momentum",

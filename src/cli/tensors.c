@@ -74,7 +74,25 @@ int read_tensor(const char *path, const struct tensor_options *options, struct n
     desc->epsilon = options->epsilon;
     desc->type = tensor_type(array->type);
     desc->activation = options->activation;
+    desc->group_samples = options->group_samples;
+    if (desc->n && desc->group_samples > desc->n) {
+        complain("'%s' has shape %s; expected at least the %llu samples of --group-samples", path, text,
+                 (unsigned long long)desc->group_samples);
+        return -1;
+    }
     return 0;
+}
+
+uint64_t sample_groups(const clnorm_desc *desc)
+{
+    return desc->group_samples && desc->n ? (desc->n - 1) / desc->group_samples + 1 : 1;
+}
+
+unsigned statistics_shape(const clnorm_desc *desc, uint64_t shape[2])
+{
+    shape[0] = desc->group_samples ? sample_groups(desc) : desc->c;
+    shape[1] = desc->c;
+    return desc->group_samples ? 2 : 1;
 }
 
 int read_same_shape(const char *path, const struct npy_array *like, const char *like_path, struct npy_array *array)
@@ -117,6 +135,23 @@ int read_vector(const char *path, const clnorm_desc *desc, const char *tensor_pa
 {
     return read_values(path, desc->c, "channel", tensor_path,
                        desc->layout == CLNORM_CHANNELS_LAST ? " in channels-last" : " in channels-first", array);
+}
+
+int read_statistics(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array)
+{
+    char text[NPY_SHAPE_BYTES], expected[NPY_SHAPE_BYTES];
+    uint64_t shape[2];
+    const unsigned rank = statistics_shape(desc, shape);
+
+    if (!path || rank == 1)
+        return read_vector(path, desc, tensor_path, array);
+    if (read_array(path, array) != 0)
+        return -1;
+    if (array->rank == rank && array->shape[0] == shape[0] && array->shape[1] == shape[1])
+        return 0;
+    complain("'%s' has shape %s; expected %s, a vector of channels for each group of samples of '%s'", path,
+             npy_shape_text(array->rank, array->shape, text), npy_shape_text(rank, shape, expected), tensor_path);
+    return -1;
 }
 
 uint64_t mask_words(uint64_t elements)

@@ -12,7 +12,14 @@ struct tensor_options {
     float epsilon;
     int is_bfloat16; /* what files of 16-bit words hold */
     clnorm_activation activation;
+    uint64_t group_samples; /* 0: all */
 };
+
+/* Groups of samples that a description has. */
+uint64_t sample_groups(const clnorm_desc *desc);
+
+/* The shape of batch statistics: (c,), or with groups of samples (groups, c). Returns the rank. */
+unsigned statistics_shape(const clnorm_desc *desc, uint64_t shape[2]);
 
 /* A file of any shape, of float32. */
 int read_array(const char *path, struct npy_array *array);
@@ -29,6 +36,9 @@ int read_values(const char *path, uint64_t count, const char *each, const char *
 
 /* A vector with a value for each channel of the tensor from tensor_path; path NULL leaves array empty. */
 int read_vector(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array);
+
+/* Batch statistics of the tensor from tensor_path, of the shape above; path NULL leaves array empty. */
+int read_statistics(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array);
 
 /* The mask of a tensor; path NULL leaves array empty. */
 int read_mask(const char *path, const struct npy_array *tensor, const char *tensor_path, struct npy_array *array);
