@@ -56,6 +56,8 @@ static int make(const struct attempt *a, enum clnorm_operation operation, cl_eve
 static uint64_t workspace_need(const clnorm_desc *desc)
 {
     struct clnorm__ask ask = {base.operation, base.operation != CLNORM_FORWARD_INFERENCE, 1, 0};
+    ask.extras = (base.extras & (BIT(RESIDUAL) | BIT(DIFF_RESIDUAL)) ? CLNORM__HAS_RESIDUAL : 0u) |
+                 (base.extras & BIT(MASK) ? CLNORM__HAS_MASK : 0u);
     struct clnorm__plan plan;
     char why[320];
 
@@ -64,14 +66,24 @@ static uint64_t workspace_need(const clnorm_desc *desc)
     return plan.workspace;
 }
 
-/* The buffers of an operation, and the call that would be right. */
-static void prepare(struct attempt *a, enum clnorm_operation operation)
+/* Calls: the four operations; the same with all that is beside the normalization; and all of it with elements of 2 bytes. */
+enum { CALLS = 4, ACTIVE_CALLS = 8, ALL_CALLS = 12 };
+
+/* The buffers of a call, and how it would be right. */
+static void prepare(struct attempt *a, int number)
 {
     struct case_shape shape = {4, 6, 30, CLNORM_CHANNELS_FIRST};
     size_t bytes = 0;
 
     memset(a, 0, sizeof(*a));
-    base = (struct call){.operation = operation, .desc = case_desc(&shape), .alias = OUT, .momentum = 0.5f};
+    base = (struct call){.desc = case_desc(&shape), .alias = OUT, .momentum = 0.5f};
+    base.operation = (enum clnorm_operation)(number % CALLS);
+    if (number >= CALLS) {
+        base.extras = BIT(RESIDUAL) | BIT(MASK) | BIT(GATE) | BIT(DIFF_RESIDUAL);
+        base.desc.activation = CLNORM_RELU;
+        base.desc.type = number >= ACTIVE_CALLS ? CLNORM_BFLOAT16 : CLNORM_FLOAT32;
+    }
+    const enum clnorm_operation operation = base.operation;
     ck_assert_int_eq(clnorm_get_workspace_bytes(rig.context, operation, &base.desc, &bytes), CLNORM_SUCCESS);
     parts_fill(&parts, rig.queue, &base, &values, bytes);
     a->context = rig.context;
@@ -182,12 +194,13 @@ START_TEST(test_valid)
     struct finding finding;
     struct values want = {0};
 
-    prepare(&a, (enum clnorm_operation)_i);
+    prepare(&a, _i);
     values_copy(&want, &values);
     call_model(&base, &want);
     ck_assert_int_eq(make(&a, base.operation, NULL), CLNORM_SUCCESS);
     ck_assert_int_eq(clFinish(rig.queue), CL_SUCCESS);
-    parts_compare(&parts, rig.queue, &base, &want, 1, device.bits, &finding);
+    /* These values are no numbers of 16 bits: of those calls, only that they are made and write nothing else. */
+    parts_compare(&parts, rig.queue, &base, &want, 1, _i < ACTIVE_CALLS ? device.bits : CLNORM_BITS_NONE, &finding);
     ck_assert_msg(finding.differences == 0, "%s", finding.text);
     values_free(&want);
 }
@@ -197,7 +210,7 @@ START_TEST(test_handles)
 {
     struct attempt a;
 
-    prepare(&a, (enum clnorm_operation)_i);
+    prepare(&a, _i);
     a.context = NULL;
     refuse(&a, CLNORM_INVALID_CONTEXT, "");
     clnorm_context *released = NULL;
@@ -224,7 +237,7 @@ START_TEST(test_descriptions)
     static const float epsilons[] = {-1e-5f, NAN, INFINITY, -INFINITY};
     struct attempt a, good;
 
-    prepare(&good, (enum clnorm_operation)_i);
+    prepare(&good, _i);
     a = good, a.desc.c = 0;
     refuse(&a, CLNORM_INVALID_SIZE, "c is 0");
     a = good, a.desc.s = 0;
@@ -274,7 +287,7 @@ START_TEST(test_buffers)
     struct attempt a, good;
     char part[64];
 
-    prepare(&good, (enum clnorm_operation)_i);
+    prepare(&good, _i);
     for (unsigned s = 0; s < PARTS; s++) {
         const char *name = slot_name(base.operation, (enum slot)s);
         int is_workspace = s == WORKSPACE;
@@ -291,16 +304,16 @@ START_TEST(test_buffers)
         refuse(&a, CLNORM_FOREIGN_BUFFER, part);
         /* One element past the end; beyond it; and where the sum wraps round. */
         const uint64_t need = is_workspace ? workspace_need(&good.desc) : parts.part[s].count;
-        const uint64_t offsets[] = {parts.part[s].capacity - need + 1, parts.part[s].capacity + 1, UINT64_MAX - 1,
-                                    UINT64_MAX / 4 - 1};
-        for (unsigned i = 0; i < 4; i++) {
+        const uint64_t room = parts.part[s].capacity / parts.part[s].bytes;
+        const uint64_t offsets[] = {room - need + 1, room + 1, UINT64_MAX - 1, UINT64_MAX / 4 - 1, UINT64_MAX / 2 - 1};
+        for (unsigned i = 0; i < 5; i++) {
             a = good, a.b[s].offset = offsets[i];
             refuse(&a, is_workspace ? CLNORM_WORKSPACE_TOO_SMALL : CLNORM_BUFFER_TOO_SMALL, part);
         }
     }
-    a = good, a.b[OUT].mem = a.b[DIFF_SCALE].mem = a.b[DIFF_SHIFT].mem = NULL;
+    a = good, a.b[OUT].mem = a.b[DIFF_SCALE].mem = a.b[DIFF_SHIFT].mem = a.b[DIFF_RESIDUAL].mem = NULL;
     refuse(&a, CLNORM_MISSING_BUFFER,
-           base.operation <= CLNORM_FORWARD_INFERENCE ? "dst is NULL" : "diff_shift are all");
+           base.operation <= CLNORM_FORWARD_INFERENCE ? "dst is NULL" : "diff_shift and diff_residual are all");
 }
 END_TEST
 
@@ -312,7 +325,7 @@ START_TEST(test_overlap)
     cl_mem whole, sub[2];
     cl_int e[3];
 
-    prepare(&good, (enum clnorm_operation)_i);
+    prepare(&good, _i);
     whole = clCreateBuffer(rig.cl, CL_MEM_READ_WRITE, 1 << 15, NULL, &e[0]);
     sub[0] = clCreateSubBuffer(whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &low, &e[1]);
     sub[1] = clCreateSubBuffer(whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &high, &e[2]);
@@ -320,7 +333,8 @@ START_TEST(test_overlap)
     for (unsigned s = 0; s < PARTS; s++) {
         for (unsigned t = 0; t < s; t++) {
             unsigned written = call_writes(&base) | BIT(WORKSPACE);
-            int may = s == OUT && (t == SRC || t == DIFF_DST);
+            int may = (s == OUT && (t == SRC || t == DIFF_DST)) || (s == RESIDUAL && t == OUT) ||
+                      (s == DIFF_RESIDUAL && t == DIFF_DST);
 
             if (!good.b[s].mem || !good.b[t].mem || !(written & (BIT(s) | BIT(t))))
                 continue;
@@ -346,6 +360,47 @@ START_TEST(test_overlap)
 }
 END_TEST
 
+/* What comes after the normalization: numbers of an activation, flags, and buffers that have no use or miss another one. */
+START_TEST(test_extras)
+{
+    const clnorm_activation wrong[] = {{NAN, 1}, {INFINITY, 1}, {0, -1}, {0.5f, 0}, {0, NAN}};
+    struct attempt a, good;
+    const int is_backward = _i % CALLS >= CLNORM_BACKWARD_TRAINING;
+
+    prepare(&good, _i);
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        a = good, a.desc.activation = wrong[i];
+        refuse(&a, CLNORM_INVALID_ACTIVATION, "slope is");
+    }
+    if (good.b[MASK].mem) {
+        a = good, a.desc.activation = CLNORM_IDENTITY, a.b[GATE].mem = NULL;
+        refuse(&a, CLNORM_UNEXPECTED_BUFFER, "mask is given, which belongs to an activation");
+        a = good, a.desc.activation = CLNORM_ACTIVATION(0.25f, 6);
+        refuse(&a, CLNORM_UNEXPECTED_BUFFER, "slope 0.25 and cap 6");
+    }
+    if (!is_backward)
+        return;
+    a = good, a.desc.activation = CLNORM_IDENTITY, a.b[MASK].mem = NULL;
+    refuse(&a, CLNORM_UNEXPECTED_BUFFER, "dst is given, which belongs to an activation");
+    a = good, a.b[MASK].mem = a.b[GATE].mem = NULL;
+    refuse(&a, CLNORM_MISSING_BUFFER, "dst is NULL; it is required, a buffer of 720 elements, unless mask is given");
+    a = good, a.b[OUT].mem = NULL;
+    refuse(&a, CLNORM_MISSING_BUFFER, "diff_src is NULL; diff_residual is given");
+    a.b[DIFF_SCALE].mem = a.b[DIFF_SHIFT].mem = NULL;
+    refuse(&a, CLNORM_MISSING_BUFFER, "diff_src is NULL; diff_residual is given");
+    a = good, a.accumulate = 8;
+    refuse(&a, CLNORM_INVALID_ENUM, "accumulate is 8");
+    a.accumulate = UINT32_MAX;
+    refuse(&a, CLNORM_INVALID_ENUM, "accumulate is 4294967295");
+    for (unsigned s = SRC; s <= DIFF_DST; s++) {
+        a = good, a.accumulate = CLNORM_ACCUMULATE_DIFF_SRC, a.b[OUT] = a.b[s];
+        refuse(&a, CLNORM_BUFFER_OVERLAP, "must be apart");
+    }
+    a = good, a.b[OUT] = a.b[DIFF_RESIDUAL] = a.b[DIFF_DST];
+    refuse(&a, CLNORM_BUFFER_OVERLAP, "diff_residual");
+}
+END_TEST
+
 /* A cl_mem that is an image; the smallest workspace is enough, and one element fewer is not. */
 START_TEST(test_kinds_and_workspace)
 {
@@ -355,7 +410,7 @@ START_TEST(test_kinds_and_workspace)
     cl_int e;
     cl_mem image = clCreateImage(rig.cl, CL_MEM_READ_WRITE, &format, &shape, NULL, &e), little;
 
-    prepare(&a, (enum clnorm_operation)_i);
+    prepare(&a, _i);
     if (e == CL_SUCCESS) {
         clnorm_buffer was = a.b[SRC];
 
@@ -443,12 +498,13 @@ int main(void)
     open_pair();
     tcase_set_timeout(cases, 0);
     tcase_add_checked_fixture(cases, setup, teardown);
-    tcase_add_loop_test(cases, test_valid, 0, 4);
+    tcase_add_loop_test(cases, test_valid, 0, ALL_CALLS);
     tcase_add_loop_test(cases, test_handles, 0, 4);
     tcase_add_loop_test(cases, test_descriptions, 0, 4);
     tcase_add_test(cases, test_momentum);
-    tcase_add_loop_test(cases, test_buffers, 0, 4);
-    tcase_add_loop_test(cases, test_overlap, 0, 4);
+    tcase_add_loop_test(cases, test_buffers, 0, ALL_CALLS);
+    tcase_add_loop_test(cases, test_overlap, 0, ACTIVE_CALLS);
+    tcase_add_loop_test(cases, test_extras, CALLS, ALL_CALLS);
     tcase_add_loop_test(cases, test_kinds_and_workspace, 0, 4);
     tcase_add_test(cases, test_queries);
     tcase_add_test(cases, test_devices);
