@@ -38,7 +38,7 @@ FUNC void ON(walk_begin)(struct ON(walk) * k, SOURCE leaf, const struct clnorm_s
  */
 FUNC vec ON(walk_on)(struct ON(walk) * k)
 {
-    const SOURCE p = SOURCE_AT(k->row, k->at);
+    SOURCE p = SOURCE_AT(k->row, k->at);
     k->at += VEC;
     if (k->at <= k->s)
         return SOURCE_V(p);

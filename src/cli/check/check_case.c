@@ -198,6 +198,18 @@ static double gradient_at(const struct check_case *one, const float *gate, uint6
     return gate ? gated(&one->desc.activation, diff, (double)gate[at]) : diff;
 }
 
+/*
+ * An element's distance from the mean, in deviations. An activation may let few gradients through, and these of elements at the mean, whose
+ * own error then counts: some 1e-9 of a deviation, which CHECK_BOUND_GRADIENT makes 1e-8.
+ */
+static double distance_at(const struct check_case *one, const struct reference_backward *args, uint64_t at, double mean,
+                          double invstd)
+{
+    double distance = fabs((double)one->src[at] - mean) * invstd;
+
+    return args->dst && invstd > 0 ? fmax(distance, 0.01) : distance;
+}
+
 /* Units of the gradients that start at result; frozen statistics have one term only in diff_src. */
 static void measure_gradients(struct check_case *one, enum check_result result, const struct reference_backward *args)
 {
@@ -215,13 +227,13 @@ static void measure_gradients(struct check_case *one, enum check_result result, 
             double gradient = gradient_at(one, args->dst, at);
 
             sum += fabs(gradient);
-            product += fabs(gradient * ((double)one->src[at] - mean)) * invstd;
+            product += fabs(gradient) * distance_at(one, args, at, mean, invstd);
         }
         diff_shift[c] = at_least(sum);
         diff_scale[c] = at_least(product);
         for (uint64_t i = 0; i < d->n * d->s; i++) {
             uint64_t at = case_index(d, i / d->s, c, i % d->s);
-            double unit = fabs(gradient_at(one, args->dst, at)), x = fabs((double)one->src[at] - mean) * invstd;
+            double unit = fabs(gradient_at(one, args->dst, at)), x = distance_at(one, args, at, mean, invstd);
 
             if (diff_residual)
                 diff_residual[at] = at_least(unit);
