@@ -17,7 +17,7 @@ struct tensors {
 #if MASK && !IS_BACKWARD
     global uint *mask;
     ulong at;       /* the number of the element that dst points to */
-    ulong from, to; /* elements that nobody else writes */
+    ulong from, to; /* elements whose words of the mask nobody else writes to */
     ulong total;
 #endif
 #if ACTIVATION && !IS_BACKWARD
@@ -127,45 +127,51 @@ FUNC struct tensors tensors_at(struct tensors t, ulong i)
 #endif
 
 #if MASK && !IS_BACKWARD
-/* Bits of whole bytes that nobody else writes to go there as they are. */
+/*
+ * Sets `count` bits, at most 32, of elements from number `at` on, by atomic operations that leave others alone: their words are others' as
+ * well. With the last element, what is behind it becomes 0.
+ */
+FUNC void mask_share(global uint *mask, ulong at, ulong total, uint bits, uint count)
+{
+    for (uint done = 0u; done < count;) {
+        const uint shift = (uint)(at + done) % 32u, here = min(32u - shift, count - done), end = shift + here;
+        const int is_last = at + done + here == total;
+        const uint ones = (is_last || end == 32u ? ~0u : (1u << end) - 1u) & (~0u << shift);
+        const uint some = here == 32u ? bits : bits & ((1u << here) - 1u);
+        global uint *place = mask + (at + done) / 32u;
+        atomic_and(place, ~ones);
+        atomic_or(place, some << shift);
+        bits = here == 32u ? 0u : bits >> here;
+        done += here;
+    }
+}
+
 #ifdef __ENDIAN_LITTLE__
 #define MASK_BYTE(i) ((i) / 8u)
 #else
 #define MASK_BYTE(i) ((i) / 8u ^ 3u)
 #endif
 
-/*
- * Writes `count` bits, at most 32, of elements from t->at + i on. A word that others write to as well gets them by atomic operations, which
- * leave the others' alone. With the last element, what is behind it becomes 0.
- */
-FUNC void mask_put(const struct tensors *t, ulong i, uint bits, uint count)
-{
-    const ulong at = t->at + i, end = at + count;
-    bits = count == 32u ? bits : bits & ((1u << count) - 1u);
-    const int is_end = end == t->total;
-    const ulong word = at / 32u * 32u;
-    if (at % 8u == 0u && (count % 8u == 0u || is_end) && word >= t->from &&
-        (t->to == t->total || (end + 31u) / 32u * 32u <= t->to)) {
-        global uchar *bytes = (global uchar *)t->mask;
-        const ulong last = is_end ? (end + 31u) / 32u * 32u : end;
-        for (ulong b = at; b < last; b += 8u, bits >>= 8u)
-            bytes[MASK_BYTE(b)] = (uchar)bits;
-        return;
+/* The same; where they are whole bytes of words that nobody else writes to, as they are. Not by a call, which loops would pay dearly. */
+#define MASK_PUT(t, i, bits_, count_)                                                                                  \
+    {                                                                                                                  \
+        const ulong at_ = (t).at + (i);                                                                                \
+        if ((at_ | (count_)) % 8u == 0u && at_ >= (t).from && at_ + (count_) <= (t).to)                                \
+            for (uint done_ = 0u; done_ < (count_); done_ += 8u)                                                       \
+                ((global uchar *)(t).mask)[MASK_BYTE(at_ + done_)] = (uchar)((bits_) >> done_);                        \
+        else                                                                                                           \
+            mask_share((t).mask, at_, (t).total, bits_, count_);                                                       \
     }
-    for (uint done = 0u; done < count;) {
-        const uint shift = (uint)(at + done) % 32u, here = min(32u - shift, count - done);
-        const int is_last = is_end && done + here == count;
-        const uint ones = (is_last || shift + here == 32u ? ~0u : (1u << (shift + here)) - 1u) & (~0u << shift);
-        global uint *place = t->mask + (at + done) / 32u;
-        atomic_and(place, ~ones);
-        atomic_or(place, bits << shift);
-        bits = here == 32u ? 0u : bits >> here;
-        done += here;
-    }
-}
 
 #ifdef VEC
 /* Bit j is that of element j. */
+#if HINTS && defined(__AVX__) && VEC == 8
+#define mask_word(is_open) (uint)__builtin_ia32_movmskps256(as_float8(is_open))
+#elif HINTS && defined(__AVX__) && VEC == 16
+#define mask_word(is_open)                                                                                             \
+    ((uint)__builtin_ia32_movmskps256(as_float8((is_open).lo)) |                                                       \
+     (uint)__builtin_ia32_movmskps256(as_float8((is_open).hi)) << 8)
+#else
 FUNC uint mask_word(ivec is_open)
 {
     const ivec bits = is_open & ((ivec)(1) << LANE_NUMBERS);
@@ -181,7 +187,7 @@ FUNC uint mask_word(ivec is_open)
     return (uint)(two.x | two.y);
 }
 #endif
-#define MASK_PUT(t, i, bits, count) mask_put(&(t), i, bits, count)
+#endif
 #else
 #define MASK_PUT(t, i, bits, count)
 #endif
@@ -232,12 +238,17 @@ FUNC void leave_f(struct tensors t, ulong i, outcome_f r)
 
 #ifdef VEC
 #if RESIDUAL && IS_BACKWARD
-#define LEAVE_DIFF(t, i, value, past) STORE_PAST(past && until_aligned((t).residual + (i), VEC) == 0u, value, (t).residual + (i))
+/* Into the caches: of two streams of stores past them, side by side, memory takes neither well (2 to 5 times the time). */
+#define LEAVE_DIFF(t, i, value) STORE_PAST(0, value, (t).residual + (i))
 #else
-#define LEAVE_DIFF(t, i, value, past)
+#define LEAVE_DIFF(t, i, value)
 #endif
 #if MASK && !IS_BACKWARD
-#define LEAVE_BITS(t, i, r) MASK_PUT(t, i, mask_word((r).is_open), VEC)
+#define LEAVE_BITS(t, i, r)                                                                                            \
+    {                                                                                                                  \
+        const uint bits_of = mask_word((r).is_open);                                                                   \
+        MASK_PUT(t, i, bits_of, VEC);                                                                                  \
+    }
 #else
 #define LEAVE_BITS(t, i, r)
 #endif
@@ -246,7 +257,7 @@ FUNC void leave_f(struct tensors t, ulong i, outcome_f r)
 #define LEAVE_V(t, i, r, past)                                                                                         \
     {                                                                                                                  \
         STORE_PAST(past, (r).result, (t).dst + (i));                                                                   \
-        LEAVE_DIFF(t, i, (r).diff, past);                                                                              \
+        LEAVE_DIFF(t, i, (r).diff);                                                                                    \
         LEAVE_BITS(t, i, r);                                                                                           \
     }
 
@@ -259,8 +270,11 @@ FUNC void leave_some(struct tensors t, ulong i, const outcome_v *r, uint from, u
         PUT(((const float *)&r->diff)[from + j], t.residual + i + j);
 #endif
     }
+#if MASK && !IS_BACKWARD
+    const uint bits = mask_word(r->is_open) >> from;
     if (n > 0u)
-        MASK_PUT(t, i, mask_word(r->is_open) >> from, n);
+        MASK_PUT(t, i, bits, n);
+#endif
 }
 
 /*
@@ -273,9 +287,10 @@ FUNC void leave_some(struct tensors t, ulong i, const outcome_v *r, uint from, u
 #define SPAN_FIRST(t, n, stream) UNTIL_BYTE(t, n)
 #define SPAN_HEAD(t, n) UNTIL_BYTE(t, n)
 #define SPAN_STREAMS(t, first, stream) ((stream) && until_line((t).dst + (first), LINE) == 0u)
+/* Elements that nobody else takes: so are their words but the one that others' begin in; the last one has bits of no element. */
 #define TENSORS_OWN(t, n)                                                                                              \
-    t.from = t.at;                                                                                                     \
-    t.to = t.at + (n)
+    t.from = (t.at + 31u) / 32u * 32u;                                                                                 \
+    t.to = (t.at + (n) == t.total ? t.total - 1u : t.at + (n)) / 32u * 32u
 #else
 #define SPAN_FIRST(t, n, stream) ((stream) ? until_line((t).dst, n) : (n))
 #define SPAN_HEAD(t, n) until_aligned((t).dst, n)

@@ -17,7 +17,6 @@
 #define GET_V(p) WIDENED(*(const global elems *)(p))
 #define STORE_PAST(past, value, p) (*(global elems *)(p) = NARROWED(value))
 #define PREFETCH(p)
-#define until_aligned(p, n) 0u
 #include "apply/apply_args.cl"
 
 /* Coefficients of elements i to i + VEC - 1; those beyond the tensor's end are of whatever channel comes next. */

@@ -11,7 +11,8 @@ FUNC void apply_columns(struct tensors t, const struct clnorm_shape *shape, uint
     ulong rows = shape->n * shape->s, ahead = COLUMNS_AHEAD * shape->c;
     outcome_v y;
 #if MASK && !IS_BACKWARD
-    t.to = VEC >= 8 && shape->c % VEC == 0u ? t.total : 0u; /* then nobody writes to a part of a byte */
+    /* Then nobody writes to a part of a byte, and the last word is everybody's. */
+    t.to = VEC >= 8 && shape->c % VEC == 0u ? (t.total - 1u) / 32u * 32u : 0u;
 #endif
     for (ulong row = 0u; row < rows; row++, t = tensors_at(t, shape->c)) {
         if (channels < VEC) {
