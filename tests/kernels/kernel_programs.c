@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints a line for every program of the tables of variants and of blocks' kernels in every form, and for the probe's, for
+ * Prints a line for every program of the tables of variants and of blocks' kernels in every layout and step, and for the probe's, for
  * check_kernels.sh: the source file and the options that it is compiled with. Made from the tables, so that no kernel can be forgotten.
+ * Of types and of what a step does beside the normalization it prints none, all together in either type of 16 bits, and some.
  */
 #include "device/probe.h"
 #include "device/program.h"
@@ -32,6 +33,41 @@ static void print_form(const struct clnorm__variant *v, unsigned form)
     }
 }
 
+/* What a program's step knows of. */
+static unsigned extras_of(const struct clnorm__variant *v, unsigned apply)
+{
+    const unsigned all = CLNORM__HAS_ACTIVATION | CLNORM__HAS_RESIDUAL | CLNORM__HAS_MASK;
+    switch (v->step) {
+    case CLNORM__FUSED:
+        return all;
+    case CLNORM__DIFF_FUSED:
+        return all | CLNORM__HAS_OLD;
+    case CLNORM__INFER:
+        return CLNORM__HAS_ACTIVATION | CLNORM__HAS_RESIDUAL;
+    case CLNORM__APPLY:
+        return apply == CLNORM__APPLY_FORWARD ? all : all | CLNORM__HAS_OLD;
+    case CLNORM__DIFF_STATS:
+        return CLNORM__HAS_ACTIVATION | CLNORM__HAS_MASK;
+    default:
+        return 0;
+    }
+}
+
+static void print_forms(const struct clnorm__variant *v, unsigned last, unsigned apply)
+{
+    const unsigned plain = CLNORM__FORM(last, apply), extras = extras_of(v, apply);
+    const int has_type = v->step != CLNORM__FINISH && v->step != CLNORM__DIFF_FINISH && v->step != CLNORM__COEFFICIENTS;
+    print_form(v, plain);
+    if (extras) {
+        print_form(v, plain | (extras & CLNORM__HAS_ACTIVATION));
+        print_form(v, plain | (extras & ~CLNORM__HAS_OLD));
+    }
+    if (has_type) {
+        print_form(v, plain | CLNORM__OF_TYPE(CLNORM_FLOAT16) | extras);
+        print_form(v, plain | CLNORM__OF_TYPE(CLNORM_BFLOAT16) | (extras & ~CLNORM__HAS_MASK));
+    }
+}
+
 int main(void)
 {
     for (int i = 0; i < CLNORM__VARIANTS; i++) {
@@ -40,7 +76,7 @@ int main(void)
             if (v->layouts == (last ? CLNORM__FIRST : CLNORM__LAST))
                 continue;
             for (unsigned apply = 0; apply < (v->step == CLNORM__APPLY ? 3 : 1); apply++)
-                print_form(v, CLNORM__FORM(last, apply));
+                print_forms(v, last, apply);
         }
     }
     for (int i = 0; i < CLNORM__BLOCK_KERNELS; i++)

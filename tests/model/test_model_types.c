@@ -140,7 +140,7 @@ START_TEST(half_a_unit)
 {
     static const enum case_data kinds[] = {CASE_NORMAL, CASE_OFFSET_1E3, CASE_CONSTANT, CASE_BIMODAL,
                                            CASE_FLOOR,  CASE_ONE_HOT,    CASE_INTEGERS, CASE_RELU};
-    const clnorm_activation activations[] = {CLNORM_IDENTITY, CLNORM_RELU, CLNORM_LEAKY_RELU(0.1f), {-0.3f, 1.5f}};
+    const clnorm_activation activations[] = {CLNORM_IDENTITY, CLNORM_RELU, CLNORM_LEAKY_RELU(0.1f), {0.3f, 1.5f}};
     size_t count;
     const struct case_shape *shapes = case_shapes(0, &count);
     for (size_t i = 0; i < count; i++) {

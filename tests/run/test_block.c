@@ -49,7 +49,7 @@ static clnorm_block_desc desc_of(const struct shape *s, unsigned flags, clnorm_a
 /* None for form 0; else one of four, in turn. */
 static clnorm_activation activation_of(unsigned form, unsigned turn)
 {
-    const clnorm_activation all[] = {CLNORM_RELU, CLNORM_LEAKY_RELU(0.1f), CLNORM_CLIPPED_RELU(1.25f), {-0.2f, 0.75f}};
+    const clnorm_activation all[] = {CLNORM_RELU, CLNORM_LEAKY_RELU(0.1f), CLNORM_CLIPPED_RELU(1.25f), {0.2f, 0.75f}};
 
     return form ? all[turn % 4] : CLNORM_IDENTITY;
 }

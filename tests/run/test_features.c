@@ -317,7 +317,7 @@ static struct call call_of(const struct row *row)
 {
     static const unsigned aligned[] = {0, BIT(PARTS) - 1, BIT(SRC) | BIT(DIFF_DST) | BIT(RESIDUAL) | BIT(GATE)};
     const clnorm_activation activations[] = {
-        CLNORM_IDENTITY, CLNORM_RELU, CLNORM_LEAKY_RELU(0.1f), CLNORM_CLIPPED_RELU(0.75f), {-0.3f, 1.5f}};
+        CLNORM_IDENTITY, CLNORM_RELU, CLNORM_LEAKY_RELU(0.1f), CLNORM_CLIPPED_RELU(0.75f), {0.3f, 1.5f}};
     const unsigned char *l = row->level;
     struct call call = {.operation = (enum clnorm_operation)l[OPERATION], .alias = OUT, .momentum = 0.1f};
 
