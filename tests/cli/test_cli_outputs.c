@@ -67,7 +67,13 @@ static const struct command {
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
-static int has_gnuplot, has_models;
+static int has_gnuplot, has_models, is_small;
+
+/* Where runs take long: not each way to fail, and every third moment. The first command has them all. */
+static int is_brief(const struct command *command)
+{
+    return command->needs_gnuplot || (is_small && command != commands);
+}
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
 
@@ -203,7 +209,7 @@ START_TEST(test_all_or_none)
         return;
     for (int i = 0; i < count_of(command); i++)
         for (int are_there = 0; are_there < 2; are_there++)
-            for (int has_links = command->needs_gnuplot || !are_there; has_links < 2; has_links++)
+            for (int has_links = is_brief(command) || !are_there; has_links < 2; has_links++)
                 assert_none(command, command->files[i], are_there, has_links);
     /* And when nothing fails all are new, and nothing else is. */
     for (int has_links = 0; has_links < 2; has_links++) {
@@ -234,7 +240,7 @@ static void assert_tidy(const struct command *command, int files, int at)
                   cli_count_files(0) - files);
 }
 
-/* A signal at each moment in turn, or where runs take long at each third one, until there is no such moment any more. */
+/* A signal at each moment in turn, or at every third, until there is no such moment any more. */
 START_TEST(test_signals)
 {
     const struct command *command = &commands[_i];
@@ -242,7 +248,7 @@ START_TEST(test_signals)
 
     if (!can_run(command))
         return;
-    for (;; at += command->needs_gnuplot ? 3 : 1) {
+    for (;; at += is_brief(command) ? 3 : 1) {
         int number = signals[at / 3 % SIGNALS];
 
         ck_assert_int_le(at, MOST_MOMENTS);
@@ -395,6 +401,7 @@ int main(void)
     for (int i = 0; i < SIGNALS; i++)
         signal(signals[i], SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
+    is_small = getenv("CLNORM_TEST_SMALL") != NULL;
     has_gnuplot = system("gnuplot --version >/dev/null 2>&1") == 0;
     has_models = strcmp(getenv("CLNORM_HAS_ZIP") ? getenv("CLNORM_HAS_ZIP") : "", "1") == 0;
     return cli_main(make_suite);

@@ -10,17 +10,17 @@ programs=$1 folder=$2
 shift 2
 files=("$@")
 
-# 'NAME: WIDTHS: OPTIONS'. A program in vectors is compiled for the widths that drivers there ask for: the processor's own and, with
-# AVX-512, the half that compilers may prefer. Drivers of limited loops compile for spir64, forms of their own (SMALL_CODE).
+# 'NAME: WIDTHS: OPTIONS'. A program in vectors is compiled for the widths that drivers there ask for. Sources ask a processor only for
+# conversions of binary16 (F16C), so that AVX without them and AVX-512 with them tell what others would. Programs without a width, 0,
+# are compiled once for x86-64. Drivers of limited loops compile for spir64, forms of their own (SMALL_CODE).
 # SSE2 passes vectors of 8, which apply_flat has, in a way of its own, and says so; for aarch64 clang knows vload_half, which every OpenCL
 # has, only together with an extension.
 targets=(
-    "SSE2: 4: -target x86_64-linux-gnu -Wno-psabi"
+    "SSE2: 0 4: -target x86_64-linux-gnu -Wno-psabi"
     "AVX: 8: -target x86_64-linux-gnu -mavx"
-    "AVX2: 8: -target x86_64-linux-gnu -mavx2 -mfma"
-    "AVX-512: 8 16: -target x86_64-linux-gnu -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma"
-    "aarch64: 4: -target aarch64-linux-gnu -Xclang -cl-ext=+cl_khr_fp16"
-    "spir64: 4 8: -target spir64"
+    "AVX-512: 16: -target x86_64-linux-gnu -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mf16c"
+    "aarch64: 0 4: -target aarch64-linux-gnu -Xclang -cl-ext=+cl_khr_fp16"
+    "spir64: 0 4 8: -target spir64"
 )
 # Warnings of calls (-Wpsabi) come when code is made of them; intermediate code is enough. A source that is written once for several
 # steps has parameters that one of them leaves alone.
@@ -35,17 +35,17 @@ fi
 # Prints the programs of a target as lines of clang's arguments.
 programs_of()
 {
-    local name widths options source forms
+    local name widths options source forms width
     IFS=: read -r name widths options <<<"$1"
     while read -r source forms; do
         case $name,$forms in
         spir64,*HINTS=1* | [!s]*SMALL_CODE*) continue ;;
-        *-DVEC=*)
-            [[ $forms =~ -DVEC=([0-9]+) && "$widths " == *" ${BASH_REMATCH[1]} "* ]] || continue
-            ;;
         esac
+        [[ $forms =~ -DVEC=([0-9]+) ]] && width=${BASH_REMATCH[1]} || width=0
+        [[ "$widths " == *" $width "* ]] || continue
         echo "$options $folder/$source $forms"
     done <<<"$listed"
+    [[ "$widths " == *" 0 "* ]] || return 0
     for source in "${files[@]}"; do
         echo "$options $source"
     done

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leaves and their tree, from the numerical contract's words and not from the plan's formulas. */
+#include "fixture/suite.h"
 #include "plan_right.h"
-
-#include <check.h>
 
 /* tree_way is the kernels' own: the plan's table is right when it is read the way they read it. */
 #define fma fmaf

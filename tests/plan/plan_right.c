@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every plan must satisfy. */
+#include "fixture/suite.h"
 #include "plan_right.h"
 #include "plan_cases.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

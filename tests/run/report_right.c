@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The right values of a report's row: as they are stated, and by float64 within the strict bound. */
+#include "fixture/suite.h"
 #include "report_rows.h"
 
 #include "model.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdarg.h>

@@ -5,6 +5,7 @@
  */
 #include "fixture/suite.h"
 #include "fixture/block_case.h"
+#include "fixture/subjects.h"
 #include "device/context.h"
 #include "device/program.h"
 
@@ -14,6 +15,7 @@
 
 static clnorm_device_info device;
 static struct rig rig;
+static struct pool pool; /* what is compiled already on the rig */
 
 /* ---- the lies ---- */
 
@@ -129,7 +131,7 @@ static const struct case_shape shapes[] = {
     {3, 5, 49, CLNORM_CHANNELS_FIRST}, {70, 19, 9, CLNORM_CHANNELS_LAST}, {2, 3, 9000, CLNORM_CHANNELS_FIRST}};
 enum { SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
 
-/* Of the kind that is asked for, whatever the device is. */
+/* With what others have compiled, but for what is not to build; of the kind that is asked for, whatever the device is. */
 static clnorm_context *open_context(int is_cpu_like, const char *variants, const char *kernel_dir)
 {
     clnorm_context_options options = messages_options(&rig.messages);
@@ -141,7 +143,23 @@ static clnorm_context *open_context(int is_cpu_like, const char *variants, const
     ck_assert_int_eq(clnorm_create_context(rig.cl, rig.info.device, &options, &context), CLNORM_SUCCESS);
     context->device.cpu_like = is_cpu_like;
     context->gemm = clnorm__gemm_kernel(&context->device);
+    if (kernel_dir)
+        return context;
+    pool_to_context(&pool, context);
+    for (struct clnorm__built *b = context->programs; b && lies.build; b = b->next) {
+        if (!b->program || strcmp(b->variant->entry, lies.build) != 0)
+            continue;
+        clReleaseProgram(b->program);
+        b->program = NULL;
+    }
     return context;
+}
+
+static void close_context(clnorm_context *context)
+{
+    if (!context->kernel_dir)
+        pool_from_context(&pool, context);
+    ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
 }
 
 /* A call; when it succeeds, every bit is right, running statistics moved once among them; else nothing is written. */
@@ -201,7 +219,7 @@ START_TEST(test_kernel_groups)
             ck_assert_uint_le(seen.most_group, groups[g]);
             ck_assert_uint_eq(count_messages("1 stats_cf_group256 cannot run"), !cpu);
             ck_assert(cpu || messages_have(&rig.messages, "another variant takes its place"));
-            ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
+            close_context(context);
         }
     }
 }
@@ -220,7 +238,7 @@ START_TEST(test_item_sizes)
         ck_assert_uint_le(seen.most_local[0], sizes[i][0]);
         ck_assert_uint_le(seen.most_local[1], sizes[i][1]);
         ck_assert_uint_eq(seen.failures, 0);
-        ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
+        close_context(context);
     }
 }
 END_TEST
@@ -255,7 +273,7 @@ START_TEST(test_each_kernel)
             ck_assert(rig.messages.text[0] != '0' && !messages_have(&rig.messages, "\n0 "));
             run_shape(context, queues[v % 2], shape);
             ck_assert_uint_eq(seen.failures, failures);
-            ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
+            close_context(context);
         }
     }
     /* Every step of both kinds of device was met. */
@@ -300,7 +318,8 @@ START_TEST(test_blocks)
             ck_assert_uint_eq(seen.failures, i < 2 && (int)i == cpu);
             ck_assert_uint_eq(rig.context->gemm == CLNORM__GEMM_NAIVE, i == 2 ? !cpu : (int)i == cpu);
             ck_assert(i < 2 || seen.most_group <= 7);
-            ck_assert_int_eq(clnorm_release_context(&rig.context), CLNORM_SUCCESS);
+            close_context(rig.context);
+            rig.context = NULL;
         }
     }
 }
@@ -323,7 +342,7 @@ START_TEST(test_plan_after)
     ck_assert_msg(strncmp(before, "stats_cf_group256 ", 18) == 0, "%s", before);
     ck_assert_msg(strncmp(after, "stats_naive ", 12) == 0, "%s", after);
     ck_assert_uint_eq(bytes[0], bytes[1]);
-    ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
+    close_context(context);
 }
 END_TEST
 
@@ -337,18 +356,18 @@ START_TEST(test_errors)
     begin((struct lies){.group = 100});
     ck_assert_int_eq(run_call(context, rig.queue, CLNORM_FORWARD_TRAINING, &shapes[0]), CL_INVALID_WORK_GROUP_SIZE);
     begin((struct lies){.build = "stats_cf_group"});
-    ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
+    close_context(context);
     context = open_context(0, "stats_cf_group256", NULL);
     ck_assert_int_eq(run_call(context, rig.queue, CLNORM_FORWARD_TRAINING, &shapes[0]), CLNORM_KERNEL_BUILD);
     ck_assert(messages_have(&rig.messages, "0 kernel file statistics/stats_cf_group.cl does not compile"));
-    ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
+    close_context(context);
 
     begin((struct lies){0});
     fixture_write(folder, "statistics/stats_cf_group.cl", bad, sizeof(bad) - 1);
     context = open_context(0, NULL, folder);
     ck_assert_int_eq(run_call(context, rig.queue, CLNORM_FORWARD_TRAINING, &shapes[0]), CLNORM_KERNEL_BUILD);
     ck_assert(!messages_have(&rig.messages, "takes its place"));
-    ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
+    close_context(context);
 }
 END_TEST
 
@@ -373,7 +392,7 @@ START_TEST(test_passing_trouble)
                      CL_MEM_OBJECT_ALLOCATION_FAILURE);
     ck_assert_uint_eq(seen.failures, 1);
     begin((struct lies){0});
-    ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
+    close_context(context);
 }
 END_TEST
 
@@ -386,6 +405,7 @@ static void open_rig(void)
 static void close_rig(void)
 {
     memset(&lies, 0, sizeof(lies));
+    pool_free(&pool);
     rig_close(&rig);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "fixture/suite.h"
 #include "fixture/block_case.h"
+#include "fixture/subjects.h"
 #include "device/context.h"
 
 #include <stdio.h>
@@ -78,6 +79,7 @@ static unsigned run_calls(struct rig *rig, struct parts *parts, clnorm_context *
 START_TEST(test_normalization)
 {
     static struct rig rig;
+    static struct pool pools[2]; /* of usual and of small code */
     struct parts parts = {0};
     unsigned made = 0;
 
@@ -91,6 +93,8 @@ START_TEST(test_normalization)
         clnorm_context *context = limited_context(&rig, &rig.messages, variant ? variant->name : NULL);
 
         context->device.small_code = rig.context->device.small_code || v % 4 == 0;
+        struct pool *pool = &pools[context->device.small_code != 0];
+        pool_to_context(pool, context);
         for (unsigned s = 0; s < SHAPES; s++) {
             int last = shapes[s].layout == CLNORM_CHANNELS_LAST;
             if (variant && clnorm__variant_refusal(variant, &context->device, last, 1))
@@ -99,11 +103,14 @@ START_TEST(test_normalization)
                 if (!fixture_is_small() || (k + s + v) % 3 == 0)
                     made += run_calls(&rig, &parts, context, variant ? variant->name : NULL, &shapes[s], kinds[k]);
         }
+        pool_from_context(pool, context);
         ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
     }
     printf("%s: %u calls within %d turns\n", rig.info.name, made, TURNS);
     fflush(stdout);
     parts_free(&parts);
+    pool_free(&pools[0]);
+    pool_free(&pools[1]);
     rig_close(&rig);
 }
 END_TEST

@@ -125,6 +125,20 @@ static int wants_kind(const struct run *run, size_t shape, unsigned kind)
 static clnorm_device_info devices[FIXTURE_DEVICES];
 static size_t device_count;
 static uint64_t digests[FIXTURE_DEVICES];
+/* Of each device, for all tests: what one has compiled, others need not. */
+static struct run runs[FIXTURE_DEVICES];
+
+static void open_runs(void)
+{
+    for (size_t i = 0; i < device_count; i++)
+        open_run(&runs[i], &devices[i], !fixture_is_small());
+}
+
+static void close_runs(void)
+{
+    for (size_t i = 0; i < device_count; i++)
+        close_run(&runs[i]);
+}
 
 /* Whether the subject had no call although the device can run its variant, in one layout at least. */
 static int is_left_out(const struct subject *subject)
@@ -138,34 +152,33 @@ static int is_left_out(const struct subject *subject)
 
 START_TEST(test_bits)
 {
-    static struct run run;
+    struct run *run = &runs[_i];
     size_t count;
     const struct case_shape *shapes = case_shapes(fixture_is_small(), &count);
     unsigned turn = 0;
 
-    open_run(&run, &devices[_i], !fixture_is_small());
-    run.step = fixture_is_small() ? 2 : 0;
+    restart_run(run);
+    run->step = fixture_is_small() ? 2 : 0;
     for (size_t i = 0; i < count; i++)
         for (unsigned kind = 0; kind < CASE_DATA_COUNT; kind++)
-            if (wants_kind(&run, i, kind))
-                run_case(&run, &shapes[i], (enum case_data)kind, turn++);
-    digests[_i] = run.digest;
+            if (wants_kind(run, i, kind))
+                run_case(run, &shapes[i], (enum case_data)kind, turn++);
+    digests[_i] = run->digest;
     printf("device %s, %s: %llu calls, %llu that do not fit their variant, digest %016llx%s\n",
-           run.rig.info.platform_name, run.rig.info.name, run.calls, run.unfit, (unsigned long long)run.digest,
+           run->rig.info.platform_name, run->rig.info.name, run->calls, run->unfit, (unsigned long long)run->digest,
            fixture_is_small() ? " (small)" : "");
     fflush(stdout);
-    ck_assert_uint_lt(run.unfit, run.calls);
-    for (size_t i = 0; i < run.subject_count; i++)
-        ck_assert_msg(!is_left_out(&run.subjects[i]), "%s had no call", run.subjects[i].name);
-    ck_assert_msg(run.reports == 0, "%u calls differ from the model, the first of them above", run.reports);
-    close_run(&run);
+    ck_assert_uint_lt(run->unfit, run->calls);
+    for (size_t i = 0; i < run->subject_count; i++)
+        ck_assert_msg(!is_left_out(&run->subjects[i]), "%s had no call", run->subjects[i].name);
+    ck_assert_msg(run->reports == 0, "%u calls differ from the model, the first of them above", run->reports);
 }
 END_TEST
 
 /* Every variation with every variant, on shapes with whole and broken leaves and vectors, and with leaves enough for a vector. */
 START_TEST(test_variations)
 {
-    static struct run run;
+    struct run *run = &runs[_i];
     static const struct case_shape shapes[] = {{2, 19, 49, CLNORM_CHANNELS_FIRST},
                                                {67, 35, 2, CLNORM_CHANNELS_LAST},
                                                {1, 2, 1025, CLNORM_CHANNELS_FIRST},
@@ -173,8 +186,8 @@ START_TEST(test_variations)
                                                {3, 3, 770, CLNORM_CHANNELS_LAST}};
     size_t count = fixture_is_small() ? 1 : sizeof(shapes) / sizeof(shapes[0]);
 
-    open_run(&run, &devices[_i], !fixture_is_small());
-    run.step = fixture_is_small() ? 3 : 0;
+    restart_run(run);
+    run->step = fixture_is_small() ? 3 : 0;
     for (size_t i = 0; i < count; i++) {
         clnorm_desc desc = case_desc(&shapes[i]);
         struct values inputs = {0};
@@ -183,23 +196,22 @@ START_TEST(test_variations)
         for (unsigned v = 0; v < VARIATIONS; v++) {
             struct call call = make_call(&desc, &variations[v]);
 
-            run_variation(&run, &call, CASE_NORMAL, &inputs, v, 0);
+            run_variation(run, &call, CASE_NORMAL, &inputs, v, 0);
         }
         values_free(&inputs);
     }
-    ck_assert_uint_lt(run.unfit, run.calls);
-    ck_assert_msg(run.reports == 0, "%u calls differ from the model, the first of them above", run.reports);
-    close_run(&run);
+    ck_assert_uint_lt(run->unfit, run->calls);
+    ck_assert_msg(run->reports == 0, "%u calls differ from the model, the first of them above", run->reports);
 }
 END_TEST
 
 /* The second run of a call leaves the bits of the first: also where a device promises no more than that. */
 START_TEST(test_run_twice)
 {
-    static struct run run;
+    struct run *run = &runs[_i];
     static const struct case_shape shapes[] = {{17, 33, 49, CLNORM_CHANNELS_FIRST}, {5, 35, 67, CLNORM_CHANNELS_LAST}};
 
-    open_run(&run, &devices[_i], !fixture_is_small());
+    restart_run(run);
     for (unsigned k = 0; k < 2 * 4; k++) {
         clnorm_desc desc = case_desc(&shapes[k % 2]);
         struct variation all = {(enum clnorm_operation)(k / 2), 0, OUT, 0};
@@ -208,18 +220,18 @@ START_TEST(test_run_twice)
         uint64_t first;
 
         values_make(&inputs, &desc, CASE_SUBNORMAL);
-        run.digest = CASE_HASH_START;
+        run->digest = CASE_HASH_START;
         for (unsigned turn = 0; turn < 2; turn++) {
             struct finding finding;
             uint64_t hash = CASE_HASH_START;
 
-            ck_assert_int_eq(call_run(run.subjects[0].context, run.rig.queue, &call, &run.parts, &inputs, &inputs,
+            ck_assert_int_eq(call_run(run->subjects[0].context, run->rig.queue, &call, &run->parts, &inputs, &inputs,
                                       CLNORM_BITS_NONE, &finding),
                              CLNORM_SUCCESS);
             for (unsigned s = 0; s < SLOTS; s++) {
                 if (!(call_writes(&call) & BIT(s)))
                     continue;
-                const uint32_t *bits = part_read(&run.parts, run.rig.queue, (enum slot)s);
+                const uint32_t *bits = part_read(&run->parts, run->rig.queue, (enum slot)s);
 
                 for (size_t i = 0; i < inputs.count[s]; i++)
                     hash = (hash ^ bits[i]) * UINT64_C(0x100000001b3);
@@ -231,7 +243,6 @@ START_TEST(test_run_twice)
         }
         values_free(&inputs);
     }
-    close_run(&run);
 }
 END_TEST
 
@@ -258,6 +269,7 @@ int main(void)
     fixture_own_cache(1);
     device_count = fixture_devices(devices);
     tcase_set_timeout(cases, 0);
+    tcase_add_unchecked_fixture(cases, open_runs, close_runs);
     tcase_add_loop_test(cases, test_bits, 0, (int)device_count);
     tcase_add_loop_test(cases, test_variations, 0, (int)device_count);
     tcase_add_loop_test(cases, test_run_twice, 0, (int)device_count);
