@@ -332,7 +332,7 @@ CLNORM_API size_t clnorm_type_bytes(enum clnorm_type type);
  *                   min(v, cap)   where v > 0
  *
  * and a NaN stays one. slope is finite, cap above 0 and perhaps infinite. Both 0: no activation. The gradient passes where v is
- * between 0 and cap, is multiplied by slope where v <= 0 and becomes 0 where v >= cap; where v is a NaN it passes.
+ * between 0 and cap, is multiplied by slope where v <= 0 and becomes 0 where v >= cap, unless that is infinite; where v is a NaN it passes.
  */
 typedef struct clnorm_activation {
     float slope, cap;
@@ -436,8 +436,8 @@ typedef struct clnorm_forward_training_args {
     clnorm_buffer running_mean, running_variance; /* c, read and written; each optional */
     clnorm_buffer save_mean;                      /* c a group, optional: the mean, and what backward needs */
     clnorm_buffer
-        save_mean_low;         /* c a group, optional: what the binary32 mean lacks, so that backward centres as forward did */
-    clnorm_buffer save_invstd; /* c a group, optional: 1 / sqrt(variance + epsilon), correctly rounded */
+        save_mean_low; /* c a group, optional: what the binary32 mean lacks, so that backward centres as forward did */
+    clnorm_buffer save_invstd;   /* c a group, optional: 1 / sqrt(variance + epsilon), correctly rounded */
     clnorm_buffer save_variance; /* c a group, optional: the biased batch variance; infinite beyond binary32 */
     clnorm_buffer workspace;
     float momentum;         /* in [0, 1]; used when running statistics are given */
@@ -485,7 +485,8 @@ enum clnorm_accumulate {
 
 /*
  * Required: src, diff_dst, save_mean, save_invstd, workspace, and at least one of diff_src, diff_scale, diff_shift; with an
- * activation also mask, or else dst. Where both are given mask counts. From dst, the gradient is decided by what is stored there. A
+ * activation also mask, or else dst. Where both are given mask counts. From dst, the gradient is decided by what is stored there; that
+ * takes a slope that is not below 0. A
  * missing save_mean_low counts as 0: then gradients are as exact as a binary32 mean allows, some percent off at a mean of 1e6
  * and a deviation near 1; keep it where means are large. diff_src may be the same as
  * diff_dst or as src, unless it is accumulated, and diff_residual as diff_dst; diff_residual needs diff_src. With n = 0,

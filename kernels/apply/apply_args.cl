@@ -166,7 +166,7 @@ FUNC void mask_share(global uint *mask, ulong at, ulong total, uint bits, uint c
 #ifdef VEC
 /* Bit j is that of element j. */
 #if HINTS && defined(__AVX__) && VEC == 8
-#define mask_word(is_open) (uint)__builtin_ia32_movmskps256(as_float8(is_open))
+#define mask_word(is_open) (uint) __builtin_ia32_movmskps256(as_float8(is_open))
 #elif HINTS && defined(__AVX__) && VEC == 16
 #define mask_word(is_open)                                                                                             \
     ((uint)__builtin_ia32_movmskps256(as_float8((is_open).lo)) |                                                       \

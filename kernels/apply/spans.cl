@@ -62,7 +62,7 @@ FUNC void move_on(struct place *at, uint count, const struct clnorm_cut *cut)
 #define COEFS(at) coefs_load_v(coef, cut->all, (at).i)
 #else
 #define COEFS_OF_ROW(at)                                                                                               \
-    one = coefs_load_f(coef, cut->all, (at).c);                                                                   \
+    one = coefs_load_f(coef, cut->all, (at).c);                                                                        \
     row = coefs_splat(one)
 #define COEFS(at) row
 #endif

@@ -12,8 +12,7 @@
 
 /* At the end of a kernel's arguments. residual: read, or the gradient that is written. gate: dst of the forward pass, where MASK is not. */
 #if ACTIVATION || RESIDUAL || MASK
-#define EXTRA_BUFFERS                                                                                                  \
-    , global elem *residual, global uint *mask, const global elem *gate, struct clnorm_extras extras
+#define EXTRA_BUFFERS , global elem *residual, global uint *mask, const global elem *gate, struct clnorm_extras extras
 #else
 #define EXTRA_BUFFERS
 #endif

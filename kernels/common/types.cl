@@ -35,9 +35,9 @@ typedef uint32_t clnorm_u32;
  * s > 1024: period leaves a row of s values; else the only short leaf is the last one and period = leaves.
  */
 struct clnorm_shape {
-    clnorm_u64 n, c, s;   /* n: samples of a group, which has statistics of its own */
-    clnorm_u64 group;     /* elements from one group to the next */
-    clnorm_u64 all;       /* channels of all groups that a launch takes, = c * groups: the distance of vectors of theirs */
+    clnorm_u64 n, c, s; /* n: samples of a group, which has statistics of its own */
+    clnorm_u64 group;   /* elements from one group to the next */
+    clnorm_u64 all;  /* channels of all groups that a launch takes, = c * groups: the distance of vectors of theirs */
     clnorm_u32 rows; /* channels-first: samples a leaf takes; 1 when s > 1024 */
     clnorm_u32 leaves, period;
     clnorm_u32 full, last;
@@ -102,9 +102,10 @@ struct clnorm_cut {
 
 /* What the last step does beside the normalization, where it does any of it. */
 struct clnorm_extras {
-    float slope, cap; /* of the activation */
+    float slope, cap;                /* of the activation */
     clnorm_u64 residual, mask, gate; /* where they start: elements; words of the mask */
-    clnorm_u64 first, total;         /* the number of a launch's first element, for its bit of the mask; elements of the tensor */
+    clnorm_u64 first,
+        total; /* the number of a launch's first element, for its bit of the mask; elements of the tensor */
 };
 
 #define CLNORM_INFER_CHANNELS 2048u /* of infer_item, at most */

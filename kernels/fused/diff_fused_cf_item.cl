@@ -47,13 +47,13 @@ diff_fused_cf_item(const global elem *src, ulong src_offset, const global elem *
         for (uint i = 0u; i < shape.leaves; i++) {
             for (uint j = 0u; j < per_leaf; j++) {
                 if (count > 0u) {
-                    item =
-                        diff_leaf(src, t.diff_dst, &shape, i, c + j, end, centres[j], c + j > begin && c + j + 1u < end);
+                    item = diff_leaf(src, t.diff_dst, &shape, i, c + j, end, centres[j],
+                                     c + j > begin && c + j + 1u < end);
                     item_put(&nodes[j / VEC], j % VEC, item);
                 }
                 step++;
-                group_apply(t, &shape, &before,
-                            cut.overlap ? shape.n * step / (shape.leaves * per_leaf) : shape.n, run, cut.stream, ahead);
+                group_apply(t, &shape, &before, cut.overlap ? shape.n * step / (shape.leaves * per_leaf) : shape.n, run,
+                            cut.stream, ahead);
             }
             for (uint v = 0u; v < vecs; v++)
                 tree_push_v(stack[v], NO_TREE, 0u, i, nodes[v]);

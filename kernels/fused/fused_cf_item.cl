@@ -19,8 +19,8 @@
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 fused_cf_item(const global elem *src, ulong src_offset, global elem *dst, ulong dst_offset, struct clnorm_shape shape,
-              struct clnorm_tree weights, struct clnorm_cut cut, struct clnorm_finish finish, struct clnorm_offsets offsets,
-              CHANNEL_BUFFERS EXTRA_BUFFERS)
+              struct clnorm_tree weights, struct clnorm_cut cut, struct clnorm_finish finish,
+              struct clnorm_offsets offsets, CHANNEL_BUFFERS EXTRA_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
     item_v stack[GROUP_VECS][CLNORM_TREE_LEVELS + 1u], nodes[GROUP_VECS], roots[GROUP_VECS];
@@ -51,8 +51,8 @@ fused_cf_item(const global elem *src, ulong src_offset, global elem *dst, ulong 
                     item_put(&nodes[j / VEC], j % VEC, item);
                 }
                 step++;
-                group_apply(t, &shape, &before,
-                            cut.overlap ? shape.n * step / (shape.leaves * per_leaf) : shape.n, run, cut.stream, ahead);
+                group_apply(t, &shape, &before, cut.overlap ? shape.n * step / (shape.leaves * per_leaf) : shape.n, run,
+                            cut.stream, ahead);
             }
             for (uint v = 0u; v < vecs; v++)
                 tree_push_v(stack[v], &tree, 0u, i, nodes[v]);

@@ -20,8 +20,8 @@
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 fused_cl_item(const global elem *src, ulong src_offset, global elem *dst, ulong dst_offset, struct clnorm_shape shape,
-              struct clnorm_tree weights, struct clnorm_cut cut, struct clnorm_finish finish, struct clnorm_offsets offsets,
-              CHANNEL_BUFFERS EXTRA_BUFFERS)
+              struct clnorm_tree weights, struct clnorm_cut cut, struct clnorm_finish finish,
+              struct clnorm_offsets offsets, CHANNEL_BUFFERS EXTRA_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
     item_v roots[CLNORM_COLUMNS];

@@ -14,8 +14,8 @@ struct group {
     coefs_f k;  /* of its only channel, where rows are long; else they are in a run */
 };
 
-FUNC void group_finish(struct group *group, float *run, struct tensors t, const item_v *roots, ulong c,
-                       uint count, const struct clnorm_shape *shape, const struct clnorm_finish *finish,
+FUNC void group_finish(struct group *group, float *run, struct tensors t, const item_v *roots, ulong c, uint count,
+                       const struct clnorm_shape *shape, const struct clnorm_finish *finish,
                        const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
     coefs_v kv; /* outside loops, see README.md */

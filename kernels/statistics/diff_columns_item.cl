@@ -27,8 +27,8 @@ FUNC vec centred(vec x, const struct centre_v *k)
 #endif
 
 /* The leaf of gathered channels. */
-FUNC void diff_tile(const global elem *src, GRAD diff_dst, ulong c, uint n, uint channels,
-                    const struct centre_v *k, item_v *item)
+FUNC void diff_tile(const global elem *src, GRAD diff_dst, ulong c, uint n, uint channels, const struct centre_v *k,
+                    item_v *item)
 {
     vec runs[RUNS], d_runs[RUNS];
     vec x, y;
@@ -53,8 +53,8 @@ FUNC void diff_tile(const global elem *src, GRAD diff_dst, ulong c, uint n, uint
 #endif
 
 /* The roots of `count` leaves from `start` on, as reduce_block's. */
-FUNC void diff_block(const global elem *src, GRAD diff_dst, const struct clnorm_shape *shape,
-                     uint start, uint count, ulong c, uint channels, const struct centre_v *centre, item_v *roots)
+FUNC void diff_block(const global elem *src, GRAD diff_dst, const struct clnorm_shape *shape, uint start, uint count,
+                     ulong c, uint channels, const struct centre_v *centre, item_v *roots)
 {
     item_v stack[BLOCK_VECS][CLNORM_TREE_LEVELS + 1u], items[WIDE_VECS];
     struct fetch fetch[2];

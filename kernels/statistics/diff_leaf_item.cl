@@ -7,7 +7,7 @@
 #define SRC(i) GET_V(src + (i))
 /* As much of what comes next as a run of a vector takes, in the order of memory, which is not that of the looks. */
 #define FETCH_AHEAD(i)                                                                                                 \
-    for (uint f_ = 0u; f_ < 4u * VEC; f_ += LINE) {                                                                     \
+    for (uint f_ = 0u; f_ < 4u * VEC; f_ += LINE) {                                                                    \
         PREFETCH(src + (i) + f_);                                                                                      \
         GRAD_FETCH(diff_dst, (i) + f_);                                                                                \
     }
@@ -46,8 +46,8 @@ FUNC sums_f diff_few(vec x, vec dy, uint n, struct centre k)
 }
 
 /* Leaf i of channel c. Nobody writes to channels c to end - 1 meanwhile; quiet: nor to the channels beside c, whichever they are. */
-FUNC sums_f diff_leaf(const global elem *src, GRAD diff_dst, const struct clnorm_shape *shape, uint i,
-                      ulong c, ulong end, struct centre k, int quiet)
+FUNC sums_f diff_leaf(const global elem *src, GRAD diff_dst, const struct clnorm_shape *shape, uint i, ulong c,
+                      ulong end, struct centre k, int quiet)
 {
     vec x[LEAF_VECS], g[LEAF_VECS];
     uint n = leaf_size(shape, i);

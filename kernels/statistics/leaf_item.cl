@@ -8,7 +8,7 @@
 #define LOOK(p) GET_V(p)
 #define LOOK_REST(p, rest) lanes_rest_src(p, rest)
 #define FETCH(p, i)                                                                                                    \
-    for (uint f_ = 0u; f_ < PAIR; f_ += LINE)                                                                           \
+    for (uint f_ = 0u; f_ < PAIR; f_ += LINE)                                                                          \
     PREFETCH((p) + (i) + f_)
 #include "statistics/leaf_lanes.cl"
 #endif

@@ -44,8 +44,8 @@ FUNC item_v reduce_leaves(const vec *x, const vec *dy, uint c, struct centre k)
 }
 
 /* diff_block of all channels of a tensor that has fewer than VEC. */
-FUNC void diff_narrow(const global elem *src, GRAD diff_dst, const struct clnorm_shape *shape,
-                      uint start, uint count, const struct centre_v *centre, item_v *root)
+FUNC void diff_narrow(const global elem *src, GRAD diff_dst, const struct clnorm_shape *shape, uint start, uint count,
+                      const struct centre_v *centre, item_v *root)
 {
     item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], item;
     item_v items;

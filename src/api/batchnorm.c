@@ -127,10 +127,9 @@ static int run(struct call *call, struct clnorm__plan *plan)
     struct clnorm__progress progress = {0};
     int is_learnt = 0, status;
     for (;;) {
-        status = call->is_preparing
-                     ? clnorm__run_prepare(call->context, plan, &progress)
-                     : clnorm__run(call->context, plan, &call->stream, &call->buffers, &call->finish,
-                                       &call->desc->activation, &progress);
+        status = call->is_preparing ? clnorm__run_prepare(call->context, plan, &progress)
+                                    : clnorm__run(call->context, plan, &call->stream, &call->buffers, &call->finish,
+                                                  &call->desc->activation, &progress);
         const struct clnorm__variant *failed = progress.failed;
         if (status == CLNORM_SUCCESS || !failed || call->filter.steps[failed->step])
             break;
@@ -164,7 +163,8 @@ static int check_buffers(struct call *call, const struct clnorm__operands *opera
     const unsigned facts = (d->n ? CLNORM__NOT_EMPTY : 0u) | (call->ask.extras & CLNORM__HAS_OLD ? CLNORM__ADDED : 0u) |
                            (clnorm__is_active(&d->activation) ? CLNORM__ACTIVATED : 0u);
     struct clnorm__uses uses = {0};
-    int status = clnorm__operands_use(operands, args, size, facts, (unsigned)clnorm_type_bytes(d->type), &uses, call->why);
+    int status =
+        clnorm__operands_use(operands, args, size, facts, (unsigned)clnorm_type_bytes(d->type), &uses, call->why);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_present(&uses, call->why);
     if (status == CLNORM_SUCCESS)
@@ -175,16 +175,22 @@ static int check_buffers(struct call *call, const struct clnorm__operands *opera
 /* What the operands' table does not tell of masks and of the residual's gradient. */
 static int check_extras(struct call *call)
 {
-    const int is_backward = call->ask.operation == CLNORM_BACKWARD_TRAINING ||
-                            call->ask.operation == CLNORM_BACKWARD_FROZEN;
+    const int is_backward =
+        call->ask.operation == CLNORM_BACKWARD_TRAINING || call->ask.operation == CLNORM_BACKWARD_FROZEN;
     if (call->buffers.mask.mem && clnorm__is_active(&call->desc->activation)) {
         const int status = clnorm__check_mask(&call->desc->activation, call->why);
         if (status != CLNORM_SUCCESS)
             return status;
     }
+    if (!call->buffers.mask.mem && call->buffers.gate.mem && clnorm__is_active(&call->desc->activation)) {
+        const int status = clnorm__check_gate(&call->desc->activation, call->why);
+        if (status != CLNORM_SUCCESS)
+            return status;
+    }
     if (!is_backward || !call->buffers.residual.mem || call->buffers.dst.mem)
         return CLNORM_SUCCESS;
-    snprintf(call->why, sizeof call->why, "diff_src is NULL; diff_residual is given, which is written together with it");
+    snprintf(call->why, sizeof call->why,
+             "diff_src is NULL; diff_residual is given, which is written together with it");
     return CLNORM_MISSING_BUFFER;
 }
 
@@ -333,8 +339,8 @@ static int finish(struct call *call, const void *args, cl_uint wait_count, const
     call->finish.flags |= clnorm__operands_place(operands, args, &call->buffers);
     if (!(call->finish.momentum > 0)) /* then nothing is written, whatever the batch holds */
         call->finish.flags &= ~(CLNORM_HAS_RUNNING_MEAN | CLNORM_HAS_RUNNING_VARIANCE);
-    call->ask.extras |= (call->buffers.residual.mem ? CLNORM__HAS_RESIDUAL : 0u) |
-                        (call->buffers.mask.mem ? CLNORM__HAS_MASK : 0u);
+    call->ask.extras |=
+        (call->buffers.residual.mem ? CLNORM__HAS_RESIDUAL : 0u) | (call->buffers.mask.mem ? CLNORM__HAS_MASK : 0u);
     status = check_extras(call);
     if (status != CLNORM_SUCCESS)
         return refused(call, status);
@@ -442,7 +448,8 @@ static int prepare_parts(struct call *call, const struct division *d, struct cln
     return status == CLNORM_SUCCESS ? run(call, &join) : status;
 }
 
-int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc, unsigned with)
+int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
+                        unsigned with)
 {
     /* What calls ask for: all, backward the gradients of parameters alone, with frozen statistics that of src alone. */
     static const int sums[] = {1, 1, 0}, apply[] = {1, 0, 1};
@@ -466,8 +473,8 @@ int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation
                             (with & CLNORM_WITH_ACCUMULATION ? CLNORM__HAS_OLD : 0u);
     call.is_preparing = 1;
     for (unsigned i = 0; i < ways[operation] && status == CLNORM_SUCCESS; i++) {
-        call.ask = (struct clnorm__ask){operation, operation == CLNORM_FORWARD_INFERENCE ? 0 : sums[i], apply[i], extras,
-                                        1};
+        call.ask =
+            (struct clnorm__ask){operation, operation == CLNORM_FORWARD_INFERENCE ? 0 : sums[i], apply[i], extras, 1};
         status = plan_parts(&call, &d, plans, &groups_at, &workspace);
         if (status == CLNORM_SUCCESS)
             status = prepare_parts(&call, &d, plans);

@@ -215,9 +215,8 @@ int clnorm_block_fold(clnorm_context *context, cl_command_queue queue, const cln
     status = check(&call, CLNORM__CALL_BLOCK_FOLD, args, wait_count, wait_list, event);
     if (status != CLNORM_SUCCESS)
         return status;
-    CLNORM__CHAIN(&call.chain,
-                  clnorm__block_fold(context, &call.chain.step, args, desc->type, g->channels, g->terms,
-                                   desc->epsilon));
+    CLNORM__CHAIN(&call.chain, clnorm__block_fold(context, &call.chain.step, args, desc->type, g->channels, g->terms,
+                                                  desc->epsilon));
     return end(&call);
 }
 

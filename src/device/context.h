@@ -20,12 +20,12 @@ struct clnorm_context {
     struct clnorm__device device;
     clnorm_log_callback log;
     void *log_user;
-    char *cache_dir;              /* NULL: no disk cache */
-    char *kernel_dir;             /* NULL: embedded sources only */
-    char *tuning;                 /* its text */
-    char *tuning_file;            /* of this device; NULL: no disk cache */
-    struct clnorm__filter filter; /* what it holds unusable: by clnorm__filter_now and clnorm__filter_learn alone */
-    pthread_mutex_t lock;         /* guards programs, gemm, and what is unusable */
+    char *cache_dir;                /* NULL: no disk cache */
+    char *kernel_dir;               /* NULL: embedded sources only */
+    char *tuning;                   /* its text */
+    char *tuning_file;              /* of this device; NULL: no disk cache */
+    struct clnorm__filter filter;   /* what it holds unusable: by clnorm__filter_now and clnorm__filter_learn alone */
+    pthread_mutex_t lock;           /* guards programs, gemm, and what is unusable */
     struct clnorm__built *programs; /* of all variants and kernels of blocks */
     enum clnorm__block_kernel gemm; /* the kernel of reproducible products; tests choose another */
 };

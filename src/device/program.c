@@ -145,9 +145,9 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
      * FP_CONTRACT is off in the sources. No option that relaxes arithmetic belongs here. Some drivers print what their compiler
      * says, past the log: our own sources, which tests compile with warnings as errors, build without a word.
      */
-    int length = snprintf(options, size, "-cl-std=CL1.2%s%s -DCHANNELS_LAST=%u", is_overridden ? "" : " -w",
-                          device->large_buffers ? " -cl-intel-greater-than-4GB-buffer-required" : "",
-                          CLNORM__FORM_LAST(form));
+    int length =
+        snprintf(options, size, "-cl-std=CL1.2%s%s -DCHANNELS_LAST=%u", is_overridden ? "" : " -w",
+                 device->large_buffers ? " -cl-intel-greater-than-4GB-buffer-required" : "", CLNORM__FORM_LAST(form));
     if (v->step == CLNORM__FINISH || v->step == CLNORM__DIFF_FINISH || v->step == CLNORM__JOIN ||
         v->step == CLNORM__DIFF_JOIN)
         length += snprintf(options + length, size - (size_t)length, " -DBACKWARD=%d",

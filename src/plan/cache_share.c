@@ -20,5 +20,6 @@ uint64_t clnorm__unit_share(const struct clnorm__device *device, enum clnorm__pa
 int clnorm__streams(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
                     enum clnorm__parameter percent)
 {
-    return desc->n * desc->c * desc->s * clnorm_type_bytes(desc->type) > cache_share(device, percent) / (backward ? 3 : 2);
+    return desc->n * desc->c * desc->s * clnorm_type_bytes(desc->type) >
+           cache_share(device, percent) / (backward ? 3 : 2);
 }

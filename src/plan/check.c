@@ -28,10 +28,11 @@ int clnorm__check_desc(const clnorm_desc *desc, char why[CLNORM__WHY])
 int clnorm__check_activation(const clnorm_activation *activation, char why[CLNORM__WHY])
 {
     const int is_none = activation->slope == 0 && activation->cap == 0;
-    REFUSE_IF(!isfinite(activation->slope) || !(activation->cap > 0 || is_none), CLNORM_INVALID_ACTIVATION,
-              "the activation's slope is %g and its cap %g; the slope is finite and the cap above 0, infinite for none, "
-              "or both are 0: no activation",
-              (double)activation->slope, (double)activation->cap);
+    REFUSE_IF(
+        !isfinite(activation->slope) || !(activation->cap > 0 || is_none), CLNORM_INVALID_ACTIVATION,
+        "the activation's slope is %g and its cap %g; the slope is finite and the cap above 0, infinite for none, "
+        "or both are 0: no activation",
+        (double)activation->slope, (double)activation->cap);
     return CLNORM_SUCCESS;
 }
 
@@ -40,6 +41,16 @@ int clnorm__check_mask(const clnorm_activation *activation, char why[CLNORM__WHY
     REFUSE_IF(activation->slope != 0 && isfinite(activation->cap), CLNORM_UNEXPECTED_BUFFER,
               "mask is given; one bit does not say on which side of an activation with slope %g and cap %g a value was",
               (double)activation->slope, (double)activation->cap);
+    return CLNORM_SUCCESS;
+}
+
+int clnorm__check_gate(const clnorm_activation *activation, char why[CLNORM__WHY])
+{
+    REFUSE_IF(
+        activation->slope < 0, CLNORM_INVALID_ACTIVATION,
+        "the activation's slope is %g; with one below 0 dst does not say on which side of 0 a value was, and only a "
+        "mask does",
+        (double)activation->slope);
     return CLNORM_SUCCESS;
 }
 
@@ -61,9 +72,10 @@ int clnorm__check_with(enum clnorm_operation operation, const clnorm_activation 
               "with is %u; it is a sum of CLNORM_WITH_RESIDUAL (1), CLNORM_WITH_MASK (2), not of inference, and "
               "CLNORM_WITH_ACCUMULATION (4), of backward calls alone",
               with);
-    REFUSE_IF(with & CLNORM_WITH_MASK && !clnorm__is_active(activation), CLNORM_INVALID_ENUM,
-              "with is %u, which has CLNORM_WITH_MASK (2); a mask belongs to an activation, and the description has none",
-              with);
+    REFUSE_IF(
+        with & CLNORM_WITH_MASK && !clnorm__is_active(activation), CLNORM_INVALID_ENUM,
+        "with is %u, which has CLNORM_WITH_MASK (2); a mask belongs to an activation, and the description has none",
+        with);
     return with & CLNORM_WITH_MASK ? clnorm__check_mask(activation, why) : CLNORM_SUCCESS;
 }
 

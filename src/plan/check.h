@@ -16,7 +16,7 @@ struct clnorm__use {
     unsigned bytes;    /* of an element */
     int required, written;
     const char *spare; /* of one that is required: what may be given instead, or "" */
-    unsigned alias; /* bit i: may be exactly the same as use number i */
+    unsigned alias;    /* bit i: may be exactly the same as use number i */
     /* Facts: */
     int foreign;          /* it belongs to another cl_context */
     cl_mem root;          /* the buffer itself, or the one it is a part of */
@@ -35,6 +35,8 @@ int clnorm__check_activation(const clnorm_activation *activation, char why[CLNOR
 int clnorm__is_active(const clnorm_activation *activation);
 /* That one bit says what the gradient is multiplied by. */
 int clnorm__check_mask(const clnorm_activation *activation, char why[CLNORM__WHY]);
+/* That dst does. */
+int clnorm__check_gate(const clnorm_activation *activation, char why[CLNORM__WHY]);
 int clnorm__check_with(enum clnorm_operation operation, const clnorm_activation *activation, unsigned with,
                        char why[CLNORM__WHY]);
 int clnorm__check_accumulate(unsigned flags, char why[CLNORM__WHY]);

@@ -19,7 +19,7 @@ struct clnorm__plan {
     float rm_hi, rm_lo, unbias;
     /* fused alone; or stats, finish and apply; or finish, then the coefficients, and apply. Backward perhaps without apply. */
     struct clnorm__launch fused, stats, finish, apply;
-    struct clnorm__launch join; /* alone, after the plans of all groups of samples */
+    struct clnorm__launch join;   /* alone, after the plans of all groups of samples */
     uint64_t coef_at, partial_at; /* in the workspace, in elements */
     uint64_t workspace;           /* elements */
 };

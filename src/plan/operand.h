@@ -21,9 +21,10 @@ struct clnorm__buffers {
     clnorm_buffer mask;
     clnorm_buffer gate; /* backward: dst of the forward pass */
     clnorm_buffer workspace;
-    uint64_t groups;       /* of the launch that joins those of samples; and the factor of its last one's variance */
+    uint64_t groups; /* of the launch that joins those of samples; and the factor of its last one's variance */
     float last_factor;
-    uint64_t first, total; /* the number of the first element of src and dst, for its bit of the mask; elements of the tensor */
+    uint64_t first,
+        total; /* the number of the first element of src and dst, for its bit of the mask; elements of the tensor */
 };
 
 /* What an operand has an element for; a call says how many that are. */
@@ -32,7 +33,7 @@ enum clnorm__size {
     CLNORM__OF_CHANNELS, /* c; of a block, output channels */
     CLNORM__OF_GROUPS,   /* c for each group of samples */
     CLNORM__OF_SRC,      /* of a block: its images */
-    CLNORM__OF_WEIGHTS, /* of its type as well */
+    CLNORM__OF_WEIGHTS,  /* of its type as well */
     CLNORM__OF_DST,
     CLNORM__OF_MASK, /* words of a bit for each element */
     CLNORM__OF_WORKSPACE,

@@ -8,8 +8,8 @@
 /* What a call asks for. */
 struct clnorm__ask {
     enum clnorm_operation operation;
-    int sums;  /* backward: diff_scale or diff_shift, or diff_src through batch statistics */
-    int apply; /* dst, or diff_src */
+    int sums;        /* backward: diff_scale or diff_shift, or diff_src through batch statistics */
+    int apply;       /* dst, or diff_src */
     unsigned extras; /* CLNORM__HAS_ bits of the last step, but for the activation, which the description tells of */
     uint64_t groups; /* of samples, each of as many as the description has; 0 counts as 1 */
 };

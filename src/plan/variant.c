@@ -77,8 +77,9 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
     ROW("diff_join_groups", "statistics", "join_groups", CLNORM__DIFF_JOIN, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 };
 
-static const char *const step_names[CLNORM__STEPS] = {"stats",       "finish", "coefficients", "apply", "diff_stats",
-                                                      "diff_finish", "fused",  "diff_fused",   "infer", "join",       "diff_join"};
+static const char *const step_names[CLNORM__STEPS] = {"stats",      "finish",      "coefficients", "apply",
+                                                      "diff_stats", "diff_finish", "fused",        "diff_fused",
+                                                      "infer",      "join",        "diff_join"};
 
 const char *clnorm__step_name(unsigned step)
 {

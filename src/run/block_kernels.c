@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/block_kernels.h"
 
+#include <math.h>
+
 #include "device/program.h"
 #include "plan/turns.h"
 
@@ -147,12 +149,17 @@ int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *s
     return clnorm__block_launch(context, stream, CLNORM__COL2IM, CLNORM_FLOAT32, args, 3, items);
 }
 
+float clnorm__block_cap(clnorm_activation activation)
+{
+    return isinf(activation.cap) ? NAN : activation.cap;
+}
+
 int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
                        clnorm_buffer dst, clnorm_buffer diff_src, uint64_t count, clnorm_activation activation)
 {
     struct clnorm_rows r = {.rows = 1, .channels = 1, .length = count};
     r.slope = activation.slope;
-    r.cap = activation.cap;
+    r.cap = clnorm__block_cap(activation);
     r.src_at = diff_dst.offset;
     r.bias_at = dst.offset;
     r.dst_at = diff_src.offset;

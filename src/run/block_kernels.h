@@ -33,6 +33,9 @@ int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *s
 int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer columns,
                          clnorm_buffer diff_src, struct clnorm_images g);
 
+/* The cap as kernels compare with it: NaN, which nothing reaches, where there is none. */
+float clnorm__block_cap(clnorm_activation activation);
+
 /* diff_src = diff_dst where dst > 0; count elements. */
 int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
                        clnorm_buffer dst, clnorm_buffer diff_src, uint64_t count, clnorm_activation activation);

@@ -158,7 +158,8 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     int backward = operation == CLNORM_BACKWARD_TRAINING, status = CLNORM_SUCCESS;
     uint64_t norm = 0;
     if (desc->type != CLNORM_FLOAT32) {
-        snprintf(why, CLNORM__WHY, "type is %d; a block computes with CLNORM_FLOAT32 (0) alone, and folds weights of any",
+        snprintf(why, CLNORM__WHY,
+                 "type is %d; a block computes with CLNORM_FLOAT32 (0) alone, and folds weights of any",
                  (int)desc->type);
         return CLNORM_UNSUPPORTED_TYPE;
     }

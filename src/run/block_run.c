@@ -126,7 +126,7 @@ static void activate(const struct clnorm__chain *chain, struct clnorm_rows *r, i
 {
     r->is_active = (cl_uint)is_active;
     r->slope = chain->desc->activation.slope;
-    r->cap = chain->desc->activation.cap;
+    r->cap = clnorm__block_cap(chain->desc->activation);
 }
 
 /* dst = activation(src + bias) over all samples' products, src being dst; nothing to do where neither is asked for. */

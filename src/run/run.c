@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/run.h"
 
+#include <math.h>
+
 #include "device/program.h"
+#include "plan/rounded.h"
 
 /* A kernel whose arguments are being set one after another; the first error stays. */
 struct setter {
@@ -46,12 +49,23 @@ struct given {
     const clnorm_activation *activation;
 };
 
+/*
+ * The cap as kernels compare with it: by dst of the forward pass, as that holds it; and NaN, which nothing reaches, where there is none.
+ */
+static float cap_of(unsigned form, const struct given *given)
+{
+    float cap = given->activation->cap;
+    if (given->buffers->gate.mem && !(form & CLNORM__HAS_MASK))
+        cap = clnorm__rounded((enum clnorm_type)CLNORM__FORM_TYPE(form), cap);
+    return isinf(cap) ? NAN : cap;
+}
+
 /* EXTRA_BUFFERS of kernels/common/extras.cl, which a program has if its form has any of them. */
 static void set_extras(struct setter *s, unsigned form, const struct given *given)
 {
     const struct clnorm__buffers *b = given->buffers;
     const struct clnorm_extras extras = {.slope = given->activation->slope,
-                                         .cap = given->activation->cap,
+                                         .cap = cap_of(form, given),
                                          .residual = b->residual.offset,
                                          .mask = b->mask.offset,
                                          .gate = b->gate.offset,

@@ -127,14 +127,18 @@ START_TEST(test_enums)
         c.desc.activation = CLNORM_CLIPPED_RELU(-6);
         refuse(&c, CLNORM_INVALID_ACTIVATION, "cap -6");
         c = base;
+        c.desc.activation = CLNORM_LEAKY_RELU(-0.2f);
+        refuse(&c, CLNORM_INVALID_ACTIVATION, "slope is -0.2");
+        c = base;
         c.desc.flags |= 4;
         refuse(&c, CLNORM_INVALID_ENUM, "flags is 5");
         c = base;
         c.desc.type = (enum clnorm_type)7;
-        refuse(&c, CLNORM_UNSUPPORTED_TYPE, "type is 7");
+        refuse(&c, CLNORM_INVALID_ENUM, "type is 7");
         c = base;
         c.desc.type = CLNORM_FLOAT16;
-        refuse(&c, CLNORM_UNSUPPORTED_TYPE, "type is 1");
+        if (operation != BLOCK_FOLD) /* weights are folded whatever their type is */
+            refuse(&c, CLNORM_UNSUPPORTED_TYPE, "type is 1");
         c = base;
         c.desc.epsilon = -1;
         refuse(&c, CLNORM_INVALID_EPSILON, "epsilon is -1");

@@ -288,7 +288,8 @@ static float gradient(const clnorm_desc *desc, const struct model_backward *args
         return args->diff_dst[i];
     if (args->mask)
         return args->mask[bit / 32] >> bit % 32 & 1 ? args->diff_dst[i] : held_f(&desc->activation, args->diff_dst[i]);
-    return gated_f(&desc->activation, args->diff_dst[i], args->dst[i]);
+    const clnorm_activation stored = {desc->activation.slope, half_round(desc->type, desc->activation.cap)};
+    return gated_f(&stored, args->diff_dst[i], args->dst[i]);
 }
 
 /* The two sums of a channel, of gradients before the activation, and what follows from them. */

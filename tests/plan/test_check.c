@@ -171,6 +171,17 @@ START_TEST(mask)
 }
 END_TEST
 
+/* With a slope below 0, what came out does not say on which side of 0 it came from. */
+START_TEST(gate)
+{
+    const clnorm_activation good = {0.1f, 6}, bad = CLNORM_LEAKY_RELU(-0.1f);
+    ck_assert_int_eq(clnorm__check_gate(&good, why), CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm__check_mask(&bad, why), CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm__check_gate(&bad, why), CLNORM_INVALID_ACTIVATION);
+    names("slope is -0.1");
+}
+END_TEST
+
 START_TEST(accumulate)
 {
     for (unsigned flags = 0; flags < 8; flags++)
@@ -505,6 +516,7 @@ int main(void)
     tcase_add_test(tests, desc_epsilon);
     tcase_add_test(tests, desc_activation);
     tcase_add_test(tests, mask);
+    tcase_add_test(tests, gate);
     tcase_add_test(tests, accumulate);
     tcase_add_test(tests, operation);
     tcase_add_test(tests, momentum);
