@@ -158,8 +158,8 @@ extern "C" {
     X(CLNORM_UNEXPECTED_BUFFER, -3028, "a buffer is given that the operation has no use for")                          \
     X(CLNORM_DEVICE_BITS, -3029, "the device does not keep the promise of bits that the context's options demand")     \
     X(CLNORM_INVALID_ACTIVATION, -3030, "an activation's slope is not finite, or its cap not above 0")                 \
-    X(CLNORM_INVALID_GROUP, -3032, "groups of samples are larger than the batch")                                      \
-    X(CLNORM_UNSUPPORTED_TYPE, -3031, "this call takes tensors of binary32 alone")
+    X(CLNORM_UNSUPPORTED_TYPE, -3031, "this call takes tensors of binary32 alone")                                     \
+    X(CLNORM_INVALID_GROUP, -3032, "groups of samples are larger than the batch")
 
 enum clnorm_status {
 #define CLNORM_STATUS_ENUM(name, value, text) name = value,

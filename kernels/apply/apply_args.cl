@@ -25,7 +25,7 @@ struct tensors {
 #endif
 };
 
-/* Declares t, the tensors from their starts on. */
+/* Declares t, the tensors from their starts on; total_: elements of all groups of samples. */
 #if APPLY != APPLY_FROZEN
 #define TENSORS_SRC(t) t.src = src
 #else
@@ -44,13 +44,13 @@ struct tensors {
 #define TENSORS_RESIDUAL(t)
 #endif
 #if MASK && !IS_BACKWARD
-#define TENSORS_MASK(t)                                                                                                \
+#define TENSORS_MASK(t, total_)                                                                                        \
     t.mask = mask + extras.mask;                                                                                       \
     t.at = extras.first;                                                                                               \
     t.from = t.to = 0u;                                                                                                \
-    t.total = extras.total
+    t.total = extras.first + (total_)
 #else
-#define TENSORS_MASK(t)
+#define TENSORS_MASK(t, total_)
 #endif
 #if ACTIVATION && !IS_BACKWARD
 #define TENSORS_ACTIVATION(t)                                                                                          \
@@ -59,13 +59,13 @@ struct tensors {
 #else
 #define TENSORS_ACTIVATION(t)
 #endif
-#define TENSORS(t, dst_)                                                                                               \
+#define TENSORS(t, dst_, total_)                                                                                       \
     struct tensors t;                                                                                                  \
     TENSORS_SRC(t);                                                                                                    \
     TENSORS_DIFF(t);                                                                                                   \
     t.dst = dst_;                                                                                                      \
     TENSORS_RESIDUAL(t);                                                                                               \
-    TENSORS_MASK(t);                                                                                                   \
+    TENSORS_MASK(t, total_);                                                                                           \
     TENSORS_ACTIVATION(t)
 
 FUNC struct tensors tensors_at(struct tensors t, ulong i)
@@ -95,10 +95,11 @@ FUNC struct tensors tensors_at(struct tensors t, ulong i)
     diff_dst += diff_dst_offset;                                                                                       \
     coef += coef_offset + APPLY_GROUP * cut.channels;                                                                  \
     (void)diff_dst;                                                                                                    \
-    TENSORS(first_##t, dst + dst_offset);                                                                              \
-    struct tensors t = tensors_at(first_##t, APPLY_GROUP * cut.group)
+    TENSORS(first_##t, dst + dst_offset, cut.rows * cut.length * APPLY_GROUPS);                                        \
+    struct tensors t = tensors_at(first_##t, APPLY_GROUP * cut.rows * cut.length)
 #ifndef APPLY_GROUP
 #define APPLY_GROUP SAMPLE_GROUP
+#define APPLY_GROUPS SAMPLE_GROUPS
 #endif
 
 #define T float

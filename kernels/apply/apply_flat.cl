@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The last step for GPU-like devices, of any number of channels and positions: the tensor as one row of vectors of four elements. The
+ * The last step for GPU-like devices, of any number of channels and positions: the tensor as one row of vectors of 16 bytes. The
  * vectors of a work-item lie cut.rows_per_item vectors apart, which is a whole number of rows (channels-last) or of samples, so that all of
  * them are of the same channels: their coefficients stay in registers, and no loop divides. Four are loaded before one is stored, in place too.
  */
@@ -11,12 +11,12 @@
 #endif
 #include "common/begin.cl"
 #include "common/coef.cl"
-#include "common/extras.cl"
 /* At a multiple of a vector's size: one access, which a vector at any element's address is not everywhere. */
 #undef GET_V
 #define GET_V(p) WIDENED(*(const global elems *)(p))
 #define STORE_PAST(past, value, p) (*(global elems *)(p) = NARROWED(value))
 #define PREFETCH(p)
+#include "common/extras.cl"
 #include "apply/apply_args.cl"
 
 /* Coefficients of elements i to i + VEC - 1; those beyond the tensor's end are of whatever channel comes next. */
@@ -31,7 +31,7 @@ FUNC coefs_v flat_coefs(ulong i, const global float *coef, const struct clnorm_c
 #endif
 #pragma unroll
     for (uint j = 0u; j < VEC; j++) {
-        coefs_put(&k, j, coefs_load_f(coef, cut->all, c));
+        coefs_put(&k, j, coefs_load_f(coef, cut->channels * APPLY_GROUPS, c));
 #if !CHANNELS_LAST
         if (++at < cut->length)
             continue;

@@ -7,6 +7,7 @@
 #include "common/coef.cl"
 #include "common/extras.cl"
 #define APPLY_GROUP get_global_id(2) /* the second dimension is rows */
+#define APPLY_GROUPS get_global_size(2)
 #include "apply/apply_args.cl"
 
 kernel void apply_group(APPLY_BUFFERS)
@@ -16,12 +17,12 @@ kernel void apply_group(APPLY_BUFFERS)
     ulong c = get_global_id(0);
     if (c >= cut.length)
         return;
-    coefs_f k = coefs_load_f(coef, cut.all, c);
+    coefs_f k = coefs_load_f(coef, cut.channels * APPLY_GROUPS, c);
     for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1))
         leave_f(t, row * cut.length + c, step_f(t, row * cut.length + c, k));
 #else
     for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1)) {
-        coefs_f k = coefs_load_f(coef, cut.all, row % cut.channels);
+        coefs_f k = coefs_load_f(coef, cut.channels * APPLY_GROUPS, row % cut.channels);
         for (ulong i = get_global_id(0); i < cut.length; i += get_global_size(0))
             leave_f(t, row * cut.length + i, step_f(t, row * cut.length + i, k));
     }

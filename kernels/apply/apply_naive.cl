@@ -16,5 +16,5 @@ kernel void apply_naive(APPLY_BUFFERS)
 #else
     ulong c = i / cut.length % cut.channels;
 #endif
-    leave_f(t, i, step_f(t, i, coefs_load_f(coef, cut.all, c)));
+    leave_f(t, i, step_f(t, i, coefs_load_f(coef, cut.channels * APPLY_GROUPS, c)));
 }

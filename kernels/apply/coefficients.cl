@@ -5,12 +5,12 @@
 #include "common/trees.cl"
 #include "statistics/channel.cl"
 
-kernel void coefficients(global float *coef, ulong channels, struct clnorm_finish finish, struct clnorm_offsets at,
-                         const global float *scale, const global float *shift, const global float *mean,
-                         const global float *variance)
+kernel void coefficients(global float *coef, ulong coef_offset, ulong channels, struct clnorm_finish finish,
+                         struct clnorm_offsets at, const global float *scale, const global float *shift,
+                         const global float *mean, const global float *variance)
 {
     ulong c = get_global_id(0);
     if (c >= channels)
         return;
-    coefs_store_f(coef + at.coef, channels, c, frozen_coefs(c, &finish, &at, scale, shift, mean, variance));
+    coefs_store_f(coef + coef_offset, channels, c, frozen_coefs(c, &finish, &at, scale, shift, mean, variance));
 }

@@ -7,10 +7,11 @@
 #include "statistics/channels.cl"
 #include "apply/frozen.cl"
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void coefficients_item(global float *coef, ulong channels,
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void coefficients_item(global float *coef, ulong coef_offset,
+                                                                             ulong channels,
                                                                              struct clnorm_finish finish,
                                                                              struct clnorm_offsets at, FROZEN_BUFFERS)
 {
     ulong c = get_global_id(0) * VEC;
-    frozen_channels(coef + at.coef, channels, c, min(c + VEC, channels), &finish, &at, FROZEN_ARGS);
+    frozen_channels(coef + coef_offset, channels, c, min(c + VEC, channels), &finish, &at, FROZEN_ARGS);
 }

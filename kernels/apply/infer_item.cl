@@ -30,6 +30,6 @@ infer_item(const global elem *src, ulong src_offset, global elem *dst, ulong dst
         c = end == cut.channels ? 0u : end;
     }
     src += src_offset;
-    TENSORS(t, dst + dst_offset);
+    TENSORS(t, dst + dst_offset, cut.rows * cut.length);
     apply_rows(t, row, last, coef, &cut);
 }

@@ -18,7 +18,7 @@ FUNC void edge_fill(float *edge, const COEF_PLACE float *coef, const struct clno
     coefs_f k; /* outside loops, see README.md */
     ulong c = VEC * (cut->length - 1u) % cut->length;
     for (uint j = 0u; j < 2u * VEC; j++) {
-        k = coefs_load_f(coef, cut->all, c);
+        k = coefs_load_f(coef, cut->channels * APPLY_GROUPS, c);
         coefs_write(edge + j, EDGE_STRIDE, k);
         c = c + 1u == cut->length ? 0u : c + 1u;
     }
@@ -34,8 +34,8 @@ FUNC coefs_v coefs_across(const struct place *at, const COEF_PLACE float *coef, 
 #if CHANNELS_LAST
     coefs_read(&k, edge + VEC - rest, EDGE_STRIDE);
 #else
-    coefs_f one = coefs_load_f(coef, cut->all, at->c);
-    coefs_f next = coefs_load_f(coef, cut->all, at->c + 1u == cut->channels ? 0u : at->c + 1u);
+    coefs_f one = coefs_load_f(coef, cut->channels * APPLY_GROUPS, at->c);
+    coefs_f next = coefs_load_f(coef, cut->channels * APPLY_GROUPS, at->c + 1u == cut->channels ? 0u : at->c + 1u);
 #define JOIN(member) k.member = SELECT((vec)(next.member), (vec)(one.member), LANE_NUMBERS < (ivec)((int)rest));
     EACH_COEF(JOIN)
 #undef JOIN
@@ -59,10 +59,10 @@ FUNC void move_on(struct place *at, uint count, const struct clnorm_cut *cut)
 
 #if CHANNELS_LAST
 #define COEFS_OF_ROW(at)
-#define COEFS(at) coefs_load_v(coef, cut->all, (at).i)
+#define COEFS(at) coefs_load_v(coef, cut->channels *APPLY_GROUPS, (at).i)
 #else
 #define COEFS_OF_ROW(at)                                                                                               \
-    one = coefs_load_f(coef, cut->all, (at).c);                                                                        \
+    one = coefs_load_f(coef, cut->channels * APPLY_GROUPS, (at).c);                                                    \
     row = coefs_splat(one)
 #define COEFS(at) row
 #endif
@@ -122,7 +122,7 @@ FUNC void table_fill(float *table, const COEF_PLACE float *coef, const struct cl
 {
     coefs_f k;
     for (uint i = 0u; i < TABLE + VEC; i += (uint)cut->length) {
-        k = coefs_load_f(coef, cut->all, c);
+        k = coefs_load_f(coef, cut->channels * APPLY_GROUPS, c);
         coefs_write(table + i, TABLE_STRIDE, k);
         c = c + 1u == cut->channels ? 0u : c + 1u;
     }

@@ -49,6 +49,7 @@ typedef vec loose_vec __attribute__((aligned(4), may_alias));
 
 /* The number of the group of samples that a work-item belongs to. */
 #define SAMPLE_GROUP get_global_id(1)
+#define SAMPLE_GROUPS get_global_size(1)
 
 /* b where the condition holds, else a; for floats and, as OpenCL's select, for vectors. */
 #define SELECT(a, b, condition) select(a, b, condition)

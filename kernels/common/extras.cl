@@ -10,9 +10,12 @@
 #define IS_BACKWARD BACKWARD
 #endif
 
-/* At the end of a kernel's arguments. residual: read, or the gradient that is written. gate: dst of the forward pass, where MASK is not. */
+/*
+ * At the end of a kernel's arguments. residual: read, or the gradient that is written. mask: backward, without MASK, dst of the
+ * forward pass is in its place.
+ */
 #if ACTIVATION || RESIDUAL || MASK
-#define EXTRA_BUFFERS , global elem *residual, global uint *mask, const global elem *gate, struct clnorm_extras extras
+#define EXTRA_BUFFERS , global elem *residual, global uint *mask, struct clnorm_extras extras
 #else
 #define EXTRA_BUFFERS
 #endif
@@ -65,7 +68,8 @@ FUNC vec grad_v(struct grad g)
 }
 #endif
 #else
-#define GRAD_BEGIN(g, diff_dst) struct grad g = {diff_dst, gate + extras.gate, extras.slope, extras.cap}
+#define GRAD_BEGIN(g, diff_dst)                                                                                        \
+    struct grad g = {diff_dst, (const global elem *)mask + extras.mask, extras.slope, extras.cap}
 #define GRAD_FETCH(g, i)                                                                                               \
     {                                                                                                                  \
         PREFETCH((g).diff_dst + (i));                                                                                  \

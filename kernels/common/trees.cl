@@ -16,8 +16,8 @@
 #undef FN
 #endif
 
-/* Word w of the partial of block b: channel c of the vector of `all` floats number w * blocks + b. */
-#define PARTIAL(shape, w, b, c) (((ulong)(w) * (shape).blocks + (b)) * (shape).all + (c))
+/* Word w of the partial of block b: channel c of the vector of all groups' channels, number w * blocks + b. */
+#define PARTIAL(shape, w, b, c) (((ulong)(w) * (shape).blocks + (b)) * (shape).c * SAMPLE_GROUPS + (c))
 
 FUNC void partial_store(global float *partial, const struct clnorm_shape *shape, ulong b, ulong c, item_f item)
 {

@@ -36,9 +36,7 @@ typedef uint32_t clnorm_u32;
  */
 struct clnorm_shape {
     clnorm_u64 n, c, s; /* n: samples of a group, which has statistics of its own */
-    clnorm_u64 group;   /* elements from one group to the next */
-    clnorm_u64 all;  /* channels of all groups that a launch takes, = c * groups: the distance of vectors of theirs */
-    clnorm_u32 rows; /* channels-first: samples a leaf takes; 1 when s > 1024 */
+    clnorm_u32 rows;    /* channels-first: samples a leaf takes; 1 when s > 1024 */
     clnorm_u32 leaves, period;
     clnorm_u32 full, last;
     clnorm_u32 block_log2;  /* stage one merges aligned blocks of 2^block_log2 leaves */
@@ -85,7 +83,6 @@ struct clnorm_finish {
 /* Where the vectors of c floats start in their buffers. spread is invstd, or the variance of frozen statistics. */
 struct clnorm_offsets {
     clnorm_u64 scale, shift, mean, mean_low, spread, variance, running_mean, running_variance, diff_scale, diff_shift;
-    clnorm_u64 partial, coef; /* in the workspace */
 };
 
 /*
@@ -94,7 +91,6 @@ struct clnorm_offsets {
  */
 struct clnorm_cut {
     clnorm_u64 rows, length, channels; /* of a group of samples */
-    clnorm_u64 group, all;             /* as in struct clnorm_shape */
     clnorm_u64 rows_per_item, chunk;
     clnorm_u64 stream;  /* whether results should leave the caches alone */
     clnorm_u64 overlap; /* fused_cf_item: whether a group of channels is stored while the next one is looked at */
@@ -102,10 +98,9 @@ struct clnorm_cut {
 
 /* What the last step does beside the normalization, where it does any of it. */
 struct clnorm_extras {
-    float slope, cap;                /* of the activation */
-    clnorm_u64 residual, mask, gate; /* where they start: elements; words of the mask */
-    clnorm_u64 first,
-        total; /* the number of a launch's first element, for its bit of the mask; elements of the tensor */
+    float slope, cap;          /* of the activation */
+    clnorm_u64 residual, mask; /* where they start; mask: words, or in its place elements of dst */
+    clnorm_u64 first;          /* the number of a launch's first element, for its bit of the mask */
 };
 
 #define CLNORM_INFER_CHANNELS 2048u /* of infer_item, at most */

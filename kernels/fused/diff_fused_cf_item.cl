@@ -30,9 +30,9 @@ diff_fused_cf_item(const global elem *src, ulong src_offset, const global elem *
     ulong c = begin;
     src += src_offset;
     diff_dst += diff_dst_offset;
-    TENSORS(first, diff_src + diff_src_offset);
-    const struct tensors t = tensors_at(first, SAMPLE_GROUP * shape.group);
-    src += SAMPLE_GROUP * shape.group;
+    TENSORS(first, diff_src + diff_src_offset, SHAPE_ELEMENTS(shape) * SAMPLE_GROUPS);
+    const struct tensors t = tensors_at(first, SAMPLE_GROUP * SHAPE_ELEMENTS(shape));
+    src += SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
     const struct clnorm_offsets at = at_group(offsets, shape.c);
     before.n = shape.n;
     before.count = 0u;

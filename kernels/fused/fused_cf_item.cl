@@ -30,9 +30,9 @@ fused_cf_item(const global elem *src, ulong src_offset, global elem *dst, ulong 
     struct group before;
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
-    TENSORS(first, dst + dst_offset);
-    const struct tensors t = tensors_at(first, SAMPLE_GROUP * shape.group);
-    src += SAMPLE_GROUP * shape.group;
+    TENSORS(first, dst + dst_offset, SHAPE_ELEMENTS(shape) * SAMPLE_GROUPS);
+    const struct tensors t = tensors_at(first, SAMPLE_GROUP * SHAPE_ELEMENTS(shape));
+    src += SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
     const struct clnorm_offsets at = at_group(offsets, shape.c);
     before.n = shape.n;
     before.count = 0u;

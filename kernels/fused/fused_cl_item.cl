@@ -28,9 +28,9 @@ fused_cl_item(const global elem *src, ulong src_offset, global elem *dst, ulong 
     coefs_v coefs[CLNORM_COLUMNS];
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
-    TENSORS(first, dst + dst_offset);
-    const struct tensors t = tensors_at(first, SAMPLE_GROUP * shape.group);
-    src += SAMPLE_GROUP * shape.group;
+    TENSORS(first, dst + dst_offset, SHAPE_ELEMENTS(shape) * SAMPLE_GROUPS);
+    const struct tensors t = tensors_at(first, SAMPLE_GROUP * SHAPE_ELEMENTS(shape));
+    src += SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
     const struct clnorm_offsets at = at_group(offsets, shape.c);
     int stream = cut.stream && shape.c % VEC == 0u && until_aligned(t.dst, VEC) == 0u;
     while (c < end) {

@@ -16,8 +16,6 @@ FUNC struct clnorm_offsets at_group(struct clnorm_offsets at, ulong channels)
     at.variance += skip;
     at.diff_scale += skip;
     at.diff_shift += skip;
-    at.partial += skip;
-    at.coef += skip;
     return at;
 }
 

@@ -8,14 +8,14 @@
         ulong mean_offset, const global float *mean_low, ulong mean_low_offset, const global float *spread,            \
         ulong spread_offset, float epsilon, uint flags EXTRA_BUFFERS
 #define DIFF_OFFSETS                                                                                                   \
-    src += src_offset + SAMPLE_GROUP * shape.group;                                                                    \
+    src += src_offset + SAMPLE_GROUP * SHAPE_ELEMENTS(shape);                                                          \
     diff_dst += diff_dst_offset;                                                                                       \
     partial += partial_offset + SAMPLE_GROUP * shape.c;                                                                \
     mean += mean_offset + SAMPLE_GROUP * shape.c;                                                                      \
     mean_low += mean_low_offset + SAMPLE_GROUP * shape.c;                                                              \
     spread += spread_offset + SAMPLE_GROUP * shape.c;                                                                  \
     GRAD_BEGIN(first_grad, diff_dst);                                                                                  \
-    GRAD grad = GRAD_AT(first_grad, SAMPLE_GROUP * shape.group)
+    GRAD grad = GRAD_AT(first_grad, SAMPLE_GROUP * SHAPE_ELEMENTS(shape))
 #define DIFF_CENTRE(c) diff_centre(mean, mean_low, spread, epsilon, flags, c)
 /* With the arguments of a kernel that goes on to the finish. */
 #define FUSED_CENTRE(c)                                                                                                \

@@ -8,8 +8,9 @@
 #include "statistics/channel.cl"
 #include "statistics/channels.cl"
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void finish_item(const global float *partial, global float *coef,
-                                                                       struct clnorm_shape shape,
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void finish_item(const global float *partial,
+                                                                       ulong partial_offset, global float *coef,
+                                                                       ulong coef_offset, struct clnorm_shape shape,
                                                                        TREE_PARAMETER struct clnorm_finish finish,
                                                                        struct clnorm_offsets offsets, CHANNEL_BUFFERS)
 {
@@ -19,15 +20,15 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void finish_item(const glo
     coefs_f k;
     ulong c = get_global_id(0) * VEC, end = min(c + VEC, shape.c);
     const struct clnorm_offsets at = at_group(offsets, shape.c);
-    partial += at.partial;
-    coef += at.coef;
+    partial += partial_offset + SAMPLE_GROUP * shape.c;
+    coef += coef_offset + SAMPLE_GROUP * shape.c;
     if (end - c == VEC) {
         for (uint b = 0u; b < shape.blocks; b++) {
             node_v = partial_load_vec(partial, &shape, b, c);
             tree_push_v(stack_v, tree, 0u, b, node_v);
         }
         node_v = tree_close_v(stack_v, tree, 0u, shape.blocks);
-        coefs_store_v(coef, shape.all, c, finish_channels(&node_v, c, VEC, &finish, &at, CHANNEL_ARGS));
+        coefs_store_v(coef, shape.c * SAMPLE_GROUPS, c, finish_channels(&node_v, c, VEC, &finish, &at, CHANNEL_ARGS));
         return;
     }
     for (; c < end; c++) {
@@ -37,6 +38,6 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void finish_item(const glo
         }
         node = tree_close_f(stack, tree, 0u, shape.blocks);
         k = finish_channel(node, c, &finish, &at, CHANNEL_ARGS);
-        coefs_store_f(coef, shape.all, c, k);
+        coefs_store_f(coef, shape.c * SAMPLE_GROUPS, c, k);
     }
 }

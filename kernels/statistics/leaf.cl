@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the values of a leaf lie, and the rules of leaves out of the ordinary. After begin.cl. */
 
+/* Elements of a group of samples. */
+#define SHAPE_ELEMENTS(shape) ((shape).n * (shape).c * (shape).s)
+
 /* Values of leaf i. */
 FUNC uint leaf_size(const struct clnorm_shape *shape, uint i)
 {

@@ -23,7 +23,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cf_item(const g
     item_f stack[CLNORM_SIDE][CLNORM_TREE_LEVELS + 1u], item;
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
-    src += src_offset + SAMPLE_GROUP * shape.group;
+    src += src_offset + SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
     partial += partial_offset + SAMPLE_GROUP * shape.c;
     for (uint i = start; i < start + count; i++) {
         for (uint j = 0u; j < channels; j++) {

@@ -13,7 +13,7 @@ stats_cl_group(const global elem *src, ulong src_offset, global float *partial, 
                struct clnorm_shape shape, struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
-    src += src_offset + SAMPLE_GROUP * shape.group;
+    src += src_offset + SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
     partial += partial_offset + SAMPLE_GROUP * shape.c;
     local item_f nodes[WORK_GROUP];
     struct columns k = columns_of(&shape);

@@ -26,7 +26,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cl_item(const g
     uint count = min(1u << shape.block_log2, shape.leaves - start);
     item_v roots[BLOCK_VECS];
     item_f root; /* outside loops, see README.md */
-    src += src_offset + SAMPLE_GROUP * shape.group;
+    src += src_offset + SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
     partial += partial_offset + SAMPLE_GROUP * shape.c;
     reduce_block(src, &shape, &tree, start, count, c, channels, roots);
     for (uint v = 0u; channels >= VEC && v < VECS_OF(channels); v++)

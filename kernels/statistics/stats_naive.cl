@@ -54,7 +54,7 @@ kernel void stats_naive(const global elem *src, ulong src_offset, global float *
                         struct clnorm_shape shape, struct clnorm_tree weights)
 {
     TREE_BEGIN(tree, weights);
-    src += src_offset + SAMPLE_GROUP * shape.group;
+    src += src_offset + SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
     partial += partial_offset + SAMPLE_GROUP * shape.c;
     ulong c = get_global_id(0) % shape.c;
     uint block = (uint)(get_global_id(0) / shape.c);

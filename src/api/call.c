@@ -220,7 +220,6 @@ int clnorm__call_finish(struct call *call, const void *args, cl_uint wait_count,
     call->ask.apply =
         operation == CLNORM_FORWARD_TRAINING || operation == CLNORM_FORWARD_INFERENCE || call->buffers.dst.mem != NULL;
     call->filter = clnorm__filter_now(call->context);
-    call->buffers.total = desc->n * desc->c * desc->s;
     if (desc->n > 0)
         status = clnorm__call_plan(call, &division, plans, &groups_at, &workspace);
     if (status == CLNORM_SUCCESS)

@@ -23,8 +23,7 @@ struct clnorm__buffers {
     clnorm_buffer workspace;
     uint64_t groups; /* of the launch that joins those of samples; and the factor of its last one's variance */
     float last_factor;
-    uint64_t first,
-        total; /* the number of the first element of src and dst, for its bit of the mask; elements of the tensor */
+    uint64_t first; /* the number of the first element of src and dst, for its bit of the mask */
 };
 
 /* What an operand has an element for; a call says how many that are. */

@@ -27,6 +27,7 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
 {
     int backward = ask->operation == CLNORM_BACKWARD_TRAINING || ask->operation == CLNORM_BACKWARD_FROZEN;
     int last = clnorm__is_last(desc), status;
+    const uint64_t groups = most(ask->groups, 1);
     uint64_t rows, period, leaves = clnorm__count_leaves(desc, &rows, &period);
     memset(plan, 0, sizeof *plan);
     if (leaves > (uint64_t)1 << 31) {
@@ -36,18 +37,16 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     }
     clnorm__shape_leaves(desc, rows, leaves, period, &plan->shape);
     plan->shape.side = clnorm__channels_side(desc, device);
-    plan->shape.group = plan->cut.group = desc->n * desc->c * desc->s;
-    plan->shape.all = plan->cut.all = desc->c * most(ask->groups, 1);
     double m = (double)(desc->n * desc->s);
     plan->rm_hi = (float)(1.0 / m);
     plan->rm_lo = (float)(1.0 / m - (double)plan->rm_hi);
     plan->unbias = m > 1 ? (float)(m / (m - 1)) : 1.0f;
 
-    plan->partial_at = CLNORM_COEFFICIENTS * plan->shape.all;
+    plan->partial_at = CLNORM_COEFFICIENTS * desc->c * groups;
     plan->workspace = plan->partial_at;
     if (ask->apply && (ask->operation == CLNORM_FORWARD_TRAINING || ask->operation == CLNORM_BACKWARD_TRAINING)) {
         if (clnorm__plan_fused(desc, backward ? 2 : 1, ask->extras, device, filter, plan)) {
-            clnorm__reserve_partials(desc, backward, device, filter, plan);
+            clnorm__reserve_partials(desc, groups, backward, device, filter, plan);
             return CLNORM_SUCCESS;
         }
         if (filter->steps[backward ? CLNORM__DIFF_FUSED : CLNORM__FUSED])
@@ -61,7 +60,7 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
             return clnorm__plan_refuse(device, why, why_size, "infer");
     }
     if (ask->sums) {
-        status = clnorm__plan_stats(desc, backward, device, filter, plan, why, why_size);
+        status = clnorm__plan_stats(desc, groups, backward, device, filter, plan, why, why_size);
         if (status != CLNORM_SUCCESS)
             return status;
     } else {

@@ -88,7 +88,7 @@ static uint64_t most_partials(enum clnorm__step step, int last, const struct cln
 }
 
 /* Stage one and what it leaves in the workspace. */
-static int choose_stats(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
+static int choose_stats(const clnorm_desc *desc, uint64_t groups, int backward, const struct clnorm__device *device,
                         const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
 {
     int last = clnorm__is_last(desc);
@@ -101,14 +101,15 @@ static int choose_stats(const clnorm_desc *desc, int backward, const struct clno
     plan->shape.block_log2 = choose_block(v, device, &plan->shape, last);
     plan->shape.blocks = (clnorm_u32)ceil_div(plan->shape.leaves, (uint64_t)1 << plan->shape.block_log2);
     plan->workspace += (backward ? CLNORM_SUM_WORDS : CLNORM_NODE_WORDS) *
-                       most_partials(step, last, device, filter, &plan->shape) * plan->shape.all;
+                       most_partials(step, last, device, filter, &plan->shape) * desc->c * groups;
     return CLNORM_SUCCESS;
 }
 
-int clnorm__plan_stats(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
+int clnorm__plan_stats(const clnorm_desc *desc, uint64_t groups, int backward, const struct clnorm__device *device,
                        const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
 {
-    int last = clnorm__is_last(desc), status = choose_stats(desc, backward, device, filter, plan, why, why_size);
+    int last = clnorm__is_last(desc),
+        status = choose_stats(desc, groups, backward, device, filter, plan, why, why_size);
     if (status != CLNORM_SUCCESS)
         return status;
     plan->finish.variant = clnorm__variant_choose(backward ? CLNORM__DIFF_FINISH : CLNORM__FINISH, device, filter, last,
@@ -126,11 +127,12 @@ int clnorm__plan_stats(const clnorm_desc *desc, int backward, const struct clnor
  * Backward without diff_src takes several launches where backward with it takes one, and so does a device that cannot run the fused
  * variant after all. The workspace is to be the same, so that a caller may ask for less than was planned for.
  */
-void clnorm__reserve_partials(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
-                              const struct clnorm__filter *filter, struct clnorm__plan *plan)
+void clnorm__reserve_partials(const clnorm_desc *desc, uint64_t groups, int backward,
+                              const struct clnorm__device *device, const struct clnorm__filter *filter,
+                              struct clnorm__plan *plan)
 {
     struct clnorm__plan other = *plan;
     char why[CLNORM__WHY];
-    if (choose_stats(desc, backward, device, filter, &other, why, sizeof why) == CLNORM_SUCCESS)
+    if (choose_stats(desc, groups, backward, device, filter, &other, why, sizeof why) == CLNORM_SUCCESS)
         plan->workspace = other.workspace;
 }

@@ -12,11 +12,12 @@ clnorm_u32 clnorm__channels_side(const clnorm_desc *desc, const struct clnorm__d
  * Fills in stats, finish but for the size of its launch, the blocks and their trees, and adds the partials to the workspace. Returns
  * CLNORM_SUCCESS, or CLNORM_NO_VARIANT with the reason in why.
  */
-int clnorm__plan_stats(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
+int clnorm__plan_stats(const clnorm_desc *desc, uint64_t groups, int backward, const struct clnorm__device *device,
                        const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size);
 
 /* Makes the workspace of a plan of one launch as large as that of several. */
-void clnorm__reserve_partials(const clnorm_desc *desc, int backward, const struct clnorm__device *device,
-                              const struct clnorm__filter *filter, struct clnorm__plan *plan);
+void clnorm__reserve_partials(const clnorm_desc *desc, uint64_t groups, int backward,
+                              const struct clnorm__device *device, const struct clnorm__filter *filter,
+                              struct clnorm__plan *plan);
 
 #endif

@@ -64,18 +64,16 @@ static float cap_of(unsigned form, const struct given *given)
 static void set_extras(struct setter *s, unsigned form, const struct given *given)
 {
     const struct clnorm__buffers *b = given->buffers;
+    const clnorm_buffer gate = form & CLNORM__HAS_MASK ? b->mask : b->gate;
     const struct clnorm_extras extras = {.slope = given->activation->slope,
                                          .cap = cap_of(form, given),
                                          .residual = b->residual.offset,
-                                         .mask = b->mask.offset,
-                                         .gate = b->gate.offset,
-                                         .first = b->first,
-                                         .total = b->total};
+                                         .mask = gate.offset,
+                                         .first = b->first};
     if (!(form & (CLNORM__HAS_ACTIVATION | CLNORM__HAS_RESIDUAL | CLNORM__HAS_MASK)))
         return;
     set_mem(s, b->residual);
-    set_mem(s, b->mask);
-    set_mem(s, b->gate);
+    set_mem(s, gate);
     set(s, sizeof extras, &extras);
 }
 
@@ -104,7 +102,7 @@ static void set_stats(struct setter *s, const struct clnorm__plan *plan, const s
 }
 
 /* Where vectors of c elements start. */
-static struct clnorm_offsets offsets(const struct clnorm__plan *plan, const struct clnorm__buffers *b)
+static struct clnorm_offsets offsets(const struct clnorm__buffers *b)
 {
     struct clnorm_offsets at = {
         .scale = b->scale.offset,
@@ -117,8 +115,6 @@ static struct clnorm_offsets offsets(const struct clnorm__plan *plan, const stru
         .running_variance = b->running_variance.offset,
         .diff_scale = b->diff_scale.offset,
         .diff_shift = b->diff_shift.offset,
-        .partial = b->workspace.offset + plan->partial_at,
-        .coef = b->workspace.offset + plan->coef_at,
     };
     return at;
 }
@@ -157,19 +153,19 @@ static void set_finish(struct setter *s, const struct clnorm__plan *plan, const 
 {
     const struct clnorm__buffers *b = given->buffers;
     const struct clnorm_finish *finish = given->finish;
-    struct clnorm_offsets at = offsets(plan, b);
+    struct clnorm_offsets at = offsets(b);
     if (plan->finish.variant->step == CLNORM__COEFFICIENTS) {
         cl_ulong channels = plan->shape.c;
         at.variance = b->spread.offset;
-        set_mem(s, b->workspace);
+        set_buffer(s, part(b->workspace, plan->coef_at));
         set(s, sizeof channels, &channels);
         set(s, sizeof *finish, finish);
         set(s, sizeof at, &at);
         set_frozen_buffers(s, b);
         return;
     }
-    set_mem(s, b->workspace);
-    set_mem(s, b->workspace);
+    set_buffer(s, part(b->workspace, plan->partial_at));
+    set_buffer(s, part(b->workspace, plan->coef_at));
     set(s, sizeof plan->shape, &plan->shape);
     if (plan->finish.variant->step == CLNORM__FINISH)
         set(s, sizeof plan->high, &plan->high);
@@ -181,7 +177,7 @@ static void set_finish(struct setter *s, const struct clnorm__plan *plan, const 
 static void set_infer(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
 {
     const struct clnorm__buffers *b = given->buffers;
-    struct clnorm_offsets at = offsets(plan, b);
+    struct clnorm_offsets at = offsets(b);
     at.variance = b->spread.offset;
     set_buffer(s, b->src);
     set_buffer(s, b->dst);
@@ -199,7 +195,7 @@ static void set_fused(struct setter *s, const struct clnorm__plan *plan, const s
         set_infer(s, plan, given);
         return;
     }
-    struct clnorm_offsets at = offsets(plan, b);
+    struct clnorm_offsets at = offsets(b);
     int backward = plan->fused.variant->step == CLNORM__DIFF_FUSED;
     set_buffer(s, b->src);
     if (backward)

@@ -28,13 +28,14 @@ class Buffer(ctypes.Structure):
 
 class Desc(ctypes.Structure):
     _fields_ = [('n', ctypes.c_uint64), ('c', ctypes.c_uint64), ('s', ctypes.c_uint64), ('layout', ctypes.c_int),
-                ('type', ctypes.c_int), ('epsilon', ctypes.c_float)]
+                ('type', ctypes.c_int), ('epsilon', ctypes.c_float), ('slope', ctypes.c_float), ('cap', ctypes.c_float),
+                ('group_samples', ctypes.c_uint64)]
 
 
 class ForwardTraining(ctypes.Structure):
     _fields_ = [(name, Buffer) for name in ('src', 'dst', 'scale', 'shift', 'running_mean', 'running_variance', 'save_mean',
                                             'save_mean_low', 'save_invstd', 'save_variance', 'workspace')]
-    _fields_ += [('momentum', ctypes.c_float), ('running_flags', ctypes.c_uint)]
+    _fields_ += [('momentum', ctypes.c_float), ('running_flags', ctypes.c_uint), ('residual', Buffer), ('mask', Buffer)]
 
 
 class DeviceInfo(ctypes.Structure):

@@ -60,8 +60,9 @@ START_TEST(arguments_have_no_padding)
     ck_assert_uint_eq(sizeof(struct clnorm_shape), 3 * 8 + 7 * 4 + 2 * 4 + 4);
     ck_assert_uint_eq(sizeof(struct clnorm_tree), 4 * 4 + 2 * 4 * CLNORM_TREE_LEVELS * CLNORM_TREE_WAYS);
     ck_assert_uint_eq(sizeof(struct clnorm_finish), 6 * 4);
-    ck_assert_uint_eq(sizeof(struct clnorm_offsets), 12 * 8);
+    ck_assert_uint_eq(sizeof(struct clnorm_offsets), 10 * 8);
     ck_assert_uint_eq(sizeof(struct clnorm_cut), 7 * 8);
+    ck_assert_uint_eq(sizeof(struct clnorm_extras), 2 * 4 + 3 * 8);
 }
 END_TEST
 
@@ -69,9 +70,10 @@ END_TEST
 START_TEST(arguments_fit)
 {
     size_t finish = sizeof(struct clnorm_shape) + sizeof(struct clnorm_tree) + sizeof(struct clnorm_finish) +
-                    sizeof(struct clnorm_offsets) + 10 * 8;
+                    sizeof(struct clnorm_offsets) + 2 * 8 + 10 * 8;
     size_t stats = sizeof(struct clnorm_shape) + sizeof(struct clnorm_tree) + 2 * (8 + 8);
-    size_t fused = finish - 10 * 8 + sizeof(struct clnorm_cut) + 2 * (8 + 8) + 8 * 8;
+    size_t fused = finish - 2 * 8 - 10 * 8 + sizeof(struct clnorm_cut) + 2 * (8 + 8) + 8 * 8 + 2 * 8 +
+                   sizeof(struct clnorm_extras);
     ck_assert_uint_le(finish, 1024);
     ck_assert_uint_le(fused, 1024);
     ck_assert_uint_le(stats, 1024);
@@ -193,10 +195,11 @@ START_TEST(preferences)
         followed[k % CLNORM__VARIANTS] +=
             got == v && (v->kind == CLNORM__ANY || (v->kind == CLNORM__CPU_LIKE) != device->cpu_like);
     }
-    /* No device of the other kind here has a cache to fuse in, and inference is one launch of less than this. */
+    /* No device of the other kind here has a cache to fuse in, inference is one launch of less than this, and one group needs no join. */
     for (unsigned i = 0; i < CLNORM__VARIANTS; i++)
         if (clnorm__variants[i].step != CLNORM__FUSED && clnorm__variants[i].step != CLNORM__DIFF_FUSED &&
-            clnorm__variants[i].step != CLNORM__INFER)
+            clnorm__variants[i].step != CLNORM__INFER && clnorm__variants[i].step != CLNORM__JOIN &&
+            clnorm__variants[i].step != CLNORM__DIFF_JOIN)
             ck_assert_msg(followed[i] > 0, "%s", clnorm__variants[i].name);
     /* On a GPU with a cache, one launch is possible, but only when it is preferred. */
     struct clnorm__device gpu = {.compute_units = 4, .vector = 4, .max_work_group = 256, .local_bytes = 32 << 10};
