@@ -221,7 +221,7 @@ static uint32_t first_result(struct rig *rig, const char *kernel_dir)
 START_TEST(test_kernel_folder)
 {
     struct rig rig;
-    const char *folder = folder_with("dst[0] = 42.0f;\n");
+    const char *folder = folder_with("t.dst[0] = 42.0f;\n");
     uint32_t usual;
 
     rig_open(&rig, &device, 1);

@@ -2,8 +2,8 @@
 /*
  * Prints a line for every program of the tables of variants and of blocks' kernels in every layout and step, and for the probe's, for
  * check_kernels.sh: the source file and the options that it is compiled with. Made from the tables, so that no kernel can be forgotten.
- * Of types and of what a step does beside the normalization it prints neither; an activation and a residual; all together, in binary16; and
- * bfloat16 alone.
+ * Of types and of what a step does beside the normalization it prints neither; all together, in binary16; and an activation and a
+ * residual without a mask, in bfloat16.
  */
 #include "device/probe.h"
 #include "device/program.h"
@@ -60,11 +60,9 @@ static void print_forms(const struct clnorm__variant *v, unsigned last, unsigned
     const int has_type = v->step != CLNORM__FINISH && v->step != CLNORM__DIFF_FINISH &&
                          v->step != CLNORM__COEFFICIENTS && v->step != CLNORM__JOIN && v->step != CLNORM__DIFF_JOIN;
     print_form(v, plain);
-    if (extras) /* by dst, or without a mask */
-        print_form(v, plain | (extras & ~(CLNORM__HAS_MASK | CLNORM__HAS_OLD)));
     if (has_type) {
         print_form(v, plain | CLNORM__OF_TYPE(CLNORM_FLOAT16) | extras);
-        print_form(v, plain | CLNORM__OF_TYPE(CLNORM_BFLOAT16));
+        print_form(v, plain | CLNORM__OF_TYPE(CLNORM_BFLOAT16) | (extras & ~(CLNORM__HAS_MASK | CLNORM__HAS_OLD)));
     }
 }
 

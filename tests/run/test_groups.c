@@ -53,7 +53,7 @@ static void run_way(struct run *run, size_t number, int way, enum case_data kind
 
     desc.layout = cases[number].layout;
     desc.group_samples = cases[number].group;
-    desc.type = (enum clnorm_type)way; /* each form is a program to compile */
+    desc.type = (enum clnorm_type)way;
     if (way != PLAIN)
         desc.activation = way == ALL   ? CLNORM_CLIPPED_RELU(1.5f)
                           : number % 4 ? CLNORM_ACTIVATION(0.25f, 1.1f) /* no 16-bit number */
@@ -65,7 +65,10 @@ static void run_way(struct run *run, size_t number, int way, enum case_data kind
 
         values_copy(&want, &inputs);
         call_model(&call, &want);
-        run_subjects(run, &call, case_data_name(kind), &inputs, &want, (unsigned)number, 0);
+        if (way == IN_PLACE) /* each form is a program to compile: by the free choice alone */
+            run_subject(run, &run->subjects[0], &call, case_data_name(kind), &inputs, &want);
+        else
+            run_subjects(run, &call, case_data_name(kind), &inputs, &want, (unsigned)number, 0);
         values_free(&want);
     }
     values_free(&inputs);
