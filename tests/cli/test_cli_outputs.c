@@ -240,11 +240,13 @@ static void assert_tidy(const struct command *command, int files, int at)
                   cli_count_files(0) - files);
 }
 
+enum { LEAST_MOMENTS = 5, MOST_OUTRUN = 50 };
+
 /* A signal at each moment in turn, or at every third, until there is no such moment any more. */
 START_TEST(test_signals)
 {
     const struct command *command = &commands[_i];
-    int at = 1, files, status;
+    int at = 1, outrun = 0, files, status;
 
     if (!can_run(command))
         return;
@@ -256,6 +258,11 @@ START_TEST(test_signals)
         files = cli_count_files(0);
         status = run_shimmed(command->arguments, "SHIM_NAME=%s SHIM_AT=%d SHIM_SIGNAL=%d", command->common, at, number);
         assert_tidy(command, files, at);
+        /* Another thread, a driver's, may get the signal and wait while this one ends, which is right as well: once more. */
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && at < LEAST_MOMENTS && outrun++ < MOST_OUTRUN) {
+            at -= is_brief(command) ? 3 : 1;
+            continue;
+        }
         if (WIFEXITED(status))
             break;
         ck_assert_msg(WTERMSIG(status) == number, "%s, at moment %d: ended by %d, not %d", command->arguments, at,
@@ -263,7 +270,7 @@ START_TEST(test_signals)
     }
     ck_assert_msg(status == 0, "%s: wait's status %d", command->arguments, status);
     /* At least a temporary file is made and gets its name. */
-    ck_assert_int_ge(at, 5);
+    ck_assert_int_ge(at, LEAST_MOMENTS);
 }
 END_TEST
 
