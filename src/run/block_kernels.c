@@ -4,20 +4,11 @@
 #include <math.h>
 
 #include "device/program.h"
+#include "plan/arithmetic.h"
 #include "plan/turns.h"
 
 /* Elements a work-item of an elementwise kernel takes on a CPU-like device. */
 #define ITEM_ELEMENTS 8192u
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t ceil_div(uint64_t a, uint64_t b)
-{
-    return (a + b - 1) / b;
-}
 
 static uint64_t free_group(const struct clnorm__device *device)
 {

@@ -4,17 +4,8 @@
 #include <stdio.h>
 
 #include "device/context.h"
+#include "plan/arithmetic.h"
 #include "plan/turns.h"
-
-static uint64_t most(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* A product with at least so many columns uses the device well. */
 #define ENOUGH_COLUMNS 4096u
