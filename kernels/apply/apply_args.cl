@@ -68,8 +68,9 @@ struct tensors {
     TENSORS_MASK(t, total_);                                                                                           \
     TENSORS_ACTIVATION(t)
 
-FUNC struct tensors tensors_at(struct tensors t, ulong i)
+FUNC struct tensors tensors_at(struct tensors first, ulong i)
 {
+    struct tensors t = first;
 #if APPLY != APPLY_FROZEN
     t.src += i;
 #endif
@@ -288,15 +289,19 @@ FUNC void leave_some(struct tensors t, ulong i, const outcome_v *r, uint from, u
 #define SPAN_FIRST(t, n, stream) UNTIL_BYTE(t, n)
 #define SPAN_HEAD(t, n) UNTIL_BYTE(t, n)
 #define SPAN_STREAMS(t, first, stream) ((stream) && until_line((t).dst + (first), LINE) == 0u)
-/* Elements that nobody else takes: so are their words but the one that others' begin in; the last one has bits of no element. */
-#define TENSORS_OWN(t, n)                                                                                              \
+/*
+ * Declares t, the given tensors. Their first n elements are nobody else's, and so are those elements' words of the mask but the one that others' begin in; the last
+ * one has bits of no element.
+ */
+#define TENSORS_OWN(t, given, n)                                                                                       \
+    struct tensors t = given;                                                                                          \
     t.from = (t.at + 31u) / 32u * 32u;                                                                                 \
     t.to = (t.at + (n) == t.total ? t.total - 1u : t.at + (n)) / 32u * 32u
 #else
 #define SPAN_FIRST(t, n, stream) ((stream) ? until_line((t).dst, n) : (n))
 #define SPAN_HEAD(t, n) until_aligned((t).dst, n)
 #define SPAN_STREAMS(t, first, stream) 1
-#define TENSORS_OWN(t, n)
+#define TENSORS_OWN(t, given, n) struct tensors t = given
 #endif
 
 /* Asks for what the step needs of element number i. */

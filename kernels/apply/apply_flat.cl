@@ -48,8 +48,8 @@ kernel void apply_flat(APPLY_BUFFERS)
     ulong i = get_global_id(0) * VEC;
     if (get_global_id(0) >= cut.rows_per_item)
         return;
-    APPLY_BEGIN(t);
-    TENSORS_OWN(t, total);
+    APPLY_BEGIN(all);
+    TENSORS_OWN(t, all, total);
     const coefs_v k = flat_coefs(i, coef, &cut);
     outcome_v y[4];
     /* The addresses themselves: a buffer on memory of the caller's may begin at any element. */

@@ -5,11 +5,11 @@
  * A long row; meanwhile what lies `ahead` elements further on is fetched. Forward, diff_dst is not read. Stores that pass the caches take
  * whole lines and nothing but them: memory is slow where a line gets stores of both kinds.
  */
-FUNC void apply_row(struct tensors t, ulong n, coefs_f k, ulong stream, ulong ahead)
+FUNC void apply_row(struct tensors all, ulong n, coefs_f k, ulong stream, ulong ahead)
 {
     coefs_v kv = coefs_splat(k);
     outcome_v y;
-    TENSORS_OWN(t, n);
+    TENSORS_OWN(t, all, n);
     const ulong first = SPAN_FIRST(t, n, stream), last = first + (n - first) / LINE * LINE;
     for (ulong i = 0u; i < n;) {
         const int in_lines = i >= first && i < last, past = in_lines && SPAN_STREAMS(t, first, stream);
@@ -43,12 +43,12 @@ FUNC void run_fill(float *run, uint j, uint s, coefs_f k)
  * others, read before anything is stored. What lies `ahead` elements further on is fetched meanwhile, where results pass the caches:
  * else it is in one, and near enough.
  */
-FUNC void apply_run(struct tensors t, uint n, const float *run, ulong stream, ulong ahead)
+FUNC void apply_run(struct tensors all, uint n, const float *run, ulong stream, ulong ahead)
 {
     outcome_v ends[2], y;
     coefs_v k;
     coefs_f one; /* outside loops, see README.md */
-    TENSORS_OWN(t, n);
+    TENSORS_OWN(t, all, n);
     if (n < VEC) {
         coefs_read(&k, run, RUN_STRIDE);
         for (uint i = 0u; i < n; i++) {

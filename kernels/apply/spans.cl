@@ -71,13 +71,14 @@ FUNC void move_on(struct place *at, uint count, const struct clnorm_cut *cut)
  * n elements that lie one after another. Stores that pass the caches take whole lines and nothing but them: memory is slow where a line
  * gets some stores of either kind. With `skip`, what lies so far on is fetched.
  */
-FUNC void apply_span(struct tensors t, ulong n, struct place at, const COEF_PLACE float *coef,
+FUNC void apply_span(struct tensors all, ulong n, struct place start, const COEF_PLACE float *coef,
                      const struct clnorm_cut *cut, const float *edge, ulong skip)
 {
+    struct place at = start;
     outcome_v y;
     coefs_f one; /* outside loops, see README.md */
     coefs_v row, mixed;
-    TENSORS_OWN(t, n);
+    TENSORS_OWN(t, all, n);
     const ulong first = SPAN_FIRST(t, n, cut->stream), last = first + (n - first) / LINE * LINE;
     for (ulong k = 0u; k < n;) {
         const int in_lines = k >= first && k < last, past = HINTS && in_lines && SPAN_STREAMS(t, first, cut->stream);
@@ -129,11 +130,11 @@ FUNC void table_fill(float *table, const COEF_PLACE float *coef, const struct cl
 }
 
 /* apply_span of n elements, whose coefficients are in the table from i on; where it holds `sample` elements, again from its start. */
-FUNC void apply_table(struct tensors t, ulong n, const float *table, uint i, uint sample, ulong stream)
+FUNC void apply_table(struct tensors all, ulong n, const float *table, uint i, uint sample, ulong stream)
 {
     coefs_v k;
     outcome_v y;
-    TENSORS_OWN(t, n);
+    TENSORS_OWN(t, all, n);
     const ulong first = SPAN_FIRST(t, n, stream), last = first + (n - first) / LINE * LINE;
     uint count;
     for (ulong at = 0u; at < n; at += count, i += count) {

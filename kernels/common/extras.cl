@@ -89,8 +89,9 @@ FUNC vec grad_v(struct grad g)
 #endif
 #endif
 
-FUNC struct grad grad_at(struct grad g, ulong i)
+FUNC struct grad grad_at(struct grad first, ulong i)
 {
+    struct grad g = first;
     g.diff_dst += i;
 #if MASK
     g.at += i;

@@ -6,10 +6,11 @@
 #include "statistics/finish.cl"
 #include "common/coef.cl"
 
-/* Where the vectors of a work-item's group of samples start. In a copy: work-items may share what is passed by value. */
-FUNC struct clnorm_offsets at_group(struct clnorm_offsets at, ulong channels)
+/* Where the vectors of a work-item's group of samples start. In a copy: what is passed by value may be another's too. */
+FUNC struct clnorm_offsets at_group(struct clnorm_offsets first, ulong channels)
 {
     const ulong skip = SAMPLE_GROUP * channels;
+    struct clnorm_offsets at = first;
     at.mean += skip;
     at.mean_low += skip;
     at.spread += skip;
