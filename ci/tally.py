@@ -17,6 +17,8 @@ import sys
 CHECK = re.compile(r'^\s*\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)', re.M)
 CLOSING = re.compile(r'(\d+) passed, (\d+) failed, (\d+) skipped$')
 SKIPPED = 77
+FAULT = re.compile(r':\d+:[FE]:|ERROR: ')  # Check's lines, and the sanitizers'
+SHOWN = 15
 
 
 class Tally:
@@ -42,6 +44,15 @@ class Tally:
         self.failed += bad
         if bad:
             print(f'  FAILED: {name}: {why}')
+            self.show(text)
+
+    @staticmethod
+    def show(text):
+        """From the first line that names a fault on, or the end: it may be all that is left of a long log."""
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        first = next((i for i, line in enumerate(lines) if FAULT.search(line)), max(len(lines) - SHOWN, 0))
+        for line in lines[first:first + SHOWN]:
+            print(f'    | {line[:200]}')
 
     def close(self):
         print(f'{self.passed} passed, {self.failed} failed, {self.skipped} skipped')

@@ -290,8 +290,8 @@ FUNC void leave_some(struct tensors t, ulong i, const outcome_v *r, uint from, u
 #define SPAN_HEAD(t, n) UNTIL_BYTE(t, n)
 #define SPAN_STREAMS(t, first, stream) ((stream) && until_line((t).dst + (first), LINE) == 0u)
 /*
- * Declares t, the given tensors. Their first n elements are nobody else's, and so are those elements' words of the mask but the one that others' begin in; the last
- * one has bits of no element.
+ * Declares t, the given tensors, of which the first n elements are nobody else's. So are their words of the mask, but the one that others'
+ * begin in; the last one has bits of no element.
  */
 #define TENSORS_OWN(t, given, n)                                                                                       \
     struct tensors t = given;                                                                                          \
