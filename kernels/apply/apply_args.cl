@@ -68,7 +68,7 @@ struct tensors {
     TENSORS_MASK(t, total_);                                                                                           \
     TENSORS_ACTIVATION(t)
 
-FUNC struct tensors tensors_at(struct tensors first, ulong i)
+FUNC struct tensors tensors_at(const struct tensors first, ulong i)
 {
     struct tensors t = first;
 #if APPLY != APPLY_FROZEN
@@ -195,7 +195,7 @@ FUNC uint mask_word(ivec is_open)
 #endif
 
 /* Writes what came of element i but for its bit of the mask, which it returns. */
-FUNC uint put_f(struct tensors t, ulong i, outcome_f r)
+FUNC uint put_f(const struct tensors t, ulong i, const outcome_f r)
 {
     PUT(r.result, t.dst + i);
 #if RESIDUAL && IS_BACKWARD
@@ -208,7 +208,7 @@ FUNC uint put_f(struct tensors t, ulong i, outcome_f r)
 #endif
 }
 
-FUNC void leave_f(struct tensors t, ulong i, outcome_f r)
+FUNC void leave_f(const struct tensors t, ulong i, const outcome_f r)
 {
     const uint bit = put_f(t, i, r);
     MASK_PUT(t, i, bit, 1u);
@@ -264,7 +264,7 @@ FUNC void leave_f(struct tensors t, ulong i, outcome_f r)
     }
 
 /* Elements `from` to from + n - 1 of a vector, as those from i on. */
-FUNC void leave_some(struct tensors t, ulong i, const outcome_v *r, uint from, uint n)
+FUNC void leave_some(const struct tensors t, ulong i, const outcome_v *r, uint from, uint n)
 {
     for (uint j = 0u; j < n; j++) {
         PUT(((const float *)&r->result)[from + j], t.dst + i + j);

@@ -2,12 +2,13 @@
 #define COLUMNS_AHEAD 16u /* rows that are fetched ahead: no processor foresees pieces of rows by itself */
 
 /*
- * The last step on channels-last columns, by one work-item: `channels` channels, whole vectors or fewer than VEC; t is at the first.
- * After apply_args.cl.
+ * The last step on channels-last columns, by one work-item: `channels` channels, whole vectors or fewer than VEC, from where the tensors
+ * begin. After apply_args.cl.
  */
-FUNC void apply_columns(struct tensors t, const struct clnorm_shape *shape, uint channels, const coefs_v *coefs,
+FUNC void apply_columns(const struct tensors all, const struct clnorm_shape *shape, uint channels, const coefs_v *coefs,
                         int stream)
 {
+    struct tensors t = all;
     ulong rows = shape->n * shape->s, ahead = COLUMNS_AHEAD * shape->c;
     outcome_v y;
 #if MASK && !IS_BACKWARD

@@ -5,7 +5,7 @@
  * A long row; meanwhile what lies `ahead` elements further on is fetched. Forward, diff_dst is not read. Stores that pass the caches take
  * whole lines and nothing but them: memory is slow where a line gets stores of both kinds.
  */
-FUNC void apply_row(struct tensors all, ulong n, coefs_f k, ulong stream, ulong ahead)
+FUNC void apply_row(const struct tensors all, ulong n, const coefs_f k, ulong stream, ulong ahead)
 {
     coefs_v kv = coefs_splat(k);
     outcome_v y;
@@ -32,7 +32,7 @@ FUNC void apply_row(struct tensors all, ulong n, coefs_f k, ulong stream, ulong 
 #define RUN_FLOATS (COEFS_WORDS * RUN_STRIDE)
 
 /* Row j of s elements of a run. */
-FUNC void run_fill(float *run, uint j, uint s, coefs_f k)
+FUNC void run_fill(float *run, uint j, uint s, const coefs_f k)
 {
     for (uint i = j * s; i < (j + 1u) * s; i += VEC)
         coefs_write(run + i, RUN_STRIDE, k);
@@ -43,7 +43,7 @@ FUNC void run_fill(float *run, uint j, uint s, coefs_f k)
  * others, read before anything is stored. What lies `ahead` elements further on is fetched meanwhile, where results pass the caches:
  * else it is in one, and near enough.
  */
-FUNC void apply_run(struct tensors all, uint n, const float *run, ulong stream, ulong ahead)
+FUNC void apply_run(const struct tensors all, uint n, const float *run, ulong stream, ulong ahead)
 {
     outcome_v ends[2], y;
     coefs_v k;

@@ -71,7 +71,7 @@ FUNC void move_on(struct place *at, uint count, const struct clnorm_cut *cut)
  * n elements that lie one after another. Stores that pass the caches take whole lines and nothing but them: memory is slow where a line
  * gets some stores of either kind. With `skip`, what lies so far on is fetched.
  */
-FUNC void apply_span(struct tensors all, ulong n, struct place start, const COEF_PLACE float *coef,
+FUNC void apply_span(const struct tensors all, ulong n, const struct place start, const COEF_PLACE float *coef,
                      const struct clnorm_cut *cut, const float *edge, ulong skip)
 {
     struct place at = start;
@@ -130,7 +130,7 @@ FUNC void table_fill(float *table, const COEF_PLACE float *coef, const struct cl
 }
 
 /* apply_span of n elements, whose coefficients are in the table from i on; where it holds `sample` elements, again from its start. */
-FUNC void apply_table(struct tensors all, ulong n, const float *table, uint i, uint sample, ulong stream)
+FUNC void apply_table(const struct tensors all, ulong n, const float *table, uint i, uint sample, ulong stream)
 {
     coefs_v k;
     outcome_v y;
@@ -158,7 +158,7 @@ FUNC void apply_table(struct tensors all, ulong n, const float *table, uint i, u
  * Rows from number `row` to before `last`, the first of which is where t is: by one table for all samples, or by one
  * after another for as many channels as it holds.
  */
-FUNC void apply_short(struct tensors t, ulong row, ulong last, const COEF_PLACE float *coef,
+FUNC void apply_short(const struct tensors t, ulong row, ulong last, const COEF_PLACE float *coef,
                       const struct clnorm_cut *cut)
 {
     float table[COEFS_WORDS * TABLE_STRIDE];
@@ -189,7 +189,7 @@ FUNC void apply_short(struct tensors t, ulong row, ulong last, const COEF_PLACE 
 #endif
 
 /* Whole rows, from number `row` to before `last`; t: the tensors' starts. */
-FUNC void apply_rows(struct tensors t, ulong row, ulong last, const COEF_PLACE float *coef,
+FUNC void apply_rows(const struct tensors t, ulong row, ulong last, const COEF_PLACE float *coef,
                      const struct clnorm_cut *cut)
 {
     struct place at = {0u, CHANNELS_LAST ? 0u : row % cut->channels};

@@ -12,7 +12,7 @@ typedef struct {
 #endif
 } FN(outcome);
 
-FUNC FN(outcome) FN(step)(struct tensors t, ulong i, FN(coefs) k)
+FUNC FN(outcome) FN(step)(const struct tensors t, ulong i, const FN(coefs) k)
 {
     FN(outcome) r;
 #if IS_BACKWARD

@@ -34,7 +34,7 @@
 #define COEFS_WORDS (0u EACH_COEF(ONE_COEF))
 
 /* Element j of every coefficient. */
-FUNC void coefs_put(coefs_v *k, uint j, coefs_f a)
+FUNC void coefs_put(coefs_v *k, uint j, const coefs_f a)
 {
 #define PUT_MEMBER(member) ((float *)&k->member)[j] = a.member;
     EACH_COEF(PUT_MEMBER)
@@ -51,7 +51,7 @@ FUNC coefs_f coefs_of(const coefs_v *k, uint j)
 }
 
 /* Coefficients written out: `stride` floats of each, of which p[i] are those of element i. Writes them for elements p[0] to p[VEC - 1]. */
-FUNC void coefs_write(float *p, uint stride, coefs_f a)
+FUNC void coefs_write(float *p, uint stride, const coefs_f a)
 {
 #define WRITE(member)                                                                                                  \
     VEC_STORE(private, (vec)(a.member), p);                                                                            \
@@ -70,7 +70,7 @@ FUNC void coefs_read(coefs_v *k, const float *p, uint stride)
 #undef READ
 }
 
-FUNC coefs_v coefs_splat(coefs_f a)
+FUNC coefs_v coefs_splat(const coefs_f a)
 {
     coefs_v k;
 #define SPLAT(member) k.member = (vec)(a.member);

@@ -43,7 +43,7 @@ FUNC FN(coefs) FN(coefs_load)(const COEF_PLACE float *coef, ulong channels, ulon
 }
 
 #if APPLY != APPLY_FROZEN
-FUNC void FN(coefs_store)(COEF_PLACE float *coef, ulong channels, ulong c, FN(coefs) k)
+FUNC void FN(coefs_store)(COEF_PLACE float *coef, ulong channels, ulong c, const FN(coefs) k)
 {
     STORE(k.factor, coef + COEF(COEF_FACTOR, channels, c));
     STORE(k.hi, coef + COEF(COEF_MEAN_HI, channels, c));
@@ -60,7 +60,7 @@ FUNC void FN(coefs_store)(COEF_PLACE float *coef, ulong channels, ulong c, FN(co
 #endif
 
 /* x of src and dy of diff_dst; the one that the step does not take is ignored. */
-FUNC T FN(apply)(T x, T dy, FN(coefs) k)
+FUNC T FN(apply)(T x, T dy, const FN(coefs) k)
 {
 #if APPLY == APPLY_FORWARD
     return fma((x - k.hi) - k.lo, k.factor, k.shift);

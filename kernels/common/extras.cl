@@ -53,14 +53,14 @@ FUNC uint mask_bits(const global uint *mask, ulong i, uint count)
     return bits;
 }
 
-FUNC float grad_f(struct grad g)
+FUNC float grad_f(const struct grad g)
 {
     const float diff = GET(g.diff_dst);
     return mask_bits(g.mask, g.at, 1u) & 1u ? diff : held_f(diff, g.slope);
 }
 
 #ifdef VEC
-FUNC vec grad_v(struct grad g)
+FUNC vec grad_v(const struct grad g)
 {
     const vec diff = GET_V(g.diff_dst);
     const ivec bits = (ivec)((int)mask_bits(g.mask, g.at, VEC)) & ((ivec)(1) << LANE_NUMBERS);
@@ -76,20 +76,20 @@ FUNC vec grad_v(struct grad g)
         PREFETCH((g).gate + (i));                                                                                      \
     }
 
-FUNC float grad_f(struct grad g)
+FUNC float grad_f(const struct grad g)
 {
     return gate_f(GET(g.diff_dst), GET(g.gate), g.slope, g.cap);
 }
 
 #ifdef VEC
-FUNC vec grad_v(struct grad g)
+FUNC vec grad_v(const struct grad g)
 {
     return gate_v(GET_V(g.diff_dst), GET_V(g.gate), g.slope, g.cap);
 }
 #endif
 #endif
 
-FUNC struct grad grad_at(struct grad first, ulong i)
+FUNC struct grad grad_at(const struct grad first, ulong i)
 {
     struct grad g = first;
     g.diff_dst += i;
@@ -101,12 +101,14 @@ FUNC struct grad grad_at(struct grad first, ulong i)
     return g;
 }
 #define GRAD struct grad
+#define GRAD_IN const struct grad
 #define GRAD_AT(g, i) grad_at(g, i)
 #define GRAD_PLACE(g) (g).diff_dst
 #define GRAD_F(g) grad_f(g)
 #define GRAD_V(g) grad_v(g)
 #else
 #define GRAD const global elem *
+#define GRAD_IN const global elem *const
 #define GRAD_BEGIN(g, diff_dst) const global elem *g = diff_dst
 #define GRAD_FETCH(g, i) PREFETCH((g) + (i))
 #define GRAD_AT(g, i) ((g) + (i))

@@ -53,26 +53,26 @@ FUNC FN(pair) FN(two_product)(T a, T b)
     return r;
 }
 
-FUNC FN(pair) FN(pair_add)(FN(pair) a, FN(pair) b)
+FUNC FN(pair) FN(pair_add)(const FN(pair) a, const FN(pair) b)
 {
     FN(pair) r = FN(two_sum)(a.hi, b.hi);
     return FN(fast_two_sum)(r.hi, r.lo + (a.lo + b.lo));
 }
 
-FUNC FN(pair) FN(pair_sub)(FN(pair) a, FN(pair) b)
+FUNC FN(pair) FN(pair_sub)(const FN(pair) a, const FN(pair) b)
 {
     FN(pair) r = FN(two_sum)(a.hi, -b.hi);
     return FN(fast_two_sum)(r.hi, r.lo + (a.lo - b.lo));
 }
 
 /* pair times element */
-FUNC FN(pair) FN(pair_scale)(FN(pair) a, T b)
+FUNC FN(pair) FN(pair_scale)(const FN(pair) a, T b)
 {
     FN(pair) r = FN(two_product)(a.hi, b);
     return FN(fast_two_sum)(r.hi, fma(a.lo, b, r.lo));
 }
 
-FUNC FN(pair) FN(pair_multiply)(FN(pair) a, FN(pair) b)
+FUNC FN(pair) FN(pair_multiply)(const FN(pair) a, const FN(pair) b)
 {
     FN(pair) r = FN(two_product)(a.hi, b.hi);
     return FN(fast_two_sum)(r.hi, fma(a.lo, b.hi, fma(a.hi, b.lo, r.lo)));
@@ -122,8 +122,9 @@ FUNC FN(node) FN(leaf_node)(T m, T s, T q, T rn, T magnify)
 #endif
 
 /* A node of another magnification, the same or a smaller one. */
-FUNC FN(node) FN(node_magnify)(FN(node) a, T magnify)
+FUNC FN(node) FN(node_magnify)(const FN(node) given, T magnify)
 {
+    FN(node) a = given;
     T k = a.magnify > magnify ? (T)(CLNORM_DOWN) : (T)(1.0f);
     T l = FN(mul)(a.magnify, k) > magnify ? (T)(CLNORM_DOWN) : (T)(1.0f);
     a.mean.hi = FN(mul)(FN(mul)(a.mean.hi, k), l);
@@ -134,10 +135,10 @@ FUNC FN(node) FN(node_magnify)(FN(node) a, T magnify)
     return a;
 }
 
-/* Merges node b, on the right, into a (Chan et al.): f = n_b / (n_a + n_b), w = n_a * f. */
-FUNC FN(node) FN(node_merge)(FN(node) a, FN(node) b, float f, float w)
+/* Merges two neighbouring nodes, a and b (Chan et al.): f = n_b / (n_a + n_b), w = n_a * f. */
+FUNC FN(node) FN(node_merge)(const FN(node) left, const FN(node) right, float f, float w)
 {
-    FN(node) r;
+    FN(node) a = left, b = right, r;
     r.magnify = b.magnify < a.magnify ? b.magnify : a.magnify;
     if (ANY(a.magnify != b.magnify)) {
         a = FN(node_magnify)(a, r.magnify);
@@ -155,7 +156,7 @@ typedef struct {
     FN(pair) g, gd;
 } FN(sums);
 
-FUNC FN(sums) FN(sums_merge)(FN(sums) a, FN(sums) b)
+FUNC FN(sums) FN(sums_merge)(const FN(sums) a, const FN(sums) b)
 {
     FN(sums) r;
     r.g = FN(pair_add)(a.g, b.g);

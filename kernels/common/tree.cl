@@ -56,7 +56,7 @@ typedef FN(node) FN(item);
 #endif
 
 /* Merges a and b, nodes of level t->base + level; a starts at node number `first` of level t->base. */
-FUNC FN(item) FN(item_merge)(FN(item) a, FN(item) b, TREE t, clnorm_u32 level, clnorm_u32 first)
+FUNC FN(item) FN(item_merge)(const FN(item) a, const FN(item) b, TREE t, clnorm_u32 level, clnorm_u32 first)
 {
 #ifdef BY_ELEMENTS
     item_f x, y; /* outside loops, see README.md */
@@ -87,8 +87,9 @@ FUNC FN(item) FN(item_merge)(FN(item) a, FN(item) b, TREE t, clnorm_u32 level, c
  * where count is a multiple of so many.
  */
 FUNC void FN(tree_push_subtree)(FN(item) * stack, TREE t, clnorm_u32 start, clnorm_u32 count, clnorm_u32 level,
-                                FN(item) item)
+                                const FN(item) pushed)
 {
+    FN(item) item = pushed;
     for (; (count >> level) & 1u; level++) {
         clnorm_u32 first = start + ((count >> (level + 1u)) << (level + 1u));
         item = FN(item_merge)(stack[level], item, t, level, first);
@@ -96,7 +97,7 @@ FUNC void FN(tree_push_subtree)(FN(item) * stack, TREE t, clnorm_u32 start, clno
     stack[level] = item;
 }
 
-FUNC void FN(tree_push)(FN(item) * stack, TREE t, clnorm_u32 start, clnorm_u32 count, FN(item) item)
+FUNC void FN(tree_push)(FN(item) * stack, TREE t, clnorm_u32 start, clnorm_u32 count, const FN(item) item)
 {
     FN(tree_push_subtree)(stack, t, start, count, 0u, item);
 }

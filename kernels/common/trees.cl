@@ -19,7 +19,7 @@
 /* Word w of the partial of block b: channel c of the vector of all groups' channels, number w * blocks + b. */
 #define PARTIAL(shape, w, b, c) (((ulong)(w) * (shape).blocks + (b)) * (shape).c * SAMPLE_GROUPS + (c))
 
-FUNC void partial_store(global float *partial, const struct clnorm_shape *shape, ulong b, ulong c, item_f item)
+FUNC void partial_store(global float *partial, const struct clnorm_shape *shape, ulong b, ulong c, const item_f item)
 {
 #if BACKWARD
     partial[PARTIAL(*shape, 0, b, c)] = item.g.hi;
@@ -54,7 +54,8 @@ FUNC item_f partial_load(const global float *partial, const struct clnorm_shape 
 }
 
 #ifdef VEC
-FUNC void partial_store_vec(global float *partial, const struct clnorm_shape *shape, ulong b, ulong c, item_v item)
+FUNC void partial_store_vec(global float *partial, const struct clnorm_shape *shape, ulong b, ulong c,
+                            const item_v item)
 {
 #if BACKWARD
     VEC_STORE(global, item.g.hi, partial + PARTIAL(*shape, 0, b, c));
@@ -104,7 +105,7 @@ FUNC item_f item_of(const item_v *item, uint j)
     return r;
 }
 
-FUNC void item_put(item_v *item, uint j, item_f a)
+FUNC void item_put(item_v *item, uint j, const item_f a)
 {
 #define PUT_MEMBER(member) ((float *)&item->member)[j] = a.member;
     EACH_WORD(PUT_MEMBER)

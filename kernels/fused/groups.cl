@@ -14,16 +14,16 @@ struct group {
     coefs_f k;  /* of its only channel, where rows are long; else they are in a run */
 };
 
-FUNC void group_finish(struct group *group, float *run, struct tensors t, const item_v *roots, ulong c, uint count,
-                       const struct clnorm_shape *shape, const struct clnorm_finish *finish,
+FUNC void group_finish(struct group *group, float *run, const struct tensors t, const item_v *roots, ulong c,
+                       uint count, const struct clnorm_shape *shape, const struct clnorm_finish *finish,
                        const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
     coefs_v kv; /* outside loops, see README.md */
     group->c = c;
     group->n = 0u;
     group->count = count;
-    t = tensors_at(t, c * shape->s);
-    group->shift = (VEC - SPAN_HEAD(t, VEC)) % VEC;
+    const struct tensors start = tensors_at(t, c * shape->s);
+    group->shift = (VEC - SPAN_HEAD(start, VEC)) % VEC;
     for (uint j = 0u; j < count; j++) {
         if (j % VEC == 0u)
             kv = finish_channels(&roots[j / VEC], c + j, min(count - j, (uint)VEC), finish, at, CHANNEL_ARGS);
@@ -47,7 +47,7 @@ FUNC ulong group_ahead(const struct group *group, const struct clnorm_shape *sha
  * The last step of samples up to `until`; meanwhile what lies `ahead` elements further on is fetched, where it may have to come from
  * memory.
  */
-FUNC void group_apply(struct tensors t, const struct clnorm_shape *shape, struct group *group, ulong until,
+FUNC void group_apply(const struct tensors t, const struct clnorm_shape *shape, struct group *group, ulong until,
                       const float *run, ulong stream, ulong ahead)
 {
     for (; group->n < until; group->n++) {

@@ -7,7 +7,7 @@
 #include "common/coef.cl"
 
 /* Where the vectors of a work-item's group of samples start. In a copy: what is passed by value may be another's too. */
-FUNC struct clnorm_offsets at_group(struct clnorm_offsets first, ulong channels)
+FUNC struct clnorm_offsets at_group(const struct clnorm_offsets first, ulong channels)
 {
     const ulong skip = SAMPLE_GROUP * channels;
     struct clnorm_offsets at = first;
@@ -27,7 +27,7 @@ FUNC struct clnorm_offsets at_group(struct clnorm_offsets first, ulong channels)
         global float *diff_scale, global float *diff_shift
 #define CHANNEL_ARGS scale, mean, mean_low, spread, diff_scale, diff_shift
 
-FUNC coefs_f finish_channel(sums_f root, ulong c, const struct clnorm_finish *p, const struct clnorm_offsets *at,
+FUNC coefs_f finish_channel(const sums_f root, ulong c, const struct clnorm_finish *p, const struct clnorm_offsets *at,
                             CHANNEL_BUFFERS)
 {
     coefs_f k;
@@ -56,7 +56,7 @@ FUNC coefs_f finish_channel(sums_f root, ulong c, const struct clnorm_finish *p,
         global float *save_mean, global float *save_mean_low, global float *save_invstd, global float *save_variance
 #define CHANNEL_ARGS scale, shift, running_mean, running_variance, save_mean, save_mean_low, save_invstd, save_variance
 
-FUNC coefs_f finish_channel(node_f root, ulong c, const struct clnorm_finish *p, const struct clnorm_offsets *at,
+FUNC coefs_f finish_channel(const node_f root, ulong c, const struct clnorm_finish *p, const struct clnorm_offsets *at,
                             CHANNEL_BUFFERS)
 {
     coefs_f k;

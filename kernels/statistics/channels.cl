@@ -60,7 +60,7 @@ FUNC int is_normal_v(vec t)
 
 #if BACKWARD
 /* clnorm_finish_diff and finish_channel where no channel is of large or small magnitude. */
-FUNC coefs_v finish_plain(item_v root, vec invstd, ulong c, const struct clnorm_finish *p,
+FUNC coefs_v finish_plain(const item_v root, vec invstd, ulong c, const struct clnorm_finish *p,
                           const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
     coefs_v k;
@@ -122,7 +122,7 @@ FUNC vec running_v(vec old, vec batch, float momentum)
 }
 
 /* finish_channel of normal statistics. */
-FUNC coefs_v finish_plain(item_v root, vec variance, vec invstd, ulong c, const struct clnorm_finish *p,
+FUNC coefs_v finish_plain(const item_v root, vec variance, vec invstd, ulong c, const struct clnorm_finish *p,
                           const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
     coefs_v k;

@@ -5,7 +5,7 @@ struct centre_v {
     vec hi, lo, magnify;
 };
 
-FUNC void centre_put(struct centre_v *k, uint j, struct centre a)
+FUNC void centre_put(struct centre_v *k, uint j, const struct centre a)
 {
     ((float *)&k->hi)[j] = a.hi;
     ((float *)&k->lo)[j] = a.lo;
@@ -27,7 +27,7 @@ FUNC vec centred(vec x, const struct centre_v *k)
 #endif
 
 /* The leaf of gathered channels. */
-FUNC void diff_tile(const global elem *src, GRAD diff_dst, ulong c, uint n, uint channels, const struct centre_v *k,
+FUNC void diff_tile(const global elem *src, GRAD_IN diff_dst, ulong c, uint n, uint channels, const struct centre_v *k,
                     item_v *item)
 {
     vec runs[RUNS], d_runs[RUNS];
@@ -53,7 +53,7 @@ FUNC void diff_tile(const global elem *src, GRAD diff_dst, ulong c, uint n, uint
 #endif
 
 /* The roots of `count` leaves from `start` on, as reduce_block's. */
-FUNC void diff_block(const global elem *src, GRAD diff_dst, const struct clnorm_shape *shape, uint start, uint count,
+FUNC void diff_block(const global elem *src, GRAD_IN diff_dst, const struct clnorm_shape *shape, uint start, uint count,
                      ulong c, uint channels, const struct centre_v *centre, item_v *roots)
 {
     item_v stack[BLOCK_VECS][CLNORM_TREE_LEVELS + 1u], items[WIDE_VECS];

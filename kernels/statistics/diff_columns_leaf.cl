@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The backward pass's sums over a leaf of VECS vectors side by side: a template as columns_leaf.cl. */
-FUNC void REDUCE(const global elem *x, GRAD dy, ulong c, uint n, const struct centre_v *k, struct fetch *fetch,
+FUNC void REDUCE(const global elem *x, GRAD_IN first, ulong c, uint n, const struct centre_v *k, struct fetch *fetch,
                  item_v *items)
 {
+    GRAD dy = first;
     vec runs[RUNS * VECS], d_runs[RUNS * VECS], y;
     const uint whole = n / 4u;
 #pragma nounroll

@@ -4,7 +4,7 @@
  * tensors' leaves, SRC(i) and DIFF_DST(i) look at values i to i + VEC - 1, in rising order alone if IN_ORDER; SRC_REST(i, rest) and
  * DIFF_DST_REST(i, rest) at the last.
  */
-FUNC sums_f IN(diff_leaf)(LEAVES, uint n, struct centre k)
+FUNC sums_f IN(diff_leaf)(LEAVES, uint n, const struct centre k)
 {
     vec g[LANE_VECS], gd[LANE_VECS], g_half[LANE_VECS], gd_half[LANE_VECS];
     vec x_tail[LANE_VECS], dy_tail[LANE_VECS];

@@ -37,7 +37,7 @@ FUNC struct centre diff_centre(const global float *mean, const global float *mea
 }
 
 /* src less the mean, times magnify. */
-FUNC float diff_centred(float x, struct centre k)
+FUNC float diff_centred(float x, const struct centre k)
 {
     return mul_f((x - k.hi) - k.lo, k.magnify);
 }

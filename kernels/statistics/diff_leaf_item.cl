@@ -3,7 +3,7 @@
 #ifndef SMALL_CODE
 #define IN(name) name##_global
 #define IN_ORDER 0
-#define LEAVES const global elem *src, GRAD diff_dst
+#define LEAVES const global elem *src, GRAD_IN diff_dst
 #define SRC(i) GET_V(src + (i))
 /* As much of what comes next as a run of a vector takes, in the order of memory, which is not that of the looks. */
 #define FETCH_AHEAD(i)                                                                                                 \
@@ -37,7 +37,7 @@
 #include "statistics/diff_lanes.cl"
 
 /* diff_leaf of a leaf that one vector holds. */
-FUNC sums_f diff_few(vec x, vec dy, uint n, struct centre k)
+FUNC sums_f diff_few(vec x, vec dy, uint n, const struct centre k)
 {
     const ivec there = LANE_NUMBERS < (ivec)((int)n);
     const vec none = (vec)(0.0f), d = mul_v((x - k.hi) - k.lo, (vec)(k.magnify));
@@ -46,8 +46,8 @@ FUNC sums_f diff_few(vec x, vec dy, uint n, struct centre k)
 }
 
 /* Leaf i of channel c. Nobody writes to channels c to end - 1 meanwhile; quiet: nor to the channels beside c, whichever they are. */
-FUNC sums_f diff_leaf(const global elem *src, GRAD diff_dst, const struct clnorm_shape *shape, uint i, ulong c,
-                      ulong end, struct centre k, int quiet)
+FUNC sums_f diff_leaf(const global elem *src, GRAD_IN diff_dst, const struct clnorm_shape *shape, uint i, ulong c,
+                      ulong end, const struct centre k, int quiet)
 {
     vec x[LEAF_VECS], g[LEAF_VECS];
     uint n = leaf_size(shape, i);

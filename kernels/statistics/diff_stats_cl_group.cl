@@ -10,7 +10,7 @@
 #include "statistics/columns.cl"
 
 /* The sums over a channels-last leaf of one channel. */
-FUNC sums_f diff_column(const global elem *src, GRAD diff_dst, ulong c, uint n, struct centre k)
+FUNC sums_f diff_column(const global elem *src, GRAD_IN diff_dst, ulong c, uint n, const struct centre k)
 {
     struct runs g, gd;
     for (uint r = 0u; r < CLNORM_LANES / 4u; r++) {

@@ -72,7 +72,7 @@ FUNC float clnorm_unmagnify(float magnify)
 }
 
 /* The variance of a sum of squares, and at least 0; NaN stays. */
-FUNC float clnorm_variance(pair_f m2, struct clnorm_finish p)
+FUNC float clnorm_variance(const pair_f m2, const struct clnorm_finish p)
 {
     pair_f rm;
     rm.hi = p.rm_hi;
@@ -86,8 +86,9 @@ struct clnorm_stats {
     float mean_hi, mean_lo, variance, invstd;
 };
 
-FUNC struct clnorm_stats clnorm_finish_stats(node_f node, struct clnorm_finish p)
+FUNC struct clnorm_stats clnorm_finish_stats(const node_f root, const struct clnorm_finish p)
 {
+    node_f node = root;
     struct clnorm_stats r;
     float magnify = node.magnify, variance = clnorm_variance(node.m2, p), back = clnorm_unmagnify(magnify);
     r.mean_hi = mul_f(node.mean.hi, back);
@@ -143,7 +144,7 @@ struct clnorm_diff {
     float slope, grad_hi, grad_lo;
 };
 
-FUNC struct clnorm_diff clnorm_finish_diff(sums_f sums, float invstd, float rm_hi, float rm_lo)
+FUNC struct clnorm_diff clnorm_finish_diff(const sums_f sums, float invstd, float rm_hi, float rm_lo)
 {
     struct clnorm_diff r;
     float up = mul_f(invstd, clnorm_unmagnify(clnorm_diff_magnify(invstd)));

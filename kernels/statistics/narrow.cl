@@ -6,9 +6,9 @@
  */
 
 /* The root of VEC whole neighbouring leaves, a node in each element, the first of them leaf `first`. */
-FUNC item_f merge_elements(item_v nodes, TREE tree, uint first)
+FUNC item_f merge_elements(const item_v leaves, TREE tree, uint first)
 {
-    item_v a, b;
+    item_v nodes = leaves, a, b;
 #pragma unroll
     for (uint level = 0u; 1u << level < VEC; level++) {
 #define HALVE(member)                                                                                                  \
@@ -23,7 +23,7 @@ FUNC item_f merge_elements(item_v nodes, TREE tree, uint first)
 }
 
 #if BACKWARD
-FUNC item_v reduce_leaves(const vec *x, const vec *dy, uint c, struct centre k)
+FUNC item_v reduce_leaves(const vec *x, const vec *dy, uint c, const struct centre k)
 {
     vec runs[RUNS], d_runs[RUNS];
     item_v item;
@@ -44,8 +44,8 @@ FUNC item_v reduce_leaves(const vec *x, const vec *dy, uint c, struct centre k)
 }
 
 /* diff_block of all channels of a tensor that has fewer than VEC. */
-FUNC void diff_narrow(const global elem *src, GRAD diff_dst, const struct clnorm_shape *shape, uint start, uint count,
-                      const struct centre_v *centre, item_v *root)
+FUNC void diff_narrow(const global elem *src, GRAD_IN diff_dst, const struct clnorm_shape *shape, uint start,
+                      uint count, const struct centre_v *centre, item_v *root)
 {
     item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], item;
     item_v items;

@@ -2,8 +2,9 @@
 /* Reading channels-last columns: a template, as read_rows.cl. Part of tile.cl. */
 
 /* n rows of at most VEC channels; absent channels are 0. */
-FUNC void ON(gather_tile)(vec *tile, SOURCE p, ulong c, uint n, uint channels)
+FUNC void ON(gather_tile)(vec *tile, SOURCE_IN first, ulong c, uint n, uint channels)
 {
+    SOURCE p = first;
     for (uint i = 0u; i < n; i++, p = SOURCE_AT(p, c)) {
         if (channels >= VEC) {
             tile[i] = SOURCE_V(p);
@@ -17,7 +18,7 @@ FUNC void ON(gather_tile)(vec *tile, SOURCE p, ulong c, uint n, uint channels)
 
 #ifndef SMALL_CODE
 /* VEC whole leaves of c channels: vector i * c + j has value i of channel j of each. */
-FUNC void ON(gather_leaves)(vec *tile, SOURCE p, uint c)
+FUNC void ON(gather_leaves)(vec *tile, SOURCE_IN p, uint c)
 {
     const uint size = CLNORM_LANES * c;
     for (uint i = 0u; i < size; i += VEC) {
@@ -31,6 +32,7 @@ FUNC void ON(gather_leaves)(vec *tile, SOURCE p, uint c)
 #endif
 #undef ON
 #undef SOURCE
+#undef SOURCE_IN
 #undef SOURCE_AT
 #undef SOURCE_F
 #undef SOURCE_V

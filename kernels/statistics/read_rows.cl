@@ -5,7 +5,7 @@
  */
 
 /* rest < VEC values, 0 behind them. */
-FUNC vec ON(lanes_rest)(SOURCE p, uint rest)
+FUNC vec ON(lanes_rest)(SOURCE_IN p, uint rest)
 {
     vec r = (vec)(0.0f);
     for (uint j = 0u; j < rest; j++)
@@ -23,7 +23,7 @@ struct ON(walk) {
     uint s, at;
 };
 
-FUNC void ON(walk_begin)(struct ON(walk) * k, SOURCE leaf, const struct clnorm_shape *shape)
+FUNC void ON(walk_begin)(struct ON(walk) * k, SOURCE_IN leaf, const struct clnorm_shape *shape)
 {
     k->row = leaf;
     k->distance = shape->c * shape->s;
@@ -52,9 +52,12 @@ FUNC vec ON(walk_on)(struct ON(walk) * k)
  * overlap those. Rows of fewer go in a vector each, the next one over what was too much, where no other work-item writes to any of it:
  * `room` says how many elements from the start of a row on are left alone. Meanwhile the rows of a leaf at next are fetched.
  */
-FUNC void ON(gather_rows)(vec *leaf, SOURCE src, SOURCE next, const struct clnorm_shape *shape, uint n, ulong room)
+FUNC void ON(gather_rows)(vec *leaf, SOURCE_IN from, SOURCE_IN from_next, const struct clnorm_shape *shape, uint n,
+                          ulong room)
 {
     float *to = (float *)leaf;
+    SOURCE src = from;
+    SOURCE next = from_next;
     uint s = shape->rows == 1u ? n : (uint)shape->s; /* a leaf of one row may be a part of it */
     ulong distance = shape->c * shape->s;
     if (s < VEC && room >= VEC) {
@@ -82,6 +85,7 @@ FUNC void ON(gather_rows)(vec *leaf, SOURCE src, SOURCE next, const struct clnor
 }
 #undef ON
 #undef SOURCE
+#undef SOURCE_IN
 #undef SOURCE_AT
 #undef SOURCE_F
 #undef SOURCE_V

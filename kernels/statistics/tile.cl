@@ -77,6 +77,7 @@ FUNC void transpose(vec *rows)
 
 #define ON(name) name##_src
 #define SOURCE const global elem *
+#define SOURCE_IN const global elem *const
 #define SOURCE_AT(p, i) ((p) + (i))
 #define SOURCE_F(p) GET(p)
 #define SOURCE_V(p) GET_V(p)
@@ -85,6 +86,7 @@ FUNC void transpose(vec *rows)
 #if IS_BACKWARD && ACTIVATION
 #define ON(name) name##_grad
 #define SOURCE GRAD
+#define SOURCE_IN GRAD_IN
 #define SOURCE_AT(p, i) GRAD_AT(p, i)
 #define SOURCE_F(p) GRAD_F(p)
 #define SOURCE_V(p) GRAD_V(p)
