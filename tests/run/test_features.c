@@ -9,7 +9,8 @@
  * forms as have every two of these levels together, no matter how the rest is; then as many calls, all in those forms, as have every two
  * levels of anything. What a step does not know of stays out of its variants' calls, which would only have it compiled into the other steps;
  * for the same reason stage one of the backward pass goes without diff_src. Each form makes a call on one of the other machines
- * (subjects.c), in turn, and those of whole operations one of the free choice.
+ * (subjects.c), in turn, but one alone on those of other vectors; and those of whole operations make one of the free choice,
+ * as some of the last step do, whose programs differ in every step.
  *
  * CLNORM_TEST_FEATURES=all gives each variant every form there is, which takes some minutes. CLNORM_TEST_DEVICE selects one device,
  * CLNORM_TEST_SMALL a few small calls for each variant, for slow ones.
@@ -78,6 +79,13 @@ static int is_backward(const struct row *row)
 
 /* ---- which rows there are ---- */
 
+static int wants_all(void)
+{
+    const char *what = getenv("CLNORM_TEST_FEATURES");
+
+    return what && strcmp(what, "all") == 0;
+}
+
 /* Factors that a step knows of; the others have one level. */
 static unsigned known_to(const struct clnorm__variant *variant)
 {
@@ -145,7 +153,8 @@ static unsigned draw_below(unsigned count)
     return (unsigned)(state >> 33) % count;
 }
 
-/* The power of two that a row of the tensor fits into, as apply_group takes it. */
+/* The power of two that a row of the tensor fits into, as apply_group takes it; one in WIDE_STEP is tried. */
+enum { WIDE_STEP = 4 };
 static unsigned wide_of(const struct row *row)
 {
     const uint64_t length = row->level[F_LAYOUT] ? shapes[row->level[SHAPE]].c : shapes[row->level[SHAPE]].s;
@@ -170,15 +179,15 @@ static struct row draw(const struct clnorm__variant *variant)
             l[SHAPE] %= SMALL_SHAPES;
         if (variant && variant->step == CLNORM__DIFF_STATS)
             l[ABSENT] = 3;
-    } while (!is_legal(&row) || !takes_part(variant, &row));
+        l[F_LAYOUT] = l[LAYOUT] || shapes[l[SHAPE]].s == 1;
+        l[F_WIDE] = variant && strcmp(variant->name, "apply_group") == 0 ? (unsigned char)wide_of(&row) : 0;
+    } while (!is_legal(&row) || !takes_part(variant, &row) || (l[F_WIDE] % WIDE_STEP && !wants_all()));
     l[F_APPLY] = l[OPERATION] > 1 ? l[OPERATION] - 1 : 0;
-    l[F_LAYOUT] = l[LAYOUT] || shapes[l[SHAPE]].s == 1;
     l[F_TYPE] = l[TYPE];
     l[F_ACTIVE] = l[ACTIVATION] > 0;
     l[F_ADDED] = l[ADDED] > 0;
     l[F_MASK] = l[GATED] > 0;
     l[F_OLD] = l[OLD];
-    l[F_WIDE] = variant && strcmp(variant->name, "apply_group") == 0 ? (unsigned char)wide_of(&row) : 0;
     return row;
 }
 
@@ -244,13 +253,6 @@ static int has_form(const struct row *rows, size_t count, const struct row *row)
         if (memcmp(rows[i].level + FORM, row->level + FORM, LEVELS - FORM) == 0)
             return 1;
     return 0;
-}
-
-static int wants_all(void)
-{
-    const char *what = getenv("CLNORM_TEST_FEATURES");
-
-    return what && strcmp(what, "all") == 0;
 }
 
 /* A variant's rows: those of its forms first, *forms of them. */
@@ -363,11 +365,10 @@ static void choose_cache(const clnorm_device_info *info)
     setenv("CLNORM_CACHE_DIR", clnorm__dear_binaries(info->platform_name) ? "" : folder, 1);
 }
 
-/* Steps that are all there is of an operation, or its largest part. */
+/* Steps that are all there is of an operation. */
 static int is_whole(const struct clnorm__variant *variant)
 {
-    return variant->step == CLNORM__FUSED || variant->step == CLNORM__DIFF_FUSED || variant->step == CLNORM__INFER ||
-           strcmp(variant->name, "apply_item") == 0;
+    return variant->step == CLNORM__FUSED || variant->step == CLNORM__DIFF_FUSED || variant->step == CLNORM__INFER;
 }
 
 static clnorm_device_info devices[FIXTURE_DEVICES];
@@ -377,16 +378,21 @@ static size_t device_count;
 static void run_variant(struct run *run, size_t first, size_t end)
 {
     static struct row rows[2 * MOST_ROWS];
-    const struct clnorm__variant *variant = run->subjects[first].variant;
+    struct subject *own = &run->subjects[first];
+    const struct clnorm__variant *variant = own->variant;
     const unsigned long long before = run->calls;
     size_t forms;
     const size_t count = rows_of(variant, rows, &forms), machines = end - first - 1;
 
     for (size_t i = 0; i < count; i++) {
-        run_row(run, &run->subjects[first], &rows[i]);
-        if (i < forms && machines)
-            run_row(run, &run->subjects[first + 1 + i % machines], &rows[i]);
-        if (i < forms && is_whole(variant))
+        run_row(run, own, &rows[i]);
+        if (i < forms && machines) {
+            struct subject *other = &run->subjects[first + 1 + i % machines];
+
+            if (i < machines || other->context->device.vector == own->context->device.vector || wants_all())
+                run_row(run, other, &rows[i]);
+        }
+        if (i < forms && (is_whole(variant) || (strcmp(variant->name, "apply_item") == 0 && i % 3 == 0)))
             run_row(run, &run->subjects[0], &rows[i]);
     }
     printf("%s: %zu forms, %llu calls\n", variant->name, forms, run->calls - before);
