@@ -25,7 +25,13 @@
  * Batch statistics may be those of groups of group_samples consecutive samples, each group as if it were all of the batch: 1 is instance
  * normalization, others are called ghost batch normalization. The last group may have fewer. save_mean and its like then hold
  * ceil(n / group_samples) vectors of c, running statistics take the groups one after another, and diff_scale and diff_shift are the sums
- * of theirs. Inference and frozen statistics know no groups.
+ * of theirs. Inference and frozen statistics know no groups of samples.
+ *
+ * Statistics may be those of group_channels neighbouring channels together, with M = n * s * group_channels; scale and shift remain one for
+ * each channel. With group_samples 1 this is group normalization (Wu and He, "Group Normalization", 2018), of all channels layer
+ * normalization over channels and positions. Vectors of statistics, running ones as well, then have c / group_channels elements, and
+ *
+ *   diff_src   = invstd * (g - sum(g) / M - (src - mean) * invstd^2 * sum(g * (src - mean)) / M)      g = scale * diff_dst, sums of the group
  *
  * A residual and an activation may be part of the last step, forward and backward, in the same pass over memory:
  *
@@ -47,7 +53,7 @@
  *
  * With s = 1 the two are the same memory and give the same bits. Normalizing every activation of a sample on its own is
  * the case {n, c * s, 1}.
- * Parameters and running statistics are vectors of c elements, and so are batch statistics but for groups of samples.
+ * Parameters and running statistics are vectors of c elements, and so are batch statistics, but for groups.
  *
  * Units and types
  * ---------------
@@ -159,7 +165,7 @@ extern "C" {
     X(CLNORM_DEVICE_BITS, -3029, "the device does not keep the promise of bits that the context's options demand")     \
     X(CLNORM_INVALID_ACTIVATION, -3030, "an activation's slope is not finite, or its cap not above 0")                 \
     X(CLNORM_UNSUPPORTED_TYPE, -3031, "this call takes tensors of binary32 alone")                                     \
-    X(CLNORM_INVALID_GROUP, -3032, "groups of samples are larger than the batch")
+    X(CLNORM_INVALID_GROUP, -3032, "groups are larger than what is to be grouped, or do not divide it")
 
 enum clnorm_status {
 #define CLNORM_STATUS_ENUM(name, value, text) name = value,
@@ -356,11 +362,17 @@ typedef struct clnorm_desc {
     float epsilon; /* added to the variance; finite, >= 0. With variance + epsilon = 0, invstd is 0. */
     clnorm_activation activation;
     uint64_t group_samples; /* batch statistics are those of so many consecutive samples; 0: of all. See above. */
+    /*
+     * Statistics are those of so many neighbouring channels together, at most CLNORM_MOST_GROUP_CHANNELS, which divide c; 0: of each channel
+     * by itself.
+     */
+    uint64_t group_channels;
 } clnorm_desc;
+#define CLNORM_MOST_GROUP_CHANNELS 65536
 
 /*
  * Describes a tensor of rank 2 to 5 by its sizes, outermost first: N C ... for channels-first, N ... C for channels-last.
- * epsilon becomes 1e-5, the type binary32, and there is no activation and one group of all samples.
+ * epsilon becomes 1e-5, the type binary32, and there are no activation and no groups.
  */
 CLNORM_API int clnorm_describe(enum clnorm_layout layout, unsigned rank, const uint64_t *sizes, clnorm_desc *desc);
 

@@ -26,7 +26,11 @@
 #if APPLY == APPLY_FORWARD
 #define EACH_COEF(X) X(hi) X(lo) X(factor) X(shift)
 #elif APPLY == APPLY_BATCH
+#if WEIGHTED
+#define EACH_COEF(X) X(hi) X(lo) X(factor) X(magnify) X(slope) X(grad_hi) X(grad_lo) X(weight)
+#else
 #define EACH_COEF(X) X(hi) X(lo) X(factor) X(magnify) X(slope) X(grad_hi) X(grad_lo)
+#endif
 #else
 #define EACH_COEF(X) X(factor)
 #endif

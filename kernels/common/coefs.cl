@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last step for one element or one vector of them, and the coefficients it takes: a template like pair.cl, with LOAD(p)
- * reading a T and STORE(value, p) writing one. APPLY says what the step is.
+ * reading a T and STORE(value, p) writing one. APPLY says what the step is; WEIGHTED, that of groups of channels, backward: gradients have a
+ * factor of their channel's before the group's sums are taken from them.
  */
 #ifndef CLNORM_COEFS_CL
 #define CLNORM_COEFS_CL
@@ -18,6 +19,9 @@ typedef struct {
     T hi, lo, factor, shift;
 #elif APPLY == APPLY_BATCH
     T hi, lo, factor, magnify, slope, grad_hi, grad_lo;
+#if WEIGHTED
+    T weight;
+#endif
 #else
     T factor;
 #endif
@@ -38,6 +42,9 @@ FUNC FN(coefs) FN(coefs_load)(const COEF_PLACE float *coef, ulong channels, ulon
     k.slope = LOAD(coef + COEF(COEF_SLOPE, channels, c));
     k.grad_hi = LOAD(coef + COEF(COEF_GRAD_HI, channels, c));
     k.grad_lo = LOAD(coef + COEF(COEF_GRAD_LO, channels, c));
+#if WEIGHTED
+    k.weight = LOAD(coef + COEF(COEF_WEIGHT, channels, c));
+#endif
 #endif
     return k;
 }
@@ -55,6 +62,9 @@ FUNC void FN(coefs_store)(COEF_PLACE float *coef, ulong channels, ulong c, const
     STORE(k.slope, coef + COEF(COEF_SLOPE, channels, c));
     STORE(k.grad_hi, coef + COEF(COEF_GRAD_HI, channels, c));
     STORE(k.grad_lo, coef + COEF(COEF_GRAD_LO, channels, c));
+#if WEIGHTED
+    STORE(k.weight, coef + COEF(COEF_WEIGHT, channels, c));
+#endif
 #endif
 }
 #endif
@@ -66,6 +76,9 @@ FUNC T FN(apply)(T x, T dy, const FN(coefs) k)
     return fma((x - k.hi) - k.lo, k.factor, k.shift);
 #elif APPLY == APPLY_BATCH
     T d = FN(mul)((x - k.hi) - k.lo, k.magnify);
+#if WEIGHTED
+    dy = FN(mul)(dy, k.weight);
+#endif
     return FN(mul)(fma(d, k.slope, (dy - k.grad_hi) - k.grad_lo), k.factor);
 #else
     return FN(mul)(dy, k.factor);

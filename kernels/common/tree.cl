@@ -59,6 +59,7 @@ typedef FN(node) FN(item);
 FUNC FN(item) FN(item_merge)(const FN(item) a, const FN(item) b, TREE t, clnorm_u32 level, clnorm_u32 first)
 {
 #ifdef BY_ELEMENTS
+    FN(item) merged = a;
     item_f x, y; /* outside loops, see README.md */
     for (uint j = 0u; j < VEC; j++) {
         for (uint i = j; i < sizeof a / sizeof(float); i += VEC) {
@@ -67,9 +68,9 @@ FUNC FN(item) FN(item_merge)(const FN(item) a, const FN(item) b, TREE t, clnorm_
         }
         x = item_merge_f(x, y, t, level, first);
         for (uint i = j; i < sizeof a / sizeof(float); i += VEC)
-            ((float *)&a)[i] = ((const float *)&x)[i / VEC];
+            ((float *)&merged)[i] = ((const float *)&x)[i / VEC];
     }
-    return a;
+    return merged;
 #elif BACKWARD
     (void)t;
     (void)level;

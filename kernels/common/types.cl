@@ -26,7 +26,7 @@ typedef uint32_t clnorm_u32;
 #define CLNORM_SHORT 512u       /* rows of fewer floats are short */
 #define CLNORM_RUN_CHANNELS 32u /* most channels of such a run */
 #define CLNORM_TREE_WAYS 5u     /* pairs of weights a level may need, see tree.cl */
-#define CLNORM_COEFFICIENTS 7u  /* vectors of c floats that the last step reads, see the COEF_ numbers */
+#define CLNORM_COEFFICIENTS 8u  /* vectors of c floats that the last step reads, at most, see the COEF_ numbers */
 #define CLNORM_NODE_WORDS 5u    /* floats of a forward partial: mean hi lo, M2 hi lo, magnify */
 #define CLNORM_SUM_WORDS 4u     /* floats of a backward partial: two pairs */
 
@@ -54,6 +54,16 @@ struct clnorm_tree {
     clnorm_u32 leaves, period, base, unused;
     float f[CLNORM_TREE_LEVELS * CLNORM_TREE_WAYS];
     float w[CLNORM_TREE_LEVELS * CLNORM_TREE_WAYS];
+};
+
+/*
+ * Weights of the merges of a group of channels, all of as many values: f[l] and w[l] those of the merge of level l that holds the last channel.
+ * Of all others f is 1/2 and w is even * 2^l, even being half of a channel's values.
+ */
+struct clnorm_channel_tree {
+    clnorm_u32 channels; /* of a group */
+    float even;
+    float f[CLNORM_TREE_LEVELS], w[CLNORM_TREE_LEVELS];
 };
 
 /* What the finish needs besides the tree. */
@@ -115,6 +125,7 @@ struct clnorm_extras {
 #define COEF_SLOPE 4u   /* backward: what (src - mean) is multiplied by */
 #define COEF_GRAD_HI 5u /* backward: mean of diff_dst, a pair */
 #define COEF_GRAD_LO 6u
+#define COEF_WEIGHT 7u /* backward, groups of channels: scale, which is not in the factor then */
 
 /* probe.cl: words that come of three numbers; those that a tree of pairs takes, and those that come of it. */
 #define CLNORM_PROBE_OPERATIONS 7u

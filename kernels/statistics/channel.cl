@@ -27,6 +27,17 @@ FUNC struct clnorm_offsets at_group(const struct clnorm_offsets first, ulong cha
         global float *diff_scale, global float *diff_shift
 #define CHANNEL_ARGS scale, mean, mean_low, spread, diff_scale, diff_shift
 
+FUNC void save_gradients(const struct clnorm_diff r, ulong c, const struct clnorm_finish *p,
+                         const struct clnorm_offsets *at, global float *diff_scale, global float *diff_shift)
+{
+    if (p->flags & CLNORM_HAS_DIFF_SCALE)
+        diff_scale[at->diff_scale + c] =
+            p->flags & CLNORM_ADD_DIFF_SCALE ? diff_scale[at->diff_scale + c] + r.diff_scale : r.diff_scale;
+    if (p->flags & CLNORM_HAS_DIFF_SHIFT)
+        diff_shift[at->diff_shift + c] =
+            p->flags & CLNORM_ADD_DIFF_SHIFT ? diff_shift[at->diff_shift + c] + r.diff_shift : r.diff_shift;
+}
+
 FUNC coefs_f finish_channel(const sums_f root, ulong c, const struct clnorm_finish *p, const struct clnorm_offsets *at,
                             CHANNEL_BUFFERS)
 {
@@ -35,12 +46,7 @@ FUNC coefs_f finish_channel(const sums_f root, ulong c, const struct clnorm_fini
     if (p->flags & CLNORM_IS_FROZEN)
         invstd = clnorm_rsqrt(invstd + p->epsilon);
     struct clnorm_diff r = clnorm_finish_diff(root, invstd, p->rm_hi, p->rm_lo);
-    if (p->flags & CLNORM_HAS_DIFF_SCALE)
-        diff_scale[at->diff_scale + c] =
-            p->flags & CLNORM_ADD_DIFF_SCALE ? diff_scale[at->diff_scale + c] + r.diff_scale : r.diff_scale;
-    if (p->flags & CLNORM_HAS_DIFF_SHIFT)
-        diff_shift[at->diff_shift + c] =
-            p->flags & CLNORM_ADD_DIFF_SHIFT ? diff_shift[at->diff_shift + c] + r.diff_shift : r.diff_shift;
+    save_gradients(r, c, p, at, diff_scale, diff_shift);
     k.factor = p->flags & CLNORM_HAS_SCALE ? mul_f(scale[at->scale + c], invstd) : invstd;
     k.hi = p->flags & CLNORM_HAS_MEAN ? mean[at->mean + c] : 0.0f;
     k.lo = p->flags & CLNORM_HAS_SAVE_MEAN_LOW ? mean_low[at->mean_low + c] : 0.0f;
@@ -56,10 +62,10 @@ FUNC coefs_f finish_channel(const sums_f root, ulong c, const struct clnorm_fini
         global float *save_mean, global float *save_mean_low, global float *save_invstd, global float *save_variance
 #define CHANNEL_ARGS scale, shift, running_mean, running_variance, save_mean, save_mean_low, save_invstd, save_variance
 
-FUNC coefs_f finish_channel(const node_f root, ulong c, const struct clnorm_finish *p, const struct clnorm_offsets *at,
-                            CHANNEL_BUFFERS)
+/* The statistics of a channel, or of a group of channels, number c. */
+FUNC struct clnorm_stats save_stats(const node_f root, ulong c, const struct clnorm_finish *p,
+                                    const struct clnorm_offsets *at, CHANNEL_BUFFERS)
 {
-    coefs_f k;
     struct clnorm_stats r = clnorm_finish_stats(root, *p);
     if (p->flags & CLNORM_HAS_SAVE_MEAN)
         save_mean[at->mean + c] = r.mean_hi;
@@ -74,11 +80,25 @@ FUNC coefs_f finish_channel(const node_f root, ulong c, const struct clnorm_fini
     if (p->flags & CLNORM_HAS_RUNNING_VARIANCE)
         running_variance[at->running_variance + c] = clnorm_running(running_variance[at->running_variance + c],
                                                                     mul_f(r.variance, p->running_factor), p->momentum);
+    return r;
+}
+
+FUNC coefs_f coefs_of_stats(const struct clnorm_stats r, ulong c, const struct clnorm_finish *p,
+                            const struct clnorm_offsets *at, const global float *scale, const global float *shift)
+{
+    coefs_f k;
     k.hi = r.mean_hi;
     k.lo = r.mean_lo;
     k.factor = p->flags & CLNORM_HAS_SCALE ? mul_f(scale[at->scale + c], r.invstd) : r.invstd;
     k.shift = p->flags & CLNORM_HAS_SHIFT ? shift[at->shift + c] : 0.0f;
     return k;
+}
+
+FUNC coefs_f finish_channel(const node_f root, ulong c, const struct clnorm_finish *p, const struct clnorm_offsets *at,
+                            CHANNEL_BUFFERS)
+{
+    struct clnorm_stats r = save_stats(root, c, p, at, CHANNEL_ARGS);
+    return coefs_of_stats(r, c, p, at, scale, shift);
 }
 
 /* The same from given statistics. */

@@ -140,7 +140,8 @@ int clnorm_describe_launches(clnorm_context *context, enum clnorm_operation oper
     const struct clnorm__plan plan = plans[0];
     if (status != CLNORM_SUCCESS || desc->n == 0)
         return status;
-    const struct clnorm__launch *launches[] = {&plan.fused, &plan.stats, &plan.finish, &plan.apply};
+    const struct clnorm__launch *launches[] = {&plan.spread, &plan.fused,  &plan.stats,
+                                               &plan.roots,  &plan.finish, &plan.apply};
     int length = 0;
     for (size_t i = 0; i < sizeof launches / sizeof *launches; i++)
         length = append_launch(launches[i], text, size, length);

@@ -82,12 +82,18 @@ int clnorm__call_plan(struct call *call, const struct division *d, struct clnorm
     return status;
 }
 
+uint64_t clnorm__call_joined(const struct call *call)
+{
+    const int is_backward = call->ask.operation == CLNORM_BACKWARD_TRAINING;
+    return is_backward ? call->desc->c : call->desc->c / clnorm__channel_group(call->desc);
+}
+
 static int plan_again(struct call *call, struct clnorm__plan *plan)
 {
     if (!plan->join.variant)
         return plan_call(call, plan);
-    return clnorm__plan_join(call->desc->c, call->ask.operation == CLNORM_BACKWARD_TRAINING, &call->context->device,
-                             &call->filter, plan, call->why, sizeof call->why);
+    return clnorm__plan_join(clnorm__call_joined(call), call->ask.operation == CLNORM_BACKWARD_TRAINING,
+                             &call->context->device, &call->filter, plan, call->why, sizeof call->why);
 }
 
 /*
@@ -127,12 +133,11 @@ static int check_buffers(struct call *call, const struct clnorm__operands *opera
 {
     const clnorm_desc *d = call->desc;
     const struct division division = clnorm__divide(d, call->ask.operation);
-    const uint64_t elements = d->n * d->c * d->s;
-    const uint64_t size[CLNORM__SIZES] = {[CLNORM__OF_TENSOR] = elements,
-                                          [CLNORM__OF_CHANNELS] = d->c,
-                                          [CLNORM__OF_GROUPS] = d->c * clnorm__groups_of(&division),
-                                          [CLNORM__OF_MASK] = (elements + 31) / 32,
-                                          [CLNORM__OF_WORKSPACE] = workspace};
+    const uint64_t elements = d->n * d->c * d->s, statistics = d->c / clnorm__channel_group(d);
+    const uint64_t size[CLNORM__SIZES] = {
+        [CLNORM__OF_TENSOR] = elements,           [CLNORM__OF_CHANNELS] = d->c,
+        [CLNORM__OF_STATISTICS] = statistics,     [CLNORM__OF_GROUPS] = statistics * clnorm__groups_of(&division),
+        [CLNORM__OF_MASK] = (elements + 31) / 32, [CLNORM__OF_WORKSPACE] = workspace};
     const unsigned facts = (d->n ? CLNORM__NOT_EMPTY : 0u) | (call->ask.extras & CLNORM__HAS_OLD ? CLNORM__ADDED : 0u) |
                            (clnorm__is_active(&d->activation) ? CLNORM__ACTIVATED : 0u);
     struct clnorm__uses uses = {0};

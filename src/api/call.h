@@ -58,6 +58,9 @@ int clnorm__call_plan(struct call *call, const struct division *d, struct clnorm
 int clnorm__call_run(struct call *call, struct clnorm__plan *plan);
 int clnorm__call_run_part(struct call *call, struct clnorm__plan *plan);
 
+/* Elements of the vectors that groups of samples have in common. */
+uint64_t clnorm__call_joined(const struct call *call);
+
 /* Several groups: enqueues their plans, and what joins them. */
 int clnorm__call_run_groups(struct call *call, const struct division *d, struct clnorm__plan plans[2],
                             uint64_t groups_at);

@@ -27,14 +27,17 @@ static int run_step(struct call *call, const struct clnorm__stream *whole, int i
 }
 
 /* The last group, which has fewer samples: its tensors and its statistics lie behind those of the others. */
-static void move_to_rest(struct clnorm__buffers *b, uint64_t elements, uint64_t channels)
+static void move_to_rest(struct clnorm__buffers *b, uint64_t elements, uint64_t statistics, uint64_t channels)
 {
     clnorm_buffer *const tensors[] = {&b->src, &b->diff_dst, &b->dst, &b->residual, &b->gate};
-    clnorm_buffer *const vectors[] = {&b->mean, &b->mean_low, &b->spread, &b->variance, &b->diff_scale, &b->diff_shift};
+    clnorm_buffer *const vectors[] = {&b->mean, &b->mean_low, &b->spread, &b->variance};
+    clnorm_buffer *const sums[] = {&b->diff_scale, &b->diff_shift};
     for (unsigned i = 0; i < sizeof tensors / sizeof *tensors; i++)
         *tensors[i] = moved(*tensors[i], elements);
     for (unsigned i = 0; i < sizeof vectors / sizeof *vectors; i++)
-        *vectors[i] = moved(*vectors[i], channels);
+        *vectors[i] = moved(*vectors[i], statistics);
+    for (unsigned i = 0; i < sizeof sums / sizeof *sums; i++)
+        *sums[i] = moved(*sums[i], channels);
     b->first += elements;
 }
 
@@ -84,15 +87,16 @@ int clnorm__call_run_groups(struct call *call, const struct division *d, struct 
     const int is_joined = set_apart(call, clnorm__groups_of(d), groups_at, &joined);
     int status = CLNORM_SUCCESS;
     if (is_joined)
-        status = clnorm__plan_join(channels, call->ask.operation == CLNORM_BACKWARD_TRAINING, &call->context->device,
-                                   &call->filter, &join, call->why, sizeof call->why);
+        status = clnorm__plan_join(clnorm__call_joined(call), call->ask.operation == CLNORM_BACKWARD_TRAINING,
+                                   &call->context->device, &call->filter, &join, call->why, sizeof call->why);
     joined.finish.running_factor = is_biased ? 1.0f : plans[0].unbias;
     joined.buffers.last_factor = is_biased ? 1.0f : plans[1].unbias;
     clnorm__call_part(call, d, 0);
     if (status == CLNORM_SUCCESS)
         status = run_step(call, &whole, !d->rest && !is_joined, &before, &plans[0]);
     if (status == CLNORM_SUCCESS && d->rest) {
-        move_to_rest(&call->buffers, d->equal * d->each * sample, d->equal * channels);
+        move_to_rest(&call->buffers, d->equal * d->each * sample,
+                     d->equal * (channels / clnorm__channel_group(call->desc)), d->equal * channels);
         clnorm__call_part(call, d, 1);
         status = run_step(call, &whole, !is_joined, &before, &plans[1]);
     }
@@ -114,7 +118,7 @@ int clnorm__call_prepare(struct call *call, const struct division *d, struct cln
     }
     if (status != CLNORM_SUCCESS || clnorm__groups_of(d) == 1)
         return status;
-    status = clnorm__plan_join(call->desc->c, call->ask.operation == CLNORM_BACKWARD_TRAINING, &call->context->device,
-                               &call->filter, &join, call->why, sizeof call->why);
+    status = clnorm__plan_join(clnorm__call_joined(call), call->ask.operation == CLNORM_BACKWARD_TRAINING,
+                               &call->context->device, &call->filter, &join, call->why, sizeof call->why);
     return status == CLNORM_SUCCESS ? clnorm__call_run(call, &join) : status;
 }

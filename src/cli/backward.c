@@ -112,8 +112,8 @@ static int read_inputs(const struct backward_options *o, struct backward_data *d
                    read_vector(o->scale, &data->desc, o->in, &data->scale) ||
                    read_statistics(o->saved_mean, &data->desc, o->in, &data->saved_mean) ||
                    read_statistics(o->saved_invstd, &data->desc, o->in, &data->saved_invstd) ||
-                   read_vector(o->mean, &data->desc, o->in, &data->mean) ||
-                   read_vector(o->var, &data->desc, o->in, &data->var)
+                   read_given(o->mean, &data->desc, o->in, &data->mean) ||
+                   read_given(o->var, &data->desc, o->in, &data->var)
                ? -1
                : 0;
 }
@@ -127,7 +127,7 @@ static void run_statistics(struct session *session, const clnorm_desc *desc, cln
 
     plain.activation = CLNORM_IDENTITY;
 
-    const uint64_t count = desc->c * sample_groups(desc);
+    const uint64_t count = statistics_count(desc) * sample_groups(desc);
     backward->save_mean = forward.save_mean = session_buffer(session, NULL, count);
     backward->save_mean_low = forward.save_mean_low = session_buffer(session, NULL, count);
     backward->save_invstd = forward.save_invstd = session_buffer(session, NULL, count);
@@ -245,6 +245,7 @@ int command_backward(int count, char *const *arguments, int is_verbose)
         OPTION_ROW_FILE("mask", &o.mask, "the mask that forward has written (--mask-out)"),
         OPTION_ROW_FILE("dst", &o.dst, "y, that forward has written (--out), in the place of a mask"),
         OPTION_ROW_GROUP_SAMPLES(&o.tensor.group_samples, "train: statistics of each G samples, as forward had them"),
+        OPTION_ROW_GROUP_CHANNELS(&o.tensor.group_channels),
         OPTION_ROW_BFLOAT16(&o.tensor.is_bfloat16),
         OPTION_ROW_MODE(&o.is_infer, "through batch statistics (train, the default) or given ones"),
         OPTION_ROW_FILE("saved-mean", &o.saved_mean,

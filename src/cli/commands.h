@@ -24,6 +24,14 @@ int command_tune(int count, char *const *arguments, int is_verbose);
         .name = "group-samples", .kind = OPTION_WHOLE, .target = target_, .argument = "G", .least = 1, .most = 1e15,   \
         .help = help_, .expected = "a whole number above 0"                                                            \
     }
+#define OPTION_ROW_GROUP_CHANNELS(target_)                                                                             \
+    {                                                                                                                  \
+        .name = "group-channels", .kind = OPTION_WHOLE, .target = target_, .argument = "K", .least = 1,                \
+        .most = CLNORM_MOST_GROUP_CHANNELS, .expected = "a whole number from 1 to 65536",                              \
+        .help = "statistics of each K neighbouring channels together, which then have a value\n"                       \
+                "for each such group (with --group-samples 1: group norm; of all channels:\n"                          \
+                "layer norm); default: of each channel",                                                               \
+    }
 #define OPTION_ROW_EPSILON(place)                                                                                      \
     {.name = "epsilon", .kind = OPTION_NUMBER, .target = place, .argument = "E", .least = 0, .most = 3.5e38,           \
      .expected = "a finite number >= 0", .help = "added to the variance; default 1e-5"}

@@ -87,8 +87,8 @@ static int read_inputs(const struct forward_options *o, struct forward_data *dat
     return read_same_shape(o->residual, &data->in, o->in, &data->residual) ||
                    read_vector(o->scale, &data->desc, o->in, &data->scale) ||
                    read_vector(o->shift, &data->desc, o->in, &data->shift) ||
-                   read_vector(o->mean, &data->desc, o->in, &data->mean) ||
-                   read_vector(o->var, &data->desc, o->in, &data->var)
+                   read_given(o->mean, &data->desc, o->in, &data->mean) ||
+                   read_given(o->var, &data->desc, o->in, &data->var)
                ? -1
                : 0;
 }
@@ -127,12 +127,13 @@ static clnorm_buffer output_mask(struct session *session, struct forward_data *d
 static clnorm_buffer running_vector(struct session *session, struct forward_data *data, const char *option,
                                     const struct npy_array *given, float start)
 {
+    const uint64_t count = statistics_count(&data->desc);
     clnorm_buffer buffer;
 
     if (!given->values)
-        return output_vector(session, &data->outputs, option, 1, &data->desc.c, start);
+        return output_vector(session, &data->outputs, option, 1, &count, start);
     buffer = upload_array(session, given);
-    set_output(&data->outputs, option, NPY_FLOAT32, 1, &data->desc.c, buffer);
+    set_output(&data->outputs, option, NPY_FLOAT32, 1, &count, buffer);
     return buffer;
 }
 
@@ -230,6 +231,7 @@ int command_forward(int count, char *const *arguments, int is_verbose)
         OPTION_ROW_GROUP_SAMPLES(&o.tensor.group_samples,
                                  "train: statistics of each G samples (1: instance norm; the last group may have\n"
                                  "fewer), saved as (groups, channels); default: of all"),
+        OPTION_ROW_GROUP_CHANNELS(&o.tensor.group_channels),
         OPTION_ROW_BFLOAT16(&o.tensor.is_bfloat16),
         OPTION_ROW_EPSILON(&o.tensor.epsilon),
         {.name = "momentum",

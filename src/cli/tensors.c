@@ -80,6 +80,12 @@ int read_tensor(const char *path, const struct tensor_options *options, struct n
                  (unsigned long long)desc->group_samples);
         return -1;
     }
+    desc->group_channels = options->group_channels;
+    if (desc->group_channels && desc->c % desc->group_channels) {
+        complain("'%s' has shape %s; expected channels, which are %llu, that the %llu of --group-channels divide", path,
+                 text, (unsigned long long)desc->c, (unsigned long long)desc->group_channels);
+        return -1;
+    }
     return 0;
 }
 
@@ -88,10 +94,15 @@ uint64_t sample_groups(const clnorm_desc *desc)
     return desc->group_samples && desc->n ? (desc->n - 1) / desc->group_samples + 1 : 1;
 }
 
+uint64_t statistics_count(const clnorm_desc *desc)
+{
+    return desc->group_channels ? desc->c / desc->group_channels : desc->c;
+}
+
 unsigned statistics_shape(const clnorm_desc *desc, uint64_t shape[2])
 {
-    shape[0] = desc->group_samples ? sample_groups(desc) : desc->c;
-    shape[1] = desc->c;
+    shape[0] = desc->group_samples ? sample_groups(desc) : statistics_count(desc);
+    shape[1] = statistics_count(desc);
     return desc->group_samples ? 2 : 1;
 }
 
@@ -137,6 +148,12 @@ int read_vector(const char *path, const clnorm_desc *desc, const char *tensor_pa
                        desc->layout == CLNORM_CHANNELS_LAST ? " in channels-last" : " in channels-first", array);
 }
 
+int read_given(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array)
+{
+    return desc->group_channels ? read_values(path, statistics_count(desc), "group of channels", tensor_path, "", array)
+                                : read_vector(path, desc, tensor_path, array);
+}
+
 int read_statistics(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array)
 {
     char text[NPY_SHAPE_BYTES], expected[NPY_SHAPE_BYTES];
@@ -144,12 +161,12 @@ int read_statistics(const char *path, const clnorm_desc *desc, const char *tenso
     const unsigned rank = statistics_shape(desc, shape);
 
     if (!path || rank == 1)
-        return read_vector(path, desc, tensor_path, array);
+        return read_given(path, desc, tensor_path, array);
     if (read_array(path, array) != 0)
         return -1;
     if (array->rank == rank && array->shape[0] == shape[0] && array->shape[1] == shape[1])
         return 0;
-    complain("'%s' has shape %s; expected %s, a vector of channels for each group of samples of '%s'", path,
+    complain("'%s' has shape %s; expected %s, a vector for each group of samples of '%s'", path,
              npy_shape_text(array->rank, array->shape, text), npy_shape_text(rank, shape, expected), tensor_path);
     return -1;
 }

@@ -12,13 +12,17 @@ struct tensor_options {
     float epsilon;
     int is_bfloat16; /* what files of 16-bit words hold */
     clnorm_activation activation;
-    uint64_t group_samples; /* 0: all */
+    uint64_t group_samples;  /* 0: all */
+    uint64_t group_channels; /* 0: each by itself */
 };
 
 /* Groups of samples that a description has. */
 uint64_t sample_groups(const clnorm_desc *desc);
 
-/* The shape of batch statistics: (c,), or with groups of samples (groups, c). Returns the rank. */
+/* Values of statistics, of a group of samples: one for each channel or group of channels. */
+uint64_t statistics_count(const clnorm_desc *desc);
+
+/* The shape of batch statistics: (count,), or with groups of samples (groups, count). Returns the rank. */
 unsigned statistics_shape(const clnorm_desc *desc, uint64_t shape[2]);
 
 /* A file of any shape, of float32. */
@@ -36,6 +40,9 @@ int read_values(const char *path, uint64_t count, const char *each, const char *
 
 /* A vector with a value for each channel of the tensor from tensor_path; path NULL leaves array empty. */
 int read_vector(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array);
+
+/* Given statistics, which know no groups of samples; path NULL leaves array empty. */
+int read_given(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array);
 
 /* Batch statistics of the tensor from tensor_path, of the shape above; path NULL leaves array empty. */
 int read_statistics(const char *path, const clnorm_desc *desc, const char *tensor_path, struct npy_array *array);

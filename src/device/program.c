@@ -140,7 +140,8 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
     } extras[] = {{CLNORM__HAS_ACTIVATION, "ACTIVATION"},
                   {CLNORM__HAS_RESIDUAL, "RESIDUAL"},
                   {CLNORM__HAS_MASK, "MASK"},
-                  {CLNORM__HAS_OLD, "ACCUMULATE"}};
+                  {CLNORM__HAS_OLD, "ACCUMULATE"},
+                  {CLNORM__HAS_WEIGHT, "WEIGHTED"}};
     /*
      * FP_CONTRACT is off in the sources. No option that relaxes arithmetic belongs here. Some drivers print what their compiler
      * says, past the log: our own sources, which tests compile with warnings as errors, build without a word.
@@ -148,10 +149,9 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
     int length =
         snprintf(options, size, "-cl-std=CL1.2%s%s -DCHANNELS_LAST=%u", is_overridden ? "" : " -w",
                  device->large_buffers ? " -cl-intel-greater-than-4GB-buffer-required" : "", CLNORM__FORM_LAST(form));
-    if (v->step == CLNORM__FINISH || v->step == CLNORM__DIFF_FINISH || v->step == CLNORM__JOIN ||
-        v->step == CLNORM__DIFF_JOIN)
-        length += snprintf(options + length, size - (size_t)length, " -DBACKWARD=%d",
-                           v->step == CLNORM__DIFF_FINISH || v->step == CLNORM__DIFF_JOIN);
+    if (clnorm__step_has_direction(v->step))
+        length +=
+            snprintf(options + length, size - (size_t)length, " -DBACKWARD=%d", clnorm__step_is_backward(v->step));
     if (v->step == CLNORM__APPLY)
         length += snprintf(options + length, size - (size_t)length, " -DAPPLY=%u", CLNORM__FORM_APPLY(form));
     for (unsigned i = 0; i < sizeof extras / sizeof *extras; i++)

@@ -22,7 +22,18 @@ int clnorm__check_desc(const clnorm_desc *desc, char why[CLNORM__WHY])
     REFUSE_IF(desc->n && desc->group_samples > desc->n, CLNORM_INVALID_GROUP,
               "group_samples is %llu; a group has at most all samples, which are %llu, and 0 means all",
               (ull)desc->group_samples, (ull)desc->n);
+    REFUSE_IF(desc->group_channels > CLNORM_MOST_GROUP_CHANNELS, CLNORM_INVALID_GROUP,
+              "group_channels is %llu; a group has at most CLNORM_MOST_GROUP_CHANNELS (65536)",
+              (ull)desc->group_channels);
+    REFUSE_IF(desc->c % clnorm__channel_group(desc), CLNORM_INVALID_GROUP,
+              "group_channels is %llu; it divides the channels, which are %llu, and 0 means each by itself",
+              (ull)desc->group_channels, (ull)desc->c);
     return clnorm__check_activation(&desc->activation, why);
+}
+
+uint64_t clnorm__channel_group(const clnorm_desc *desc)
+{
+    return desc->group_channels ? desc->group_channels : 1;
 }
 
 int clnorm__check_activation(const clnorm_activation *activation, char why[CLNORM__WHY])

@@ -31,6 +31,8 @@ struct clnorm__uses {
 };
 
 int clnorm__check_desc(const clnorm_desc *desc, char why[CLNORM__WHY]);
+/* Channels that have their statistics together: 1 where each has its own. */
+uint64_t clnorm__channel_group(const clnorm_desc *desc);
 int clnorm__check_activation(const clnorm_activation *activation, char why[CLNORM__WHY]);
 int clnorm__is_active(const clnorm_activation *activation);
 /* That one bit says what the gradient is multiplied by. */

@@ -14,14 +14,18 @@ struct clnorm__launch {
 
 struct clnorm__plan {
     struct clnorm_shape shape;
-    struct clnorm_tree low, high; /* weights of the levels within a block, and above it */
+    struct clnorm_tree low, high;        /* weights of the levels within a block, and above it */
+    struct clnorm_channel_tree channels; /* channels: 1 where each has its own statistics, which are not merged */
     struct clnorm_cut cut;
     float rm_hi, rm_lo, unbias;
     /* fused alone; or stats, finish and apply; or finish, then the coefficients, and apply. Backward perhaps without apply. */
     struct clnorm__launch fused, stats, finish, apply;
-    struct clnorm__launch join;   /* alone, after the plans of all groups of samples */
-    uint64_t coef_at, partial_at; /* in the workspace, in elements */
-    uint64_t workspace;           /* elements */
+    struct clnorm__launch spread;            /* groups of channels: first, of statistics that are given */
+    struct clnorm__launch roots;             /* between stats and finish, where there are several partials */
+    struct clnorm__launch join;              /* alone, after the plans of all groups of samples */
+    uint64_t coef_at, spread_at, partial_at; /* in the workspace, in elements */
+    uint64_t spread_group;                   /* channels that have a value of what is spread together */
+    uint64_t workspace;                      /* elements */
 };
 
 /* Work-items of a work-group where the kernel leaves them free. */

@@ -28,11 +28,12 @@ struct clnorm__buffers {
 
 /* What an operand has an element for; a call says how many that are. */
 enum clnorm__size {
-    CLNORM__OF_TENSOR,   /* n * c * s, of the description's type: all others are of 4 bytes */
-    CLNORM__OF_CHANNELS, /* c; of a block, output channels */
-    CLNORM__OF_GROUPS,   /* c for each group of samples */
-    CLNORM__OF_SRC,      /* of a block: its images */
-    CLNORM__OF_WEIGHTS,  /* of its type as well */
+    CLNORM__OF_TENSOR,     /* n * c * s, of the description's type: all others are of 4 bytes */
+    CLNORM__OF_CHANNELS,   /* c; of a block, output channels */
+    CLNORM__OF_STATISTICS, /* c, or one for each group of channels */
+    CLNORM__OF_GROUPS,     /* those for each group of samples */
+    CLNORM__OF_SRC,        /* of a block: its images */
+    CLNORM__OF_WEIGHTS,    /* of its type as well */
     CLNORM__OF_DST,
     CLNORM__OF_MASK, /* words of a bit for each element */
     CLNORM__OF_WORKSPACE,

@@ -12,6 +12,8 @@
 #include "plan/leaves.h"
 #include "plan/stats.h"
 
+#define SPREAD_VECTORS 3 /* of c elements: mean, mean_low, and the deviation or variance */
+
 static void launch_channels(const struct clnorm__device *device, uint64_t channels, struct clnorm__launch *l)
 {
     l->dims = 1;
@@ -37,15 +39,27 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     }
     clnorm__shape_leaves(desc, rows, leaves, period, &plan->shape);
     plan->shape.side = clnorm__channels_side(desc, device);
-    double m = (double)(desc->n * desc->s);
+    const int is_training = ask->operation == CLNORM_FORWARD_TRAINING || ask->operation == CLNORM_BACKWARD_TRAINING;
+    const uint64_t group = clnorm__channel_group(desc);
+    clnorm__fill_channel_tree(desc, is_training ? group : 1, &plan->channels);
+    double m = (double)(desc->n * desc->s) * plan->channels.channels;
     plan->rm_hi = (float)(1.0 / m);
     plan->rm_lo = (float)(1.0 / m - (double)plan->rm_hi);
     plan->unbias = m > 1 ? (float)(m / (m - 1)) : 1.0f;
 
-    plan->partial_at = CLNORM_COEFFICIENTS * desc->c * groups;
+    plan->spread_at = CLNORM_COEFFICIENTS * desc->c * groups;
+    plan->partial_at = plan->spread_at;
+    if (group > 1 && ask->operation != CLNORM_FORWARD_TRAINING) {
+        plan->partial_at += SPREAD_VECTORS * desc->c * groups;
+        plan->spread.variant = clnorm__variant_choose(CLNORM__SPREAD, device, filter, last, 1);
+        if (!plan->spread.variant)
+            return clnorm__plan_refuse(device, why, why_size, "spread");
+        launch_channels(device, desc->c, &plan->spread);
+        plan->spread_group = group;
+    }
     plan->workspace = plan->partial_at;
-    if (ask->apply && (ask->operation == CLNORM_FORWARD_TRAINING || ask->operation == CLNORM_BACKWARD_TRAINING)) {
-        if (clnorm__plan_fused(desc, backward ? 2 : 1, ask->extras, device, filter, plan)) {
+    if (ask->apply && is_training) {
+        if (group == 1 && clnorm__plan_fused(desc, backward ? 2 : 1, ask->extras, device, filter, plan)) {
             clnorm__reserve_partials(desc, groups, backward, device, filter, plan);
             return CLNORM_SUCCESS;
         }
@@ -69,7 +83,9 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
         if (!plan->finish.variant)
             return clnorm__plan_refuse(device, why, why_size, "coefficients");
     }
-    launch_channels(device, desc->c, &plan->finish);
+    launch_channels(device, desc->c / plan->channels.channels, &plan->finish);
+    if (plan->roots.variant)
+        launch_channels(device, desc->c, &plan->roots);
     if (!ask->apply)
         return CLNORM_SUCCESS;
     plan->apply.variant = clnorm__variant_choose(CLNORM__APPLY, device, filter, last, leaves);
@@ -109,7 +125,8 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     const int status = plan_steps(desc, ask, ask->groups > 1 ? &share : device, filter, plan, why, why_size);
     const unsigned type = CLNORM__OF_TYPE(desc->type);
     const unsigned activation = clnorm__is_active(&desc->activation) ? CLNORM__HAS_ACTIVATION : 0u;
-    struct clnorm__launch *const all[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply};
+    struct clnorm__launch *const all[] = {&plan->spread, &plan->fused,  &plan->stats,
+                                          &plan->roots,  &plan->finish, &plan->apply};
     if (status != CLNORM_SUCCESS)
         return status;
     plan->fused.form |= type | activation | ask->extras;
@@ -117,6 +134,8 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     if (plan->stats.variant && plan->stats.variant->step == CLNORM__DIFF_STATS)
         plan->stats.form |= activation | (ask->extras & CLNORM__HAS_MASK);
     plan->apply.form |= type | activation | ask->extras;
+    if (plan->channels.channels > 1 && ask->operation == CLNORM_BACKWARD_TRAINING)
+        plan->apply.form |= CLNORM__HAS_WEIGHT;
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
         launch_groups(ask->groups, all[i]);
     if (ask->groups > 1) { /* the tensor is as large as all of them */

@@ -105,6 +105,24 @@ static int choose_stats(const clnorm_desc *desc, uint64_t groups, int backward, 
     return CLNORM_SUCCESS;
 }
 
+/* Stage two, with what makes roots of partials for it where channels are to be merged. Returns whether all of it fits. */
+static int choose_finish(int last, int backward, const struct clnorm__device *device,
+                         const struct clnorm__filter *filter, struct clnorm__plan *plan)
+{
+    const uint64_t blocks = plan->shape.blocks, channels = plan->channels.channels;
+    const enum clnorm__step plain = backward ? CLNORM__DIFF_FINISH : CLNORM__FINISH;
+    const enum clnorm__step merging = backward ? CLNORM__DIFF_FINISH_CHANNELS : CLNORM__FINISH_CHANNELS;
+    const int is_merging = channels > 1;
+    plan->finish.variant =
+        clnorm__variant_choose(is_merging ? merging : plain, device, filter, last, is_merging ? channels : blocks);
+    if (!is_merging || blocks == 1)
+        return plan->finish.variant != NULL;
+    plan->roots.variant =
+        clnorm__variant_choose(backward ? CLNORM__DIFF_ROOTS : CLNORM__ROOTS, device, filter, last, blocks);
+    plan->roots.form = CLNORM__FORM(last, 0);
+    return plan->finish.variant != NULL && plan->roots.variant != NULL;
+}
+
 int clnorm__plan_stats(const clnorm_desc *desc, uint64_t groups, int backward, const struct clnorm__device *device,
                        const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
 {
@@ -112,9 +130,7 @@ int clnorm__plan_stats(const clnorm_desc *desc, uint64_t groups, int backward, c
         status = choose_stats(desc, groups, backward, device, filter, plan, why, why_size);
     if (status != CLNORM_SUCCESS)
         return status;
-    plan->finish.variant = clnorm__variant_choose(backward ? CLNORM__DIFF_FINISH : CLNORM__FINISH, device, filter, last,
-                                                  plan->shape.blocks);
-    if (!plan->finish.variant)
+    if (!choose_finish(last, backward, device, filter, plan))
         return clnorm__plan_refuse(device, why, why_size, "finish");
     plan->finish.form = CLNORM__FORM(last, 0);
     clnorm__fill_tree(&plan->shape, 0, &plan->low);

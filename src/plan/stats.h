@@ -9,7 +9,7 @@
 clnorm_u32 clnorm__channels_side(const clnorm_desc *desc, const struct clnorm__device *device);
 
 /*
- * Fills in stats, finish but for the size of its launch, the blocks and their trees, and adds the partials to the workspace. Returns
+ * Fills in stats, roots and finish but for the sizes of their launches, the blocks and their trees, and adds the partials to the workspace. Returns
  * CLNORM_SUCCESS, or CLNORM_NO_VARIANT with the reason in why.
  */
 int clnorm__plan_stats(const clnorm_desc *desc, uint64_t groups, int backward, const struct clnorm__device *device,

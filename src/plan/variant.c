@@ -75,11 +75,33 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
 
     ROW("join_groups", "statistics", "join_groups", CLNORM__JOIN, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
     ROW("diff_join_groups", "statistics", "join_groups", CLNORM__DIFF_JOIN, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
+
+    ROW("spread", "statistics", "spread", CLNORM__SPREAD, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
+    ROW("roots", "statistics", "roots", CLNORM__ROOTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 64),
+    ROW("diff_roots", "statistics", "roots", CLNORM__DIFF_ROOTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 64),
+    ROW("finish_channels", "statistics", "finish_channels", CLNORM__FINISH_CHANNELS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0,
+        16, 64),
+    ROW("diff_finish_channels", "statistics", "finish_channels", CLNORM__DIFF_FINISH_CHANNELS, CLNORM__ANY,
+        CLNORM__BOTH, 0, 0, 0, 16, 64),
 };
 
-static const char *const step_names[CLNORM__STEPS] = {"stats",      "finish",      "coefficients", "apply",
-                                                      "diff_stats", "diff_finish", "fused",        "diff_fused",
-                                                      "infer",      "join",        "diff_join"};
+static const char *const step_names[CLNORM__STEPS] = {
+    "stats",      "finish",      "coefficients",    "apply",
+    "diff_stats", "diff_finish", "fused",           "diff_fused",
+    "infer",      "join",        "diff_join",       "spread",
+    "roots",      "diff_roots",  "finish_channels", "diff_finish_channels"};
+
+int clnorm__step_has_direction(enum clnorm__step step)
+{
+    return step == CLNORM__FINISH || step == CLNORM__JOIN || step == CLNORM__ROOTS || step == CLNORM__FINISH_CHANNELS ||
+           clnorm__step_is_backward(step);
+}
+
+int clnorm__step_is_backward(enum clnorm__step step)
+{
+    return step == CLNORM__DIFF_FINISH || step == CLNORM__DIFF_JOIN || step == CLNORM__DIFF_ROOTS ||
+           step == CLNORM__DIFF_FINISH_CHANNELS;
+}
 
 const char *clnorm__step_name(unsigned step)
 {
@@ -146,7 +168,7 @@ const char *clnorm__variant_refusal(const struct clnorm__variant *variant, const
         return "a channel has too many values";
     if (!device->loop_limit)
         return NULL;
-    int is_second = variant->step == CLNORM__FINISH || variant->step == CLNORM__DIFF_FINISH;
+    int is_second = clnorm__step_has_direction(variant->step) && variant->turns > 0;
     unsigned most_log2 = clnorm__variant_most_log2(variant, device);
     if (is_second ? leaves > clnorm__turns_pieces(device, variant->turns)
                   : most_log2 == UINT_MAX || leaves > (uint64_t)1 << (most_log2 + CLNORM_TREE_LEVELS))

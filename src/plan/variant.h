@@ -18,6 +18,11 @@ enum clnorm__step {
     CLNORM__INFER,      /* forward inference in one launch */
     CLNORM__JOIN,       /* running statistics from those of groups of samples */
     CLNORM__DIFF_JOIN,  /* gradients of scale and shift from those of groups */
+    CLNORM__SPREAD,     /* groups of channels: statistics that are given, to each channel */
+    CLNORM__ROOTS,      /* groups of channels: the tree alone */
+    CLNORM__DIFF_ROOTS,
+    CLNORM__FINISH_CHANNELS, /* groups of channels: their roots' tree and the finish */
+    CLNORM__DIFF_FINISH_CHANNELS,
     CLNORM__STEPS
 };
 
@@ -35,6 +40,12 @@ enum clnorm__apply { CLNORM__APPLY_FORWARD, CLNORM__APPLY_BATCH, CLNORM__APPLY_F
 #define CLNORM__HAS_RESIDUAL 64u   /* read; backward: its gradient is written */
 #define CLNORM__HAS_MASK 128u      /* written; backward: read */
 #define CLNORM__HAS_OLD 256u       /* diff_src is added to what is there */
+#define CLNORM__HAS_WEIGHT 512u    /* backward, groups of channels: of each channel of a group */
+
+/* Whether a step is one for the pass backward of two that one source has. */
+int clnorm__step_is_backward(enum clnorm__step step);
+/* Whether its source asks which. */
+int clnorm__step_has_direction(enum clnorm__step step);
 
 enum clnorm__kind { CLNORM__ANY, CLNORM__CPU_LIKE, CLNORM__GPU_LIKE };
 enum clnorm__layouts { CLNORM__BOTH, CLNORM__FIRST, CLNORM__LAST };
@@ -50,7 +61,7 @@ struct clnorm__variant {
     unsigned turns; /* of loops, of a work-item, at most: stage one's for each leaf, stage two's for each partial */
 };
 
-#define CLNORM__VARIANTS 29
+#define CLNORM__VARIANTS 34
 extern const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS];
 
 /*

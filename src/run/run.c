@@ -44,7 +44,8 @@ static clnorm_buffer either(clnorm_buffer a, clnorm_buffer b)
 
 /* A call's buffers, and what its kernels are told of it. */
 struct given {
-    const struct clnorm__buffers *buffers;
+    const struct clnorm__buffers *buffers; /* statistics for each channel */
+    const struct clnorm__buffers *callers;
     const struct clnorm_finish *finish;
     const clnorm_activation *activation;
 };
@@ -149,11 +150,66 @@ static void set_frozen_buffers(struct setter *s, const struct clnorm__buffers *b
     set_mem(s, b->spread);
 }
 
+/* Groups of channels. */
+static void set_spread(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
+{
+    const struct clnorm__buffers *b = given->callers;
+    const cl_ulong channels = plan->shape.c, group = plan->spread_group;
+    const cl_uint flags = given->finish->flags;
+    set_buffer(s, b->mean);
+    set_buffer(s, b->mean_low);
+    set_buffer(s, b->spread);
+    set_buffer(s, part(b->workspace, plan->spread_at));
+    set(s, sizeof channels, &channels);
+    set(s, sizeof group, &group);
+    set(s, sizeof flags, &flags);
+}
+
+/* Buffers as the launches after it have them. */
+static struct clnorm__buffers spread_out(const struct clnorm__buffers *callers, const struct clnorm__plan *plan)
+{
+    struct clnorm__buffers b = *callers;
+    const uint64_t vector = plan->shape.c * (plan->spread.dims > 1 ? plan->spread.global[1] : 1);
+    if (!plan->spread.variant)
+        return b;
+    if (b.mean.mem)
+        b.mean = part(b.workspace, plan->spread_at);
+    if (b.mean_low.mem)
+        b.mean_low = part(b.workspace, plan->spread_at + vector);
+    b.spread = part(b.workspace, plan->spread_at + 2 * vector);
+    return b;
+}
+
+static void set_roots(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
+{
+    set_buffer(s, part(given->buffers->workspace, plan->partial_at));
+    if (plan->roots.variant->step == CLNORM__ROOTS)
+        set(s, sizeof plan->high, &plan->high);
+    set(s, sizeof plan->shape, &plan->shape);
+}
+
+static void set_finish_channels(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
+{
+    const struct clnorm__buffers *b = given->buffers;
+    const struct clnorm_offsets at = offsets(b);
+    set_buffer(s, part(b->workspace, plan->partial_at));
+    set_buffer(s, part(b->workspace, plan->coef_at));
+    set(s, sizeof plan->shape, &plan->shape);
+    set(s, sizeof plan->channels, &plan->channels);
+    set(s, sizeof *given->finish, given->finish);
+    set(s, sizeof at, &at);
+    set_channel_buffers(s, plan->finish.variant->step == CLNORM__DIFF_FINISH_CHANNELS, b);
+}
+
 static void set_finish(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
 {
     const struct clnorm__buffers *b = given->buffers;
     const struct clnorm_finish *finish = given->finish;
     struct clnorm_offsets at = offsets(b);
+    if (plan->channels.channels > 1) {
+        set_finish_channels(s, plan, given);
+        return;
+    }
     if (plan->finish.variant->step == CLNORM__COEFFICIENTS) {
         cl_ulong channels = plan->shape.c;
         at.variance = b->spread.offset;
@@ -268,10 +324,11 @@ int clnorm__fit_local(const clnorm_context *context, const struct clnorm__varian
 }
 
 /* Kernels of a call, ready to be enqueued: nothing is enqueued before all of them are. */
+#define MOST_LAUNCHES 5 /* spread, stats, roots, finish, apply */
 struct steps {
     unsigned count;
-    struct clnorm__launch launch[3];
-    cl_kernel kernel[3];
+    struct clnorm__launch launch[MOST_LAUNCHES];
+    cl_kernel kernel[MOST_LAUNCHES];
 };
 
 /* One launch: its program, its kernel with arguments, its work-group. */
@@ -293,6 +350,10 @@ static int prepare_launch(clnorm_context *context, const struct clnorm__plan *pl
         set_fused(&s, plan, given);
     else if (from == &plan->stats)
         set_stats(&s, plan, given);
+    else if (from == &plan->spread)
+        set_spread(&s, plan, given);
+    else if (from == &plan->roots)
+        set_roots(&s, plan, given);
     else if (from == &plan->finish)
         set_finish(&s, plan, given);
     else if (from == &plan->apply)
@@ -307,7 +368,8 @@ static int prepare_launch(clnorm_context *context, const struct clnorm__plan *pl
 static int prepare(clnorm_context *context, const struct clnorm__plan *plan, const struct given *given,
                    struct clnorm__progress *progress, struct steps *steps)
 {
-    const struct clnorm__launch *all[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply, &plan->join};
+    const struct clnorm__launch *all[] = {&plan->spread, &plan->fused, &plan->stats, &plan->roots,
+                                          &plan->finish, &plan->apply, &plan->join};
     int status = CLNORM_SUCCESS;
     for (unsigned i = 0, number = 0; i < sizeof all / sizeof *all && status == CLNORM_SUCCESS; i++) {
         if (!all[i]->variant || number++ < progress->enqueued)
@@ -347,7 +409,8 @@ int clnorm__run(clnorm_context *context, const struct clnorm__plan *plan, const 
                 const struct clnorm__buffers *buffers, const struct clnorm_finish *finish,
                 const clnorm_activation *activation, struct clnorm__progress *progress)
 {
-    const struct given given = {buffers, finish, activation};
+    const struct clnorm__buffers spread = spread_out(buffers, plan);
+    const struct given given = {&spread, buffers, finish, activation};
     struct steps steps = {0};
     progress->failed = NULL;
     int status = prepare(context, plan, &given, progress, &steps);
@@ -363,7 +426,7 @@ int clnorm__run_prepare(clnorm_context *context, const struct clnorm__plan *plan
     const struct clnorm__buffers none = {0};
     const struct clnorm_finish nothing = {0};
     const clnorm_activation no_activation = {0, 0};
-    const struct given given = {&none, &nothing, &no_activation};
+    const struct given given = {&none, &none, &nothing, &no_activation};
     struct steps steps = {0};
     progress->failed = NULL;
     int status = prepare(context, plan, &given, progress, &steps);

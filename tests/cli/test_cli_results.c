@@ -276,6 +276,71 @@ START_TEST(test_backward_subsets)
 }
 END_TEST
 
+/* Groups of samples, of channels, and of both: forward, its statistics into backward, and backward by itself; what is given is of groups. */
+START_TEST(test_groups)
+{
+    static const uint64_t shape[3] = {5, 6, 7};
+    static const struct {
+        const char *option;
+        uint64_t samples, channels;
+        unsigned rank;
+        uint64_t statistics[2];
+    } ways[] = {{" --group-samples 2", 2, 0, 2, {3, 6}},
+                {" --group-channels 3", 0, 3, 1, {2}},
+                {" --group-samples 1 --group-channels=6", 1, 6, 2, {5, 1}}};
+    const struct tensor *t = &tensor;
+
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        const uint64_t each = 6 / (ways[i].channels ? ways[i].channels : 1);
+        char arguments[1024];
+
+        make_tensor(&tensor, CLNORM_CHANNELS_FIRST, 3, shape);
+        tensor.desc.group_samples = ways[i].samples;
+        tensor.desc.group_channels = ways[i].channels;
+        cli_write_array("mean.npy", 1, &each, t->mean);
+        cli_write_array("var.npy", 1, &each, t->var);
+        snprintf(arguments, sizeof(arguments),
+                 "forward --in x.npy --out y.npy --scale scale.npy --shift shift.npy --mean mean.npy --mean-out mo.npy "
+                 "--var-out vo.npy --save-mean sm.npy --save-invstd si.npy%s",
+                 ways[i].option);
+        cli_assert_done(arguments);
+        model_train(t, t->scale, t->shift, t->mean, NULL, 0.1f);
+        assert_file("y.npy", 3, shape, y);
+        assert_file("mo.npy", 1, &each, mean_out);
+        assert_file("vo.npy", 1, &each, var_out);
+        assert_file("sm.npy", ways[i].rank, ways[i].statistics, save_mean);
+        assert_file("si.npy", ways[i].rank, ways[i].statistics, save_invstd);
+        for (int is_saved = 0; is_saved < 2; is_saved++) {
+            snprintf(arguments, sizeof(arguments),
+                     "backward --in x.npy --grad-out dy.npy --grad-in dx.npy --grad-scale ds.npy --grad-shift dh.npy "
+                     "--scale scale.npy%s%s",
+                     is_saved ? " --saved-mean sm.npy --saved-invstd si.npy" : "", ways[i].option);
+            cli_assert_done(arguments);
+            if (is_saved)
+                memset(save_low, 0, sizeof(save_low));
+            model_gradients(t, t->scale, 0);
+            assert_file("dx.npy", 3, shape, dx);
+            assert_file("ds.npy", 1, &t->desc.c, dscale);
+            assert_file("dh.npy", 1, &t->desc.c, dshift);
+        }
+    }
+    cli_assert_done("forward --mode infer --in x.npy --out y.npy --mean mean.npy --var var.npy --group-channels 6");
+    struct model_inference args = {.src = t->src, .dst = y, .mean = t->mean, .variance = t->var};
+    ck_assert_int_eq(model_forward_inference(&t->desc, &args), 0);
+    assert_file("y.npy", 3, shape, y);
+    ck_assert_int_eq(cli_run("forward --in x.npy --out y.npy --group-channels 4"), 1);
+    ck_assert_ptr_nonnull(strstr(cli_err, "expected channels, which are 6, that the 4 of --group-channels divide"));
+    ck_assert_int_eq(cli_run("forward --in x.npy --out y.npy --group-samples 6"), 1);
+    ck_assert_ptr_nonnull(strstr(cli_err, "expected at least the 6 samples of --group-samples"));
+    ck_assert_int_eq(cli_run("forward --in x.npy --out y.npy --group-channels 0"), 2);
+    ck_assert_ptr_nonnull(strstr(cli_err, "a whole number from 1 to 65536"));
+    ck_assert_int_eq(cli_run("forward --mode infer --in x.npy --out y.npy --mean scale.npy --var var.npy "
+                             "--group-channels 3"),
+                     1);
+    ck_assert_ptr_nonnull(strstr(cli_err, "expected (2,), a value for each group of channels of 'x.npy'"));
+}
+END_TEST
+
 /* Running statistics without a file to start from, an output that replaces its input, "--name=value", momentum's ends. */
 START_TEST(test_forward_ways)
 {
@@ -372,7 +437,8 @@ END_TEST
  */
 START_TEST(test_check_form)
 {
-    static const char arguments[] = "check --quick --type bfloat16 --activation leaky:0.25 --residual",
+    static const char arguments[] =
+        "check --quick --variant apply_naive,apply_item --type bfloat16 --activation leaky:0.25 --residual",
                       begin[] = "    APPLY_BEGIN(t);\n",
                       wrong[] = "    if (get_global_id(0) == 40u) {\n#if MASK && APPLY == APPLY_FORWARD\n"
                                 "        atomic_xor(t.mask, 2u);\n#elif RESIDUAL && APPLY != APPLY_FORWARD\n"
@@ -386,6 +452,10 @@ START_TEST(test_check_form)
     ck_assert_str_eq(cli_err, "");
     ck_assert_ptr_nonnull(strstr(cli_out, "\ncalls: bfloat16, leaky:0.25, with a residual\n"));
     ck_assert_ptr_nonnull(strstr(cli_out, " (quick)\ncheck: passed\n"));
+    ck_assert_ptr_nonnull(strstr(cli_out, "\napply_item "));
+    ck_assert_ptr_null(strstr(cli_out, "\napply_flat "));
+    ck_assert_int_eq(cli_run("check --quick --variant apply_naive,apply_nave"), 2);
+    ck_assert_ptr_nonnull(strstr(cli_err, "option --variant has 'apply_nave'; expected names of kernel variants"));
 
     ck_assert_msg(kernels != NULL, "CLNORM_TEST_KERNELS is not set; expected the folder of the kernel files");
     snprintf(path, sizeof(path), "%s/apply/apply_naive.cl", kernels);
@@ -425,6 +495,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(cases, test_backward, 0, TENSORS);
     tcase_add_loop_test(cases, test_backward_saved, 0, TENSORS);
     tcase_add_test(cases, test_backward_subsets);
+    tcase_add_test(cases, test_groups);
     tcase_add_test(cases, test_forward_ways);
     tcase_add_test(cases, test_biased);
     tcase_add_test(cases, test_empty_batch);

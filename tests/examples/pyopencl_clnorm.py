@@ -29,7 +29,7 @@ class Buffer(ctypes.Structure):
 class Desc(ctypes.Structure):
     _fields_ = [('n', ctypes.c_uint64), ('c', ctypes.c_uint64), ('s', ctypes.c_uint64), ('layout', ctypes.c_int),
                 ('type', ctypes.c_int), ('epsilon', ctypes.c_float), ('slope', ctypes.c_float), ('cap', ctypes.c_float),
-                ('group_samples', ctypes.c_uint64)]
+                ('group_samples', ctypes.c_uint64), ('group_channels', ctypes.c_uint64)]
 
 
 class ForwardTraining(ctypes.Structure):

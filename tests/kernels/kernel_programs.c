@@ -57,9 +57,11 @@ static unsigned extras_of(const struct clnorm__variant *v, unsigned apply)
 static void print_forms(const struct clnorm__variant *v, unsigned last, unsigned apply)
 {
     const unsigned plain = CLNORM__FORM(last, apply), extras = extras_of(v, apply);
-    const int has_type = v->step != CLNORM__FINISH && v->step != CLNORM__DIFF_FINISH &&
-                         v->step != CLNORM__COEFFICIENTS && v->step != CLNORM__JOIN && v->step != CLNORM__DIFF_JOIN;
+    const int has_type =
+        !clnorm__step_has_direction(v->step) && v->step != CLNORM__COEFFICIENTS && v->step != CLNORM__SPREAD;
     print_form(v, plain);
+    if (v->step == CLNORM__APPLY && apply == CLNORM__APPLY_BATCH)
+        print_form(v, plain | CLNORM__HAS_WEIGHT);
     if (has_type) {
         print_form(v, plain | CLNORM__OF_TYPE(CLNORM_FLOAT16) | extras);
         print_form(v, plain | CLNORM__OF_TYPE(CLNORM_BFLOAT16) | (extras & ~(CLNORM__HAS_MASK | CLNORM__HAS_OLD)));

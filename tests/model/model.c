@@ -154,6 +154,37 @@ static sums_f sums_tree(const struct leaves *l, const sums_f *sums, uint64_t fir
     return sums_merge_f(a, sums_tree(l, sums, middle, level - 1));
 }
 
+/* Channels that have their statistics together. */
+static uint64_t channel_group(const clnorm_desc *d)
+{
+    return d->group_channels ? d->group_channels : 1;
+}
+
+/* The roots of channels [first, first + 2^level) of a group, of those that exist, merged as neighbours of as many values are. */
+static node_f channels_node(const clnorm_desc *d, const node_f *roots, uint64_t first, unsigned level)
+{
+    if (level == 0)
+        return roots[first];
+    const uint64_t half = (uint64_t)1 << (level - 1), middle = first + half;
+    node_f a = channels_node(d, roots, first, level - 1);
+    if (middle >= channel_group(d))
+        return a;
+    const double values = (double)(d->n * d->s), n_a = (double)half * values;
+    const double n_b = (double)least(half, channel_group(d) - middle) * values, f = n_b / (n_a + n_b);
+    return node_merge_f(a, channels_node(d, roots, middle, level - 1), (float)f, (float)(n_a * f));
+}
+
+static sums_f channels_sums(const clnorm_desc *d, const sums_f *roots, uint64_t first, unsigned level)
+{
+    if (level == 0)
+        return roots[first];
+    const uint64_t middle = first + ((uint64_t)1 << (level - 1));
+    sums_f a = channels_sums(d, roots, first, level - 1);
+    if (middle >= channel_group(d))
+        return a;
+    return sums_merge_f(a, channels_sums(d, roots, middle, level - 1));
+}
+
 static unsigned tree_height(uint64_t leaves)
 {
     unsigned level = 0;
@@ -195,21 +226,26 @@ static float finish_element(const clnorm_desc *desc, float v, const float *resid
 static int forward_group(const clnorm_desc *desc, const struct model_forward *args, uint64_t first)
 {
     struct leaves l = leaves_of(desc);
-    double m = (double)(desc->n * desc->s);
+    const uint64_t group = channel_group(desc);
+    double m = (double)(desc->n * desc->s * group);
     struct clnorm_finish p = {.epsilon = desc->epsilon, .momentum = args->momentum};
     reciprocal(m, &p.rm_hi, &p.rm_lo);
     float unbias = m > 1 && !(args->running_flags & CLNORM_RUNNING_BIASED) ? (float)(m / (m - 1)) : 1.0f;
-    node_f *nodes = malloc(l.count * sizeof *nodes);
+    node_f *nodes = malloc(l.count * sizeof *nodes), *roots = malloc(group * sizeof *roots);
     struct clnorm_stats *stats = malloc(desc->c * sizeof *stats);
-    if (!nodes || !stats) {
+    if (!nodes || !roots || !stats) {
         free(nodes);
+        free(roots);
         free(stats);
         return -1;
     }
-    for (uint64_t c = 0; c < desc->c; c++) {
-        for (uint64_t i = 0; i < l.count; i++)
-            nodes[i] = reduce_leaf(&l, args->src, i, c);
-        struct clnorm_stats r = clnorm_finish_stats(node_tree(&l, nodes, 0, tree_height(l.count)), p);
+    for (uint64_t c = 0; c < desc->c / group; c++) { /* a group of channels */
+        for (uint64_t j = 0; j < group; j++) {
+            for (uint64_t i = 0; i < l.count; i++)
+                nodes[i] = reduce_leaf(&l, args->src, i, c * group + j);
+            roots[j] = node_tree(&l, nodes, 0, tree_height(l.count));
+        }
+        struct clnorm_stats r = clnorm_finish_stats(channels_node(desc, roots, 0, tree_height(group)), p);
         stats[c] = r;
         if (args->save_mean)
             args->save_mean[c] = r.mean_hi;
@@ -226,12 +262,13 @@ static int forward_group(const clnorm_desc *desc, const struct model_forward *ar
     }
     for (uint64_t i = 0; i < elements(desc); i++) {
         uint64_t c = channel_of(desc, i);
-        float factor = args->scale ? args->scale[c] * stats[c].invstd : stats[c].invstd;
-        float y = fmaf(centre_f(args->src[i], stats[c].mean_hi, stats[c].mean_lo), factor,
-                       args->shift ? args->shift[c] : 0.0f);
+        const struct clnorm_stats *r = &stats[c / group];
+        float factor = args->scale ? args->scale[c] * r->invstd : r->invstd;
+        float y = fmaf(centre_f(args->src[i], r->mean_hi, r->mean_lo), factor, args->shift ? args->shift[c] : 0.0f);
         args->dst[i] = finish_element(desc, y, args->residual, args->mask, first + i, i);
     }
     free(nodes);
+    free(roots);
     free(stats);
     return 0;
 }
@@ -250,7 +287,7 @@ int model_forward_training(const clnorm_desc *desc, const struct model_forward *
     clnorm_desc group = *desc;
     if (args->mask && desc->n)
         memset(args->mask, 0, (elements(desc) + 31) / 32 * sizeof *args->mask);
-    for (uint64_t n = 0, at = 0; n < desc->n; n += group.n, at += desc->c) {
+    for (uint64_t n = 0, at = 0; n < desc->n; n += group.n, at += desc->c / channel_group(desc)) {
         const uint64_t first = n * desc->c * desc->s;
         struct model_forward part = *args;
         group.n = group_samples(desc, n);
@@ -271,8 +308,9 @@ int model_forward_inference(const clnorm_desc *desc, const struct model_inferenc
 {
     for (uint64_t i = 0; i < elements(desc); i++) {
         uint64_t c = channel_of(desc, i);
-        float invstd = clnorm_rsqrt(args->variance[c] + desc->epsilon);
-        float y = fmaf(centre_f(args->src[i], args->mean[c], 0.0f), args->scale ? args->scale[c] * invstd : invstd,
+        const uint64_t q = c / channel_group(desc);
+        float invstd = clnorm_rsqrt(args->variance[q] + desc->epsilon);
+        float y = fmaf(centre_f(args->src[i], args->mean[q], 0.0f), args->scale ? args->scale[c] * invstd : invstd,
                        args->shift ? args->shift[c] : 0.0f);
         args->dst[i] = finish_element(desc, y, args->residual, NULL, i, i);
     }
@@ -292,13 +330,12 @@ static float gradient(const clnorm_desc *desc, const struct model_backward *args
     return gated_f(&stored, args->diff_dst[i], args->dst[i]);
 }
 
-/* The two sums of a channel, of gradients before the activation, and what follows from them. */
-static struct clnorm_diff channel_diff(const struct leaves *l, const struct model_backward *args, const float *grad,
-                                       uint64_t c, sums_f *nodes, float hi, float lo, float invstd)
+/* The two sums of a channel, of gradients before the activation. */
+static sums_f channel_sums(const struct leaves *l, const struct model_backward *args, const float *grad, uint64_t c,
+                           sums_f *nodes, float hi, float lo, float invstd)
 {
-    const clnorm_desc *desc = l->desc;
     unsigned lanes = l->last_layout ? 1 : 64;
-    float magnify = clnorm_diff_magnify(invstd), dy[1024], d[1024], rm_hi, rm_lo;
+    float magnify = clnorm_diff_magnify(invstd), dy[1024], d[1024];
     for (uint64_t leaf = 0; leaf < l->count; leaf++) {
         uint64_t n = leaf_size(l, leaf);
         for (uint64_t i = 0; i < n; i++) {
@@ -309,27 +346,62 @@ static struct clnorm_diff channel_diff(const struct leaves *l, const struct mode
         sums_f sums = {{leaf_sum(dy, NULL, n, lanes), 0}, {leaf_sum(dy, d, n, lanes), 0}};
         nodes[leaf] = sums;
     }
-    reciprocal((double)(desc->n * desc->s), &rm_hi, &rm_lo);
-    struct clnorm_diff result = clnorm_finish_diff(sums_tree(l, nodes, 0, tree_height(l->count)), invstd, rm_hi, rm_lo);
+    return sums_tree(l, nodes, 0, tree_height(l->count));
+}
+
+static void save_gradients(const struct model_backward *args, const struct clnorm_diff *diff, uint64_t c)
+{
     if (args->diff_scale)
         args->diff_scale[c] =
-            result.diff_scale + (args->accumulate & CLNORM_ACCUMULATE_DIFF_SCALE ? args->diff_scale[c] : 0.0f);
+            diff->diff_scale + (args->accumulate & CLNORM_ACCUMULATE_DIFF_SCALE ? args->diff_scale[c] : 0.0f);
     if (args->diff_shift)
         args->diff_shift[c] =
-            result.diff_shift + (args->accumulate & CLNORM_ACCUMULATE_DIFF_SHIFT ? args->diff_shift[c] : 0.0f);
-    return result;
+            diff->diff_shift + (args->accumulate & CLNORM_ACCUMULATE_DIFF_SHIFT ? args->diff_shift[c] : 0.0f);
+}
+
+/*
+ * What follows from the sums of a group of channels, number q: gradients of each channel's scale and shift from its own, and from all of
+ * them, times scale where there is more than one, what gradients of src take.
+ */
+static struct clnorm_diff group_diff(const struct leaves *l, const struct model_backward *args, const float *grad,
+                                     uint64_t q, sums_f *nodes, sums_f *roots, int frozen, float invstd)
+{
+    const clnorm_desc *desc = l->desc;
+    const uint64_t all = channel_group(desc), merged = frozen ? 1 : all;
+    const float hi = args->mean ? args->mean[q] : 0.0f, lo = !frozen && args->mean_low ? args->mean_low[q] : 0.0f;
+    struct clnorm_diff diff = {0};
+    float rm_hi, rm_lo;
+
+    reciprocal((double)(desc->n * desc->s * merged), &rm_hi, &rm_lo);
+    for (uint64_t j = 0; j < all; j++) {
+        const uint64_t c = q * all + j;
+
+        roots[j] = channel_sums(l, args, grad, c, nodes, hi, lo, invstd);
+        diff = clnorm_finish_diff(roots[j], invstd, rm_hi, rm_lo);
+        save_gradients(args, &diff, c);
+        if (merged > 1) {
+            roots[j].g = pair_scale_f(roots[j].g, args->scale ? args->scale[c] : 1.0f);
+            roots[j].gd = pair_scale_f(roots[j].gd, args->scale ? args->scale[c] : 1.0f);
+        }
+    }
+    if (merged == 1)
+        return diff; /* of the only channel, or of frozen statistics, whose gradients of src take none of it */
+    return clnorm_finish_diff(channels_sums(desc, roots, 0, tree_height(all)), invstd, rm_hi, rm_lo);
 }
 
 /* diff_src and diff_residual of element i. */
 static void diff_element(const clnorm_desc *desc, const struct model_backward *args, float grad,
                          const struct clnorm_diff *diff, float invstd, int frozen, uint64_t i)
 {
-    uint64_t c = channel_of(desc, i);
-    float factor = args->scale ? args->scale[c] * invstd : invstd, r = grad * factor;
+    const uint64_t c = channel_of(desc, i), q = c / channel_group(desc);
+    const int is_merged = channel_group(desc) > 1;
+    const float scale = args->scale ? args->scale[c] : 1.0f;
+    float factor = args->scale ? scale * invstd : invstd, r = grad * factor;
     if (!frozen) {
-        float d = centre_f(args->src[i], args->mean[c], args->mean_low ? args->mean_low[c] : 0.0f) *
+        float d = centre_f(args->src[i], args->mean[q], args->mean_low ? args->mean_low[q] : 0.0f) *
                   clnorm_diff_magnify(invstd);
-        r = fmaf(d, diff->slope, centre_f(grad, diff->grad_hi, diff->grad_lo)) * factor;
+        r = fmaf(d, diff->slope, centre_f(is_merged ? grad * scale : grad, diff->grad_hi, diff->grad_lo)) *
+            (is_merged ? invstd : factor);
     }
     if (args->accumulate & CLNORM_ACCUMULATE_DIFF_SRC)
         r += args->diff_src[i];
@@ -353,26 +425,30 @@ static void diff_nothing(const clnorm_desc *desc, const struct model_backward *a
 static int backward_group(const clnorm_desc *desc, const struct model_backward *args, int frozen, uint64_t first)
 {
     struct leaves l = leaves_of(desc);
-    sums_f *nodes = malloc(l.count * sizeof *nodes);
+    const uint64_t group = channel_group(desc);
+    sums_f *nodes = malloc(l.count * sizeof *nodes), *roots = malloc(group * sizeof *roots);
     struct clnorm_diff *diff = malloc(desc->c * sizeof *diff);
     float *invstd = malloc(desc->c * sizeof *invstd), *grad = malloc(elements(desc) * sizeof *grad);
-    if (nodes && diff && invstd && grad) {
+    const int is_there = nodes && roots && diff && invstd && grad;
+    if (is_there) {
         for (uint64_t i = 0; i < elements(desc); i++)
             grad[i] = gradient(desc, args, first + i, i);
-        for (uint64_t c = 0; c < desc->c; c++) {
-            invstd[c] = frozen ? clnorm_rsqrt(args->variance[c] + desc->epsilon) : args->invstd[c];
-            diff[c] = channel_diff(&l, args, grad, c, nodes, args->mean ? args->mean[c] : 0.0f,
-                                   !frozen && args->mean_low ? args->mean_low[c] : 0.0f, invstd[c]);
+        for (uint64_t q = 0; q < desc->c / group; q++) {
+            invstd[q] = frozen ? clnorm_rsqrt(args->variance[q] + desc->epsilon) : args->invstd[q];
+            diff[q] = group_diff(&l, args, grad, q, nodes, roots, frozen, invstd[q]);
         }
-        for (uint64_t i = 0; args->diff_src && i < elements(desc); i++)
-            diff_element(desc, args, grad[i], &diff[channel_of(desc, i)], invstd[channel_of(desc, i)], frozen, i);
+        for (uint64_t i = 0; args->diff_src && i < elements(desc); i++) {
+            const uint64_t q = channel_of(desc, i) / group;
+
+            diff_element(desc, args, grad[i], &diff[q], invstd[q], frozen, i);
+        }
     }
-    int result = nodes && diff && invstd && grad ? 0 : -1;
     free(nodes);
+    free(roots);
     free(diff);
     free(invstd);
     free(grad);
-    return result;
+    return is_there ? 0 : -1;
 }
 
 int model_backward_training(const clnorm_desc *desc, const struct model_backward *args)
@@ -380,7 +456,7 @@ int model_backward_training(const clnorm_desc *desc, const struct model_backward
     clnorm_desc group = *desc;
     if (desc->n == 0)
         diff_nothing(desc, args);
-    for (uint64_t n = 0, at = 0; n < desc->n; n += group.n, at += desc->c) {
+    for (uint64_t n = 0, at = 0; n < desc->n; n += group.n, at += desc->c / channel_group(desc)) {
         const uint64_t first = n * desc->c * desc->s;
         struct model_backward part = *args;
         group.n = group_samples(desc, n);

@@ -3,7 +3,7 @@
  * The numerical contract as a program: the scalar C model. It computes, in plain loops, exactly the bits that every kernel
  * variant must give (kernels/README.md). Any pointer that clnorm.h calls optional may be NULL; sizes and meanings are those
  * of clnorm.h. dst may be src or residual; diff_src may be diff_dst or src, diff_residual diff_dst.
- * Batch statistics are vectors of c for each group of samples.
+ * Batch statistics are vectors of c, or of one for each group of channels, for each group of samples.
  * Tensors are arrays of binary32 whatever their type: inputs hold numbers of the type, results are rounded to it.
  * Returns 0, or -1 when it runs out of memory.
  */

@@ -33,33 +33,46 @@ static void add(double *sum, double *low, double v)
     for (uint64_t row = 0; row < (k).rows; row++)                                                                      \
         for (uint64_t i = 0, at = (k).start + row * (k).row_stride; i < (k).row_length; i++, at += (k).step)
 
+/* The sums of a channel, or of the channels of a group, that are taken in one order. */
+struct sum {
+    double high, low;
+};
+
 int reference_forward_training(const clnorm_desc *desc, const struct reference_forward *args)
 {
-    double m = (double)(desc->n * desc->s);
-    for (uint64_t c = 0; m > 0 && c < desc->c; c++) {
-        struct channel k = channel_at(desc, c);
-        double sum = 0, low = 0, squares = 0, squares_low = 0, pivot = args->src[k.start];
+    const uint64_t group = desc->group_channels ? desc->group_channels : 1;
+    double m = (double)(desc->n * desc->s * group);
+    for (uint64_t q = 0; m > 0 && q < desc->c / group; q++) {
+        struct sum sum = {0}, squares = {0};
         /* From the first value on: a mean far above the deviation costs no digits of it. */
-        EACH_VALUE(k, at) add(&sum, &low, args->src[at] - pivot);
-        double mean = (sum + low) / m;
-        EACH_VALUE(k, at)
-        {
-            double d = (args->src[at] - pivot) - mean;
-            add(&squares, &squares_low, d * d);
+        const double pivot = args->src[channel_at(desc, q * group).start];
+        for (uint64_t c = q * group; c < (q + 1) * group; c++) {
+            struct channel k = channel_at(desc, c);
+            EACH_VALUE(k, at) add(&sum.high, &sum.low, args->src[at] - pivot);
         }
-        double variance = (squares + squares_low) / m;
-        double factor = variance + desc->epsilon > 0 ? 1 / sqrt(variance + (double)desc->epsilon) : 0;
-        factor *= args->scale ? args->scale[c] : 1;
+        const double mean = (sum.high + sum.low) / m;
+        for (uint64_t c = q * group; c < (q + 1) * group; c++) {
+            struct channel k = channel_at(desc, c);
+            EACH_VALUE(k, at)
+            {
+                double d = (args->src[at] - pivot) - mean;
+                add(&squares.high, &squares.low, d * d);
+            }
+        }
+        const double variance = (squares.high + squares.low) / m;
+        const double invstd = variance + desc->epsilon > 0 ? 1 / sqrt(variance + (double)desc->epsilon) : 0;
         if (args->mean)
-            args->mean[c] = pivot + mean;
+            args->mean[q] = pivot + mean;
         if (args->variance)
-            args->variance[c] = variance;
-        if (!args->dst)
-            continue;
-        EACH_VALUE(k, at)
-        {
-            double y = ((args->src[at] - pivot) - mean) * factor + (args->shift ? args->shift[c] : 0);
-            args->dst[at] = activated(&desc->activation, y + (args->residual ? args->residual[at] : 0));
+            args->variance[q] = variance;
+        for (uint64_t c = q * group; args->dst && c < (q + 1) * group; c++) {
+            struct channel k = channel_at(desc, c);
+            const double factor = invstd * (args->scale ? args->scale[c] : 1);
+            EACH_VALUE(k, at)
+            {
+                double y = ((args->src[at] - pivot) - mean) * factor + (args->shift ? args->shift[c] : 0);
+                args->dst[at] = activated(&desc->activation, y + (args->residual ? args->residual[at] : 0));
+            }
         }
     }
     return 0;
@@ -75,33 +88,40 @@ static double gradient(const clnorm_desc *desc, const struct reference_backward 
 
 int reference_backward(const clnorm_desc *desc, const struct reference_backward *args)
 {
-    double m = (double)(desc->n * desc->s);
-    for (uint64_t c = 0; c < desc->c; c++) {
-        struct channel k = channel_at(desc, c);
-        double spread = args->variance[c] + (double)desc->epsilon;
-        double invstd = spread > 0 ? 1 / sqrt(spread) : 0, scale = args->scale ? args->scale[c] : 1;
-        double g = 0, g_low = 0, gd = 0, gd_low = 0;
-        EACH_VALUE(k, at)
-        {
-            double grad = gradient(desc, args, at);
-            add(&g, &g_low, grad);
-            if (args->src)
-                add(&gd, &gd_low, grad * (args->src[at] - args->mean[c]));
-            if (args->diff_residual)
-                args->diff_residual[at] = grad;
+    const uint64_t group = desc->group_channels ? desc->group_channels : 1;
+    double m = (double)(desc->n * desc->s * group);
+    for (uint64_t q = 0; q < desc->c / group; q++) {
+        const double spread = args->variance[q] + (double)desc->epsilon, invstd = spread > 0 ? 1 / sqrt(spread) : 0;
+        struct sum all_g = {0}, all_gd = {0}; /* times scale */
+        for (uint64_t c = q * group; c < (q + 1) * group; c++) {
+            const double scale = args->scale ? args->scale[c] : 1;
+            struct channel k = channel_at(desc, c);
+            struct sum g = {0}, gd = {0};
+            EACH_VALUE(k, at)
+            {
+                double grad = gradient(desc, args, at);
+                add(&g.high, &g.low, grad);
+                if (args->src)
+                    add(&gd.high, &gd.low, grad * (args->src[at] - args->mean[q]));
+                if (args->diff_residual)
+                    args->diff_residual[at] = grad;
+            }
+            if (args->diff_shift)
+                args->diff_shift[c] = g.high + g.low;
+            if (args->diff_scale)
+                args->diff_scale[c] = (gd.high + gd.low) * invstd;
+            add(&all_g.high, &all_g.low, scale * (g.high + g.low));
+            add(&all_gd.high, &all_gd.low, scale * (gd.high + gd.low));
         }
-        g += g_low;
-        gd += gd_low;
-        if (args->diff_shift)
-            args->diff_shift[c] = g;
-        if (args->diff_scale)
-            args->diff_scale[c] = gd * invstd;
-        if (!args->diff_src)
-            continue;
-        EACH_VALUE(k, at)
-        {
-            double centred = args->frozen ? 0 : g / m + (args->src[at] - args->mean[c]) * invstd * invstd * gd / m;
-            args->diff_src[at] = scale * invstd * (gradient(desc, args, at) - centred);
+        const double grads = (all_g.high + all_g.low) / m, slope = invstd * invstd * (all_gd.high + all_gd.low) / m;
+        for (uint64_t c = q * group; args->diff_src && c < (q + 1) * group; c++) {
+            const double scale = args->scale ? args->scale[c] : 1;
+            struct channel k = channel_at(desc, c);
+            EACH_VALUE(k, at)
+            {
+                double centred = args->frozen ? 0 : grads + (args->src[at] - args->mean[q]) * slope;
+                args->diff_src[at] = invstd * (scale * gradient(desc, args, at) - centred);
+            }
         }
     }
     return 0;

@@ -14,6 +14,7 @@
 
 #define BOUND 4e-7
 #define DIFF_BOUND 1e-6
+#define MEAN_BOUND 2e-7 /* of a deviation */
 #define ULP 0x1p-24 /* half of one, relative, of binary32 */
 
 typedef unsigned long long ull;
@@ -110,51 +111,113 @@ static void close_to(const struct tensor *t, double got, double want, double bou
                  case_layout_name(t->desc.layout), got, want, fabs(got - want), allowed);
 }
 
-static void check_channel(const struct tensor *t, uint64_t c, enum case_data kind)
+/* Channels that have their statistics together. */
+static uint64_t group_of(const clnorm_desc *d)
+{
+    return d->group_channels ? d->group_channels : 1;
+}
+
+static double invstd_of(const struct tensor *t, uint64_t q)
+{
+    const double spread = t->want_variance[q] + (double)t->desc.epsilon;
+    return spread > 0 ? 1 / sqrt(spread) : 0;
+}
+
+/* What a channel's bounds of diff_src, added up over its group, have of it. */
+struct sizes {
+    double g, gx;
+};
+
+static struct sizes check_channel(const struct tensor *t, uint64_t c, enum case_data kind)
 {
     const clnorm_desc *d = &t->desc;
-    const double m = (double)(d->n * d->s), spread = t->want_variance[c] + (double)d->epsilon;
-    const double invstd = spread > 0 ? 1 / sqrt(spread) : 0, scale = fabs((double)t->scale[c]);
-    double g = 0, gx = 0;
+    const uint64_t q = c / group_of(d);
+    const double invstd = invstd_of(t, q), scale = fabs((double)t->scale[c]);
+    struct sizes sum = {0, 0};
     for (uint64_t i = 0; i < d->n * d->s; i++) {
         const uint64_t at = case_index(d, i / d->s, c, i % d->s);
-        const double x = fabs(t->src[at] - t->want_mean[c]) * invstd, size = scale * x + fabs((double)t->shift[c]);
+        const double x = fabs(t->src[at] - t->want_mean[q]) * invstd, size = scale * x + fabs((double)t->shift[c]);
         const double unit = fmax(fmax(1, size), scale), added = fabs((double)t->residual[at]);
         close_to(t, t->dst[at], t->want[at], BOUND * unit + 2 * ULP * (size + added), d->type, "dst", kind);
         close_to(t, t->diff_residual[at], t->want_residual[at], ULP * fabs(t->want_residual[at]), d->type,
                  "diff_residual", kind);
-        g += fabs(t->want_residual[at]);
-        gx += fabs(t->want_residual[at]) * x;
+        sum.g += fabs(t->want_residual[at]);
+        sum.gx += fabs(t->want_residual[at]) * x;
     }
-    close_to(t, t->diff_shift[c], t->want_shift[c], DIFF_BOUND * g, CLNORM_FLOAT32, "diff_shift", kind);
-    close_to(t, t->diff_scale[c], t->want_scale[c], DIFF_BOUND * gx, CLNORM_FLOAT32, "diff_scale", kind);
-    for (uint64_t i = 0; i < d->n * d->s; i++) {
-        const uint64_t at = case_index(d, i / d->s, c, i % d->s);
-        const double x = fabs(t->src[at] - t->want_mean[c]) * invstd;
-        const double terms = fabs(t->want_residual[at]) + g / m + x * gx / m;
-        close_to(t, t->diff_src[at], t->want_src[at], DIFF_BOUND * scale * invstd * terms, d->type, "diff_src", kind);
+    close_to(t, t->diff_shift[c], t->want_shift[c], DIFF_BOUND * sum.g, CLNORM_FLOAT32, "diff_shift", kind);
+    /* A channel of a group may lie where its mean does: then the mean's own error counts. */
+    const double mean_error = group_of(d) > 1 ? MEAN_BOUND * sum.g : 0;
+    close_to(t, t->diff_scale[c], t->want_scale[c], DIFF_BOUND * sum.gx + mean_error, CLNORM_FLOAT32, "diff_scale",
+             kind);
+    sum.g *= scale;
+    sum.gx *= scale;
+    return sum;
+}
+
+static void check_group(const struct tensor *t, uint64_t q, enum case_data kind)
+{
+    const clnorm_desc *d = &t->desc;
+    const uint64_t first = q * group_of(d), end = first + group_of(d);
+    const double m = (double)(d->n * d->s * group_of(d)), invstd = invstd_of(t, q);
+    struct sizes all = {0, 0};
+    for (uint64_t c = first; c < end; c++) {
+        const struct sizes one = check_channel(t, c, kind);
+        all.g += one.g;
+        all.gx += one.gx;
     }
+    for (uint64_t c = first; c < end; c++) {
+        for (uint64_t i = 0; i < d->n * d->s; i++) {
+            const uint64_t at = case_index(d, i / d->s, c, i % d->s);
+            const double x = fabs(t->src[at] - t->want_mean[q]) * invstd, scale = fabs((double)t->scale[c]);
+            const double terms = scale * fabs(t->want_residual[at]) + all.g / m + x * all.gx / m;
+            close_to(t, t->diff_src[at], t->want_src[at], DIFF_BOUND * invstd * terms, d->type, "diff_src", kind);
+        }
+    }
+}
+
+static const enum case_data kinds[] = {CASE_NORMAL, CASE_OFFSET_1E3, CASE_CONSTANT, CASE_BIMODAL,
+                                       CASE_FLOOR,  CASE_ONE_HOT,    CASE_INTEGERS, CASE_RELU};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+static void check_shape(const clnorm_desc *desc, size_t turn)
+{
+    const clnorm_activation activations[] = {CLNORM_IDENTITY, CLNORM_RELU, CLNORM_LEAKY_RELU(0.1f), {0.3f, 1.5f}};
+    struct tensor t = make(desc);
+    for (size_t k = 0; k < KINDS; k++) {
+        t.desc.activation = activations[(turn + k) % 4];
+        fill(&t, kinds[k]);
+        run(&t);
+        for (uint64_t q = 0; q < desc->c / group_of(desc); q++)
+            check_group(&t, q, kinds[k]);
+    }
+    unmake(&t);
 }
 
 START_TEST(half_a_unit)
 {
-    static const enum case_data kinds[] = {CASE_NORMAL, CASE_OFFSET_1E3, CASE_CONSTANT, CASE_BIMODAL,
-                                           CASE_FLOOR,  CASE_ONE_HOT,    CASE_INTEGERS, CASE_RELU};
-    const clnorm_activation activations[] = {CLNORM_IDENTITY, CLNORM_RELU, CLNORM_LEAKY_RELU(0.1f), {0.3f, 1.5f}};
     size_t count;
     const struct case_shape *shapes = case_shapes(0, &count);
     for (size_t i = 0; i < count; i++) {
         clnorm_desc desc = case_desc(&shapes[i]);
         desc.type = (enum clnorm_type)_i;
-        struct tensor t = make(&desc);
-        for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
-            t.desc.activation = activations[(i + k) % 4];
-            fill(&t, kinds[k]);
-            run(&t);
-            for (uint64_t c = 0; c < desc.c; c++)
-                check_channel(&t, c, kinds[k]);
+        check_shape(&desc, i);
+    }
+}
+END_TEST
+
+/* Group norm of a sample, and layer norm, of channels whose means and deviations differ. */
+START_TEST(groups_of_channels)
+{
+    static const struct {
+        uint64_t c, s, group;
+    } shapes[] = {{6, 49, 3}, {33, 7, 11}, {64, 1, 64}, {7, 1, 7}, {100, 3, 50}, {4, 1025, 2}, {257, 2, 257}};
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        for (int layout = 0; layout < 2; layout++) {
+            clnorm_desc desc = {.n = 1 + i % 2, .c = shapes[i].c, .s = shapes[i].s, .type = (enum clnorm_type)_i};
+            desc.layout = (enum clnorm_layout)layout;
+            desc.group_channels = shapes[i].group;
+            check_shape(&desc, i);
         }
-        unmake(&t);
     }
 }
 END_TEST
@@ -186,8 +249,9 @@ static double difference(const struct tensor *t, float *x)
 /* Gradients through an activation and a residual are those of central differences. What is near a bend has no part in the loss. */
 START_TEST(finite_differences)
 {
-    for (int layout = 0; layout < 2; layout++) {
-        clnorm_desc desc = {6, 3, 5, (enum clnorm_layout)layout, CLNORM_FLOAT32, 1e-2f, {0.25f, 1}};
+    for (int way = 0; way < 4; way++) { /* layouts; each channel by itself, and all together */
+        clnorm_desc desc = {6, 3, 5, (enum clnorm_layout)(way % 2), CLNORM_FLOAT32, 1e-2f, {0.25f, 1}};
+        desc.group_channels = way < 2 ? 0 : 3;
         struct tensor t = make(&desc);
         fill(&t, CASE_NORMAL);
         t.desc.epsilon = 1e-2f;
@@ -261,6 +325,7 @@ int main(void)
     TCase *tests = tcase_create("model_types");
     tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, half_a_unit, CLNORM_FLOAT32, CLNORM_BFLOAT16 + 1);
+    tcase_add_loop_test(tests, groups_of_channels, CLNORM_FLOAT32, CLNORM_BFLOAT16 + 1);
     tcase_add_test(tests, finite_differences);
     tcase_add_test(tests, mask_of_special_values);
     tcase_add_test(tests, accumulation);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statistics of groups of samples, by every kernel variant, bit for bit against the scalar model: groups of one sample, of some, with a last
- * one that has fewer, and of all; and the same call with the numbers of plain ones for each group.
+ * Statistics of groups of samples and of channels, by every kernel variant, bit for bit against the scalar model: groups of one sample, of
+ * some, with a last one that has fewer, and of all; of some channels, and of all; and the same call with the numbers of plain ones for each
+ * group. With groups of channels, inference and frozen statistics as well.
  * CLNORM_TEST_DEVICE selects one device, CLNORM_TEST_SMALL a smaller set of cases for slow ones.
  */
 #include "fixture/suite.h"
@@ -17,31 +18,40 @@ static size_t device_count;
 static const struct {
     uint64_t n, c, s, group;
     enum clnorm_layout layout;
+    uint64_t channels; /* of a group; 0: each by itself */
 } cases[] = {
-    {5, 3, 9, 2, CLNORM_CHANNELS_FIRST},    {4, 16, 8, 1, CLNORM_CHANNELS_LAST},
-    {7, 19, 49, 1, CLNORM_CHANNELS_FIRST},  {9, 35, 2, 4, CLNORM_CHANNELS_LAST},
-    {3, 2, 1027, 2, CLNORM_CHANNELS_FIRST}, {40, 24, 1, 13, CLNORM_CHANNELS_FIRST},
-    {6, 8, 64, 6, CLNORM_CHANNELS_FIRST},   {64, 5, 3, 32, CLNORM_CHANNELS_FIRST},
-    {8, 32, 130, 2, CLNORM_CHANNELS_LAST},  {67, 9, 1, 1, CLNORM_CHANNELS_LAST}, /* one value each: variance 0 */
+    {5, 3, 9, 2, CLNORM_CHANNELS_FIRST},        {4, 16, 8, 1, CLNORM_CHANNELS_LAST},
+    {3, 6, 9, 1, CLNORM_CHANNELS_FIRST, 3},     {5, 10, 3, 2, CLNORM_CHANNELS_LAST, 10},
+    {7, 19, 49, 1, CLNORM_CHANNELS_FIRST},      {9, 35, 2, 4, CLNORM_CHANNELS_LAST},
+    {3, 2, 1027, 2, CLNORM_CHANNELS_FIRST},     {40, 24, 1, 13, CLNORM_CHANNELS_FIRST},
+    {6, 8, 64, 6, CLNORM_CHANNELS_FIRST},       {64, 5, 3, 32, CLNORM_CHANNELS_FIRST},
+    {8, 32, 130, 2, CLNORM_CHANNELS_LAST},      {67, 9, 1, 1, CLNORM_CHANNELS_LAST}, /* one value each: variance 0 */
+    {2, 33, 49, 1, CLNORM_CHANNELS_FIRST, 11},  {7, 24, 130, 1, CLNORM_CHANNELS_LAST, 8},
+    {2, 2, 9000, 1, CLNORM_CHANNELS_FIRST, 2},  {2, 4, 3000, 0, CLNORM_CHANNELS_LAST, 2}, /* several partials */
+    {50, 100, 1, 1, CLNORM_CHANNELS_LAST, 100},
 };
-enum { CASES = sizeof cases / sizeof *cases, SMALL_CASES = 2 };
+enum { CASES = sizeof cases / sizeof *cases, SMALL_CASES = 4 };
 
 /* What is beside the statistics: nothing; all there is, by a mask; half of it, by dst, in place. */
 enum { PLAIN, ALL, IN_PLACE, WAYS };
 
 static struct call make_call(enum clnorm_operation operation, const clnorm_desc *desc, int way)
 {
-    const int is_forward = operation == CLNORM_FORWARD_TRAINING;
+    const int is_forward = operation == CLNORM_FORWARD_TRAINING || operation == CLNORM_FORWARD_INFERENCE;
+    const int is_training = operation == CLNORM_FORWARD_TRAINING || operation == CLNORM_BACKWARD_TRAINING;
     struct call call = {.operation = operation, .desc = *desc, .alias = OUT, .momentum = 0.25f};
 
     if (way == ALL) {
-        call.extras = BIT(MASK) | (is_forward ? BIT(RESIDUAL) : BIT(DIFF_RESIDUAL));
+        call.extras =
+            (operation == CLNORM_FORWARD_INFERENCE ? 0 : BIT(MASK)) | (is_forward ? BIT(RESIDUAL) : BIT(DIFF_RESIDUAL));
         call.accumulate = is_forward ? 0 : CLNORM_ACCUMULATE_DIFF_SRC | CLNORM_ACCUMULATE_DIFF_SCALE;
         call.running_flags = is_forward ? CLNORM_RUNNING_BIASED : 0;
     } else if (way == IN_PLACE) {
         call.extras = is_forward ? 0 : BIT(GATE);
         call.alias = is_forward ? SRC : DIFF_DST;
-        call.absent = is_forward ? BIT(MEAN) | BIT(VARIANCE) | BIT(RUNNING_MEAN) : BIT(DIFF_SHIFT);
+        call.absent = !is_forward   ? BIT(DIFF_SHIFT)
+                      : is_training ? BIT(MEAN) | BIT(VARIANCE) | BIT(RUNNING_MEAN)
+                                    : BIT(SCALE);
     }
     return call;
 }
@@ -53,22 +63,25 @@ static void run_way(struct run *run, size_t number, int way, enum case_data kind
 
     desc.layout = cases[number].layout;
     desc.group_samples = cases[number].group;
+    desc.group_channels = cases[number].channels;
     desc.type = (enum clnorm_type)way;
     if (way != PLAIN)
         desc.activation = way == ALL   ? CLNORM_CLIPPED_RELU(1.5f)
                           : number % 4 ? CLNORM_ACTIVATION(0.25f, 1.1f) /* no 16-bit number */
                                        : CLNORM_LEAKY_RELU(0.125f);
     values_make(&inputs, &desc, kind);
-    for (int o = 0; o < 2; o++) {
-        struct call call = make_call(o ? CLNORM_BACKWARD_TRAINING : CLNORM_FORWARD_TRAINING, &desc, way);
+    for (int o = 0; o < (cases[number].channels && way == PLAIN ? 4 : 2); o++) {
+        static const enum clnorm_operation operations[] = {CLNORM_FORWARD_TRAINING, CLNORM_BACKWARD_TRAINING,
+                                                           CLNORM_FORWARD_INFERENCE, CLNORM_BACKWARD_FROZEN};
+        struct call call = make_call(operations[o], &desc, way);
         struct values want = {0};
 
         values_copy(&want, &inputs);
         call_model(&call, &want);
-        if (way == IN_PLACE) /* each form is a program to compile: by the free choice alone */
+        if (way != PLAIN) /* each form is a program to compile; test_features has them all: by the free choice alone */
             run_subject(run, &run->subjects[0], &call, case_data_name(kind), &inputs, &want);
         else
-            run_subjects(run, &call, case_data_name(kind), &inputs, &want, (unsigned)number, 0);
+            run_subjects(run, &call, case_data_name(kind), &inputs, &want, (unsigned)number / 2, 0);
         values_free(&want);
     }
     values_free(&inputs);
@@ -79,7 +92,7 @@ START_TEST(test_bits)
     static struct run run;
 
     open_run(&run, &devices[_i], 0);
-    run.step = fixture_is_small() ? 2 : 0;
+    run.step = fixture_is_small() ? 4 : 2; /* half of the variants, in turn */
     for (size_t i = 0; i < (fixture_is_small() ? SMALL_CASES : CASES); i++)
         for (int way = 0; way < WAYS; way++)
             run_way(&run, i, way, (i + (size_t)way) % 3 ? CASE_NORMAL : CASE_CLASSES);
@@ -166,6 +179,16 @@ START_TEST(test_refused)
     ck_assert_int_eq(clnorm_get_workspace_bytes(rig.context, CLNORM_FORWARD_TRAINING, &desc, &bytes),
                      CLNORM_INVALID_GROUP);
     ck_assert(messages_have(&rig.messages, "group_samples is 5"));
+    const clnorm_desc channels[] = {{.n = 4, .c = 6, .s = 3, .epsilon = 1e-5f, .group_channels = 4},
+                                    {.n = 4, .c = 6, .s = 3, .epsilon = 1e-5f, .group_channels = 12},
+                                    {.n = 1, .c = 1 << 17, .s = 1, .epsilon = 1e-5f, .group_channels = 1 << 17}};
+    static const char *const words[] = {"group_channels is 4; it divides", "group_channels is 12; it divides",
+                                        "group_channels is 131072; a group has at most"};
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(clnorm_get_workspace_bytes(rig.context, CLNORM_FORWARD_TRAINING, &channels[i], &bytes),
+                         CLNORM_INVALID_GROUP);
+        ck_assert(messages_have(&rig.messages, words[i]));
+    }
     rig_close(&rig);
 }
 END_TEST
