@@ -52,7 +52,7 @@ static void setup(void)
 /* A kernel file with a line more, behind the one that begins the kernel's work. */
 static void change_kernel(const char *name, const char *line)
 {
-    static const char mark[] = "APPLY_BEGIN(t);\n";
+    static const char mark[] = "APPLY_BEGIN(all);\n";
     static char text[1 << 14], changed[1 << 14];
     const char *folder = getenv("CLNORM_TEST_KERNELS"), *at;
     char path[1024];

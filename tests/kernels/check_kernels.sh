@@ -41,6 +41,9 @@ programs_of()
         case $name,$forms in
         spir64,*HINTS=1* | [!s]*SMALL_CODE*) continue ;;
         esac
+        # Of types, and what else a step does, other processors' programs differ by the width alone.
+        [[ $name != AVX-512 && $name != aarch64 || $forms != *-DTYPE=2* ]] || continue
+        [[ $name != SSE2 || $forms != *-DTYPE=1* ]] || continue
         [[ $forms =~ -DVEC=([0-9]+) ]] && width=${BASH_REMATCH[1]} || width=0
         [[ "$widths " == *" $width "* ]] || continue
         echo "$options $folder/$source $forms"

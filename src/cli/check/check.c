@@ -15,6 +15,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MAX_SUBJECTS = 64, MAX_REPORTS = 10 };
 
@@ -35,11 +36,12 @@ struct check {
     uint64_t digest;
     unsigned reports;
     int is_quick;
+    const char *variants; /* names of those to try, separated by commas; NULL: all */
 };
 
 static int print_help(const struct option_row *rows)
 {
-    printf("usage: clnorm check [--device D] [--quick] [--type T] [--activation A] [--residual]\n"
+    printf("usage: clnorm check [--device D] [--quick] [--variant NAMES] [--type T] [--activation A] [--residual]\n"
            "\n"
            "Runs every operation and every kernel variant on many shapes and kinds of data, and compares the results\n"
            "bit for bit with the model (a program for the CPU that defines the bits) and in accuracy with float64.\n"
@@ -256,6 +258,40 @@ static int run_shape(struct check *check, const struct case_shape *shape, size_t
     return result;
 }
 
+/* Whether a list of names separated by commas has this one. */
+static int has_name(const char *list, const char *name, size_t length)
+{
+    while (*list) {
+        const size_t here = strcspn(list, ",");
+
+        if (here == length && strncmp(list, name, length) == 0)
+            return 1;
+        list += here + (list[here] == ',');
+    }
+    return 0;
+}
+
+/* Returns 0, or -1 after a message: every name is a variant's. */
+static int check_names(const char *list)
+{
+    while (list && *list) {
+        const size_t length = strcspn(list, ",");
+        size_t i = 0;
+
+        while (clnorm_variant_name(i) && !has_name(clnorm_variant_name(i), list, length))
+            i++;
+        if (!clnorm_variant_name(i)) {
+            complain(
+                "check: option --variant has '%.*s'; expected names of kernel variants, separated by commas, as the "
+                "table of a whole check has them",
+                (int)length, list);
+            return -1;
+        }
+        list += length + (list[length] == ',');
+    }
+    return 0;
+}
+
 /* The free choice, then a context for each variant. */
 static int make_subjects(struct check *check, int is_verbose)
 {
@@ -267,6 +303,8 @@ static int make_subjects(struct check *check, int is_verbose)
     for (size_t i = 0; clnorm_variant_name(i) && check->subject_count < MAX_SUBJECTS; i++) {
         struct subject *subject = &check->subjects[check->subject_count];
 
+        if (check->variants && !has_name(check->variants, clnorm_variant_name(i), strlen(clnorm_variant_name(i))))
+            continue;
         subject->name = options.variants = clnorm_variant_name(i);
         /* The log stays silent: a variant that does not fit a shape is no error here. */
         if (!is_verbose)
@@ -336,9 +374,10 @@ static int print_report(const struct check *check)
     return differences || contradicts ? STATUS_FAILED : STATUS_DONE;
 }
 
-static int run_check(const char *device, const struct call_form *form, int is_quick, int is_verbose)
+static int run_check(const char *device, const char *variants, const struct call_form *form, int is_quick,
+                     int is_verbose)
 {
-    struct check check = {.digest = CASE_HASH_START, .form = *form, .is_quick = is_quick};
+    struct check check = {.digest = CASE_HASH_START, .form = *form, .is_quick = is_quick, .variants = variants};
     char text[FORM_TEXT_BYTES];
     const struct case_shape *shapes;
     int status = STATUS_FAILED, result;
@@ -367,12 +406,18 @@ static int run_check(const char *device, const struct call_form *form, int is_qu
 
 int command_check(int count, char *const *arguments, int is_verbose)
 {
-    const char *device = NULL;
+    const char *device = NULL, *variants = NULL;
     struct call_form form = {0};
     int is_quick = 0, is_help = 0;
     struct option_row rows[] = {
         OPTION_ROW_DEVICE(&device),
         OPTION_ROW_FLAG("quick", &is_quick, "a few small shapes only, for slow devices"),
+        {.name = "variant",
+         .kind = OPTION_TEXT,
+         .target = &variants,
+         .argument = "NAMES",
+         .expected = "names of kernel variants",
+         .help = "those to try beside the free choice, separated by commas; default: all"},
         OPTION_ROW_TYPE(&form.type, "of the tensors; default: float32"),
         OPTION_ROW_ACTIVATION(&form.activation,
                               "part of the calls; backward reads forward's mask, or with frozen statistics y"),
@@ -384,5 +429,7 @@ int command_check(int count, char *const *arguments, int is_verbose)
 
     if (options_parse(rows, count, arguments) != 0)
         return STATUS_USAGE;
-    return is_help ? print_help(rows) : run_check(device, &form, is_quick, is_verbose);
+    if (is_help)
+        return print_help(rows);
+    return check_names(variants) == 0 ? run_check(device, variants, &form, is_quick, is_verbose) : STATUS_USAGE;
 }
