@@ -15,7 +15,7 @@
 #define BOUND 4e-7
 #define DIFF_BOUND 1e-6
 #define MEAN_BOUND 2e-7 /* of a deviation */
-#define ULP 0x1p-24 /* half of one, relative, of binary32 */
+#define ULP 0x1p-24     /* half of one, relative, of binary32 */
 
 typedef unsigned long long ull;
 
