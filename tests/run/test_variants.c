@@ -144,8 +144,12 @@ static void close_runs(void)
 static int is_left_out(const struct subject *subject)
 {
     const struct clnorm__device *device = &subject->context->device;
+    const clnorm_desc plain = {0};
+    int is_plain = 0; /* steps of groups of channels are not */
 
-    return subject->made == 0 && subject->variant &&
+    for (unsigned o = 0; o < 4; o++)
+        is_plain |= has_step(&plain, (enum clnorm_operation)o, subject->variant);
+    return subject->made == 0 && subject->variant && is_plain &&
            (!clnorm__variant_refusal(subject->variant, device, 0, 1) ||
             !clnorm__variant_refusal(subject->variant, device, 1, 1));
 }
