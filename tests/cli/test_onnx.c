@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ONNX's own vectors for BatchNormalization (its backend node tests), through the public API, on the device that
- * clnorm_find_device(NULL, ...) finds. The vectors are channels-first; each case is run a second time with the tensors
- * transposed to channels-last.
+ * ONNX's own vectors for BatchNormalization, InstanceNormalization and LayerNormalization (its backend node tests), through the public
+ * API, on the device that clnorm_find_device(NULL, ...) finds. The vectors of the first two are channels-first; each case of theirs is run a
+ * second time with the tensors transposed to channels-last.
  *
  * The folder is the environment variable ONNX_TESTDATA, or the one the build was told. Exit status 77 (skipped) when it
  * is missing.
@@ -44,6 +44,20 @@ static const char *const cases[] = {
 };
 enum { CASE_COUNT = sizeof cases / sizeof cases[0], LAYOUT_COUNT = 2 };
 
+/* Their tensors: X, scale, B and Y. */
+static const char *const instance_cases[] = {"test_instancenorm_example", "test_instancenorm_epsilon"};
+enum { INSTANCE_COUNT = sizeof instance_cases / sizeof instance_cases[0] };
+
+/* X, scale, B and Y, mean, 1 / deviation. */
+static const char *const layer_cases[] = {
+    "test_layer_normalization_2d_axis0",           "test_layer_normalization_2d_axis1",
+    "test_layer_normalization_2d_axis_negative_1", "test_layer_normalization_3d_axis0_epsilon",
+    "test_layer_normalization_3d_axis1_epsilon",   "test_layer_normalization_3d_axis2_epsilon",
+    "test_layer_normalization_4d_axis0",           "test_layer_normalization_4d_axis1",
+    "test_layer_normalization_4d_axis2",           "test_layer_normalization_4d_axis3",
+    "test_layer_normalization_4d_axis_negative_2", "test_layer_normalization_default_axis"};
+enum { LAYER_COUNT = sizeof layer_cases / sizeof layer_cases[0], OUT_INVSTD = 2 };
+
 struct tensor {
     uint64_t sizes[5];
     unsigned rank;
@@ -54,6 +68,7 @@ struct tensor {
 struct attributes {
     float epsilon, momentum;
     int training;
+    int axis; /* of LayerNormalization: the first that is normalized over; below 0, from the last one back */
 };
 
 struct node_case {
@@ -125,16 +140,17 @@ static void read_tensor(const char *path, struct tensor *tensor)
     free(bytes);
 }
 
-static struct attributes read_attributes(const char *path)
+static struct attributes read_attributes(const char *path, const char *type)
 {
-    struct attributes attributes = {.epsilon = 1e-5f, .momentum = 0.9f, .training = 0}; /* ONNX's defaults */
+    struct attributes attributes = {
+        .epsilon = 1e-5f, .momentum = 0.9f, .training = 0, .axis = -1}; /* ONNX's defaults */
     size_t size;
     uint8_t *bytes = read_file(path, &size);
     Onnx__ModelProto *model = onnx__model_proto__unpack(NULL, size, bytes);
     ck_assert_msg(model != NULL, "%s is not a ModelProto", path);
     ck_assert_msg(model->graph && model->graph->n_node == 1, "%s: not a graph of one node", path);
     const Onnx__NodeProto *node = model->graph->node[0];
-    ck_assert_str_eq(node->op_type, "BatchNormalization");
+    ck_assert_str_eq(node->op_type, type);
     for (size_t i = 0; i < node->n_attribute; i++) {
         const Onnx__AttributeProto *attribute = node->attribute[i];
         if (strcmp(attribute->name, "epsilon") == 0)
@@ -143,6 +159,8 @@ static struct attributes read_attributes(const char *path)
             attributes.momentum = attribute->f;
         else if (strcmp(attribute->name, "training_mode") == 0)
             attributes.training = attribute->i != 0;
+        else if (strcmp(attribute->name, "axis") == 0)
+            attributes.axis = (int)attribute->i;
         else
             ck_abort_msg("%s: unknown attribute %s", path, attribute->name);
     }
@@ -151,22 +169,33 @@ static struct attributes read_attributes(const char *path)
     return attributes;
 }
 
-static void read_case(const char *name, struct node_case *node)
+static void read_node(const char *name, const char *type, struct node_case *node)
 {
     char path[1024];
     snprintf(path, sizeof path, "%s/%s/model.onnx", data_folder(), name);
-    node->attributes = read_attributes(path);
-    for (int i = 0; i < 5; i++) {
+    node->attributes = read_attributes(path, type);
+}
+
+static void read_tensors(const char *name, int in, int out, struct node_case *node)
+{
+    char path[1024];
+    for (int i = 0; i < in; i++) {
         snprintf(path, sizeof path, "%s/%s/test_data_set_0/input_%d.pb", data_folder(), name, i);
         read_tensor(path, &node->in[i]);
     }
-    for (int i = 0; i < (node->attributes.training ? 3 : 1); i++) {
+    for (int i = 0; i < out; i++) {
         snprintf(path, sizeof path, "%s/%s/test_data_set_0/output_%d.pb", data_folder(), name, i);
         read_tensor(path, &node->out[i]);
     }
+    ck_assert_uint_eq(node->out[OUT_Y].count, node->in[IN_X].count);
+}
+
+static void read_case(const char *name, struct node_case *node)
+{
+    read_node(name, "BatchNormalization", node);
+    read_tensors(name, 5, node->attributes.training ? 3 : 1, node);
     const struct tensor *x = &node->in[IN_X];
     ck_assert_uint_ge(x->rank, 2);
-    ck_assert_uint_eq(node->out[OUT_Y].count, x->count);
     for (int i = IN_SCALE; i <= IN_VARIANCE; i++)
         ck_assert_uint_eq(node->in[i].count, x->sizes[1]);
     for (int i = OUT_MEAN; node->attributes.training && i <= OUT_VARIANCE; i++)
@@ -313,6 +342,79 @@ START_TEST(test_node)
 }
 END_TEST
 
+/* Statistics of the sample's own: dst, and where they are given mean and invstd. */
+static void run_groups(const char *name, const struct node_case *node, const clnorm_desc *desc, int has_statistics)
+{
+    cl_mem src = buffer_of(&node->in[IN_X]), scale = buffer_of(&node->in[IN_SCALE]);
+    cl_mem shift = buffer_of(&node->in[IN_BIAS]), workspace = make_workspace(CLNORM_FORWARD_TRAINING, desc);
+    cl_mem mean = has_statistics ? empty_buffer(node->out[OUT_MEAN].count * sizeof(float)) : NULL;
+    cl_mem invstd = has_statistics ? empty_buffer(node->out[OUT_INVSTD].count * sizeof(float)) : NULL;
+    clnorm_forward_training_args args = {0};
+    args.src.mem = args.dst.mem = src;
+    args.scale.mem = scale;
+    args.shift.mem = shift;
+    args.save_mean.mem = mean;
+    args.save_invstd.mem = invstd;
+    args.workspace.mem = workspace;
+    ck_assert_int_eq(clnorm_forward_training(context, queue, desc, &args, 0, NULL, NULL), CLNORM_SUCCESS);
+    check_values(src, &node->out[OUT_Y], name, "Y");
+    if (has_statistics) {
+        check_values(mean, &node->out[OUT_MEAN], name, "Mean");
+        check_values(invstd, &node->out[OUT_INVSTD], name, "InvStdDev");
+        clReleaseMemObject(mean);
+        clReleaseMemObject(invstd);
+    }
+    clReleaseMemObject(src);
+    clReleaseMemObject(scale);
+    clReleaseMemObject(shift);
+    clReleaseMemObject(workspace);
+}
+
+START_TEST(test_instance)
+{
+    const char *name = instance_cases[_i / LAYOUT_COUNT];
+    enum clnorm_layout layout = _i % LAYOUT_COUNT ? CLNORM_CHANNELS_LAST : CLNORM_CHANNELS_FIRST;
+    struct node_case node = {0};
+    clnorm_desc desc;
+    read_node(name, "InstanceNormalization", &node);
+    read_tensors(name, 3, 1, &node);
+    if (layout == CLNORM_CHANNELS_LAST) {
+        make_channels_last(&node.in[IN_X]);
+        make_channels_last(&node.out[OUT_Y]);
+    }
+    ck_assert_int_eq(clnorm_describe(layout, node.in[IN_X].rank, node.in[IN_X].sizes, &desc), CLNORM_SUCCESS);
+    desc.epsilon = node.attributes.epsilon;
+    desc.group_samples = 1;
+    run_groups(name, &node, &desc, 0);
+    free_case(&node);
+}
+END_TEST
+
+/* What is normalized over are channels, all in one group; what is before it, samples. */
+START_TEST(test_layer)
+{
+    struct node_case node = {0};
+    uint64_t sizes[2] = {1, 1};
+    clnorm_desc desc;
+    read_node(layer_cases[_i], "LayerNormalization", &node);
+    read_tensors(layer_cases[_i], 3, 3, &node);
+    const struct tensor *x = &node.in[IN_X];
+    const int axis = node.attributes.axis < 0 ? node.attributes.axis + (int)x->rank : node.attributes.axis;
+    for (unsigned i = 0; i < x->rank; i++)
+        sizes[(int)i >= axis] *= x->sizes[i];
+    ck_assert_uint_eq(node.in[IN_SCALE].count, sizes[1]);
+    ck_assert_uint_eq(node.in[IN_BIAS].count, sizes[1]);
+    ck_assert_uint_eq(node.out[OUT_MEAN].count, sizes[0]);
+    ck_assert_uint_eq(node.out[OUT_INVSTD].count, sizes[0]);
+    ck_assert_int_eq(clnorm_describe(CLNORM_CHANNELS_LAST, 2, sizes, &desc), CLNORM_SUCCESS);
+    desc.epsilon = node.attributes.epsilon;
+    desc.group_samples = 1;
+    desc.group_channels = desc.c;
+    run_groups(layer_cases[_i], &node, &desc, 1);
+    free_case(&node);
+}
+END_TEST
+
 /* ---- set-up ---------------------------------------------------------------------------------------------------- */
 
 static void open_device(void)
@@ -343,6 +445,8 @@ int main(void)
     TCase *nodes = tcase_create("nodes");
     tcase_add_unchecked_fixture(nodes, open_device, close_device);
     tcase_add_loop_test(nodes, test_node, 0, CASE_COUNT * LAYOUT_COUNT);
+    tcase_add_loop_test(nodes, test_instance, 0, INSTANCE_COUNT * LAYOUT_COUNT);
+    tcase_add_loop_test(nodes, test_layer, 0, LAYER_COUNT);
     tcase_set_timeout(nodes, 300); /* a first run compiles kernels */
     suite_add_tcase(suite, nodes);
 
