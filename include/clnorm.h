@@ -67,7 +67,7 @@
  * Batch statistics are right for finite values up to 1.7e38 and standard deviations from 2^-126 to 2^126, with epsilon = 0 as
  * well; a constant channel gives dst = shift. scale * invstd is one binary32: beyond 2^128 dst is infinite or NaN, below 2^-126
  * dst has fewer digits, and so have the gradients, which it multiplies too. A NaN or an infinity makes NaN of its own channel,
- * and of no other.
+ * or group of channels, and of no other.
  *
  * Others' conventions
  * -------------------

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What types, activations, residuals, masks and groups of samples cost: each in turn with the plain float32 call, in one process.
+ * What types, activations, residuals, masks and groups cost: each in turn with the plain float32 call, in one process.
  *
  *   bench_forms [N C S [ROUNDS]]      default 32 256 3136 9: tensors of 103 MB
  *
@@ -31,7 +31,7 @@ static const struct form {
     const char *name;
     enum clnorm_type type;
     int is_active, has_residual, has_mask, in_passes;
-    uint64_t group;
+    uint64_t group, channels;
 } forms[] = {
     {.name = "float32"},
     {.name = "float16", .type = CLNORM_FLOAT16},
@@ -43,6 +43,7 @@ static const struct form {
     {.name = "in passes", .in_passes = 1},
     {.name = "groups of 1", .group = 1},
     {.name = "groups of 4", .group = 4},
+    {.name = "32 groups of channels", .group = 1, .channels = 32},
     {.name = "float16 add+relu+mask", .type = CLNORM_FLOAT16, .is_active = 1, .has_residual = 1, .has_mask = 1},
 };
 enum { FORMS = sizeof forms / sizeof *forms };
@@ -87,6 +88,7 @@ static void run(const struct form *f, int operation, clnorm_desc desc)
     const clnorm_buffer none = {NULL, 0};
     desc.type = f->type;
     desc.group_samples = f->group;
+    desc.group_channels = f->channels ? channels / f->channels : 0;
     if (f->is_active)
         desc.activation = CLNORM_RELU;
     if (operation == TRAIN) {
@@ -139,7 +141,7 @@ static int by_size(const void *a, const void *b)
 
 static int has_form(const struct form *f, int operation)
 {
-    return operation != INFER || (!f->group && !f->has_mask);
+    return (operation != INFER || (!f->group && !f->has_mask)) && (!f->channels || channels % f->channels == 0);
 }
 
 static void measure(enum clnorm_layout layout, int rounds)
@@ -216,13 +218,17 @@ int main(int count, char **arguments)
     size_t most = 4;
     for (int l = 0; l < 2; l++) {
         for (int o = 0; o < OPERATIONS; o++) {
-            for (uint64_t g = 0; g < 5; g++) {
+            for (uint64_t g = 0; g < 6; g++) { /* the last one: of all channels */
                 size_t bytes;
                 const clnorm_desc desc = {.n = n,
                                           .c = channels,
                                           .s = positions,
                                           .layout = (enum clnorm_layout)l,
-                                          .group_samples = g < n ? g : 0};
+                                          .group_samples = g == 5  ? 1
+                                                           : g < n ? g
+                                                                   : 0,
+                                          .group_channels =
+                                              g == 5 && channels <= CLNORM_MOST_GROUP_CHANNELS ? channels : 0};
                 TRY(clnorm_get_workspace_bytes(context, (enum clnorm_operation)o, &desc, &bytes));
                 most = bytes > most ? bytes : most;
             }
