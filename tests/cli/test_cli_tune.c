@@ -52,7 +52,7 @@ static void setup(void)
 /* A kernel file with a line more, behind the one that begins the kernel's work. */
 static void change_kernel(const char *name, const char *line)
 {
-    static const char mark[] = "APPLY_BEGIN(all);\n";
+    static const char mark[] = "    APPLY_BEGIN(";
     static char text[1 << 14], changed[1 << 14];
     const char *folder = getenv("CLNORM_TEST_KERNELS"), *at;
     char path[1024];
@@ -66,7 +66,9 @@ static void change_kernel(const char *name, const char *line)
     fclose(file);
     at = strstr(text, mark);
     ck_assert_msg(at != NULL, "%s has no line %s", path, mark);
-    at += strlen(mark);
+    at = strchr(at, '\n');
+    ck_assert_ptr_nonnull(at);
+    at++;
     ck_assert_int_lt(snprintf(changed, sizeof(changed), "%.*s%s\n%s", (int)(at - text), text, line, at),
                      sizeof(changed));
     snprintf(path, sizeof(path), "%s/%s", kernels, name);

@@ -165,7 +165,8 @@ END_TEST
 
 static const struct clnorm__variant *chosen(const struct clnorm__plan *plan, enum clnorm__step step)
 {
-    const struct clnorm__launch *launches[] = {&plan->fused, &plan->stats, &plan->finish, &plan->apply};
+    const struct clnorm__launch *launches[] = {&plan->spread, &plan->fused,  &plan->stats,
+                                               &plan->roots,  &plan->finish, &plan->apply};
     for (size_t i = 0; i < sizeof launches / sizeof launches[0]; i++)
         if (launches[i]->variant && launches[i]->variant->step == step)
             return launches[i]->variant;
@@ -187,6 +188,7 @@ START_TEST(preferences)
         struct clnorm__plan plan;
         if (v->layouts == (last ? CLNORM__FIRST : CLNORM__LAST))
             continue;
+        desc.group_channels = v->step >= CLNORM__SPREAD ? 4 : 0; /* the steps of groups of channels */
         filter.preferred[v->step][last] = (unsigned char)(k % CLNORM__VARIANTS + 1);
         ck_assert_int_eq(clnorm__plan_make(&desc, ask, device, &filter, &plan, why, sizeof why), CLNORM_SUCCESS);
         const struct clnorm__variant *got = chosen(&plan, v->step);
