@@ -119,6 +119,7 @@ START_TEST(test_reproducible_bits)
     static struct rig rig;
     uint64_t first = 0;
 
+    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     for (unsigned k = 0; k < 3; k++) {
         uint64_t hash = CASE_HASH_START;
@@ -255,6 +256,7 @@ START_TEST(test_forward)
 {
     static struct rig rig;
 
+    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     for (unsigned s = 0; s < shape_count(); s++)
         for (unsigned form = fixture_is_small() ? 4 + s % 4
@@ -354,6 +356,7 @@ START_TEST(test_gradients)
                                          {3, 3, 3, 3, 2, 1, 1, 0, 1}};
     static struct rig rig;
 
+    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     for (unsigned s = 0; s < 4; s++)
         for (unsigned form = has_blas ? 0 : 4; form < 8; form++) {
@@ -390,6 +393,7 @@ START_TEST(test_blas_gradients)
 {
     static struct rig rig;
 
+    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     for (unsigned s = 0; s < shape_count() && has_blas; s++) {
         clnorm_block_desc desc = desc_of(&shapes[s], CLNORM_BLOCK_REPRODUCIBLE, activation_of(1, s));
@@ -448,6 +452,7 @@ START_TEST(test_fold)
 {
     static struct rig rig;
 
+    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     for (unsigned s = 0; s < shape_count(); s++) {
         clnorm_block_desc d =

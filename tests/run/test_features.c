@@ -18,8 +18,6 @@
 #include "fixture/suite.h"
 #include "fixture/subjects.h"
 
-#include "device/device.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -396,16 +394,6 @@ static void run_row(struct run *run, struct subject *subject, const struct row *
     values_free(&want);
 }
 
-/* PoCL compiles a second time what is to be stored, and keeps it by itself. */
-static void choose_cache(const clnorm_device_info *info)
-{
-    static char folder[512];
-
-    if (!*folder)
-        snprintf(folder, sizeof(folder), "%s", getenv("CLNORM_CACHE_DIR"));
-    setenv("CLNORM_CACHE_DIR", clnorm__dear_binaries(info->platform_name) ? "" : folder, 1);
-}
-
 /* Steps that are all there is of an operation. */
 static int is_whole(const struct clnorm__variant *variant)
 {
@@ -444,7 +432,6 @@ START_TEST(test_features)
 {
     static struct run run;
 
-    choose_cache(&devices[_i]);
     open_run(&run, &devices[_i], !fixture_is_small());
     for (size_t i = 1, end; i < run.subject_count; i = end) {
         for (end = i + 1; end < run.subject_count && run.subjects[end].variant == run.subjects[i].variant;)
@@ -467,7 +454,6 @@ START_TEST(test_no_samples)
 {
     static struct run run;
 
-    choose_cache(&devices[_i]);
     open_run(&run, &devices[_i], 0);
     state = 5;
     for (unsigned i = 0; i < 200; i++) {

@@ -83,6 +83,7 @@ START_TEST(test_normalization)
     struct parts parts = {0};
     unsigned made = 0;
 
+    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     parts.cl = rig.cl;
 
@@ -122,6 +123,7 @@ START_TEST(test_own_limit)
     static const struct case_shape large = {4096, 3, 10, CLNORM_CHANNELS_LAST};
     struct parts parts = {0};
 
+    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     parts.cl = rig.cl;
     ck_assert_uint_eq(run_calls(&rig, &parts, rig.context, NULL, &large, CASE_NORMAL), 4);
@@ -159,6 +161,7 @@ START_TEST(test_blocks)
                                         {1, 2, 300, 2, 3, 2, 2, 1, 1},
                                         {2, 3, 20, 9, 40, 1, 1, 0, 1}};
     static struct rig rig;
+    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     clnorm_context *own = rig.context;
     int is_cpu_like = own->device.cpu_like;
@@ -191,6 +194,7 @@ START_TEST(test_own_limit_of_products)
     static struct rig rig;
     clnorm_block_desc d;
 
+    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     ck_assert_int_eq(clnorm_describe_convolution(1500, 9, 1, 1, 65, 1, 1, 0, 1, &d), CLNORM_SUCCESS);
     d.flags = CLNORM_BLOCK_REPRODUCIBLE;
@@ -206,6 +210,7 @@ START_TEST(test_refusals)
     size_t bytes;
     clnorm_block_desc d;
 
+    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     rig.context->device.loop_limit = TURNS;
     clnorm_desc desc = {.n = (uint64_t)1 << 30, .c = 3, .s = 1, .type = CLNORM_FLOAT32, .epsilon = 1e-5f, {0, 0}};
