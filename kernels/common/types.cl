@@ -56,16 +56,6 @@ struct clnorm_tree {
     float w[CLNORM_TREE_LEVELS * CLNORM_TREE_WAYS];
 };
 
-/*
- * Weights of the merges of a group of channels, all of as many values: f[l] and w[l] those of the merge of level l that holds the last channel.
- * Of all others f is 1/2 and w is even * 2^l, even being half of a channel's values.
- */
-struct clnorm_channel_tree {
-    clnorm_u32 channels; /* of a group */
-    float even;
-    float f[CLNORM_TREE_LEVELS], w[CLNORM_TREE_LEVELS];
-};
-
 /* What the finish needs besides the tree. */
 struct clnorm_finish {
     float epsilon;

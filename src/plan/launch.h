@@ -14,8 +14,8 @@ struct clnorm__launch {
 
 struct clnorm__plan {
     struct clnorm_shape shape;
-    struct clnorm_tree low, high;        /* weights of the levels within a block, and above it */
-    struct clnorm_channel_tree channels; /* channels: 1 where each has its own statistics, which are not merged */
+    struct clnorm_tree low, high; /* weights of the levels within a block, and above it */
+    struct clnorm_tree channels;  /* of a group of channels; of one leaf where each has its own statistics */
     struct clnorm_cut cut;
     float rm_hi, rm_lo, unbias;
     /* fused alone; or stats, finish and apply; or finish, then the coefficients, and apply. Backward perhaps without apply. */

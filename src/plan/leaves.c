@@ -57,17 +57,11 @@ static uint64_t values_before(const struct clnorm_shape *shape, uint64_t i)
     return i * shape->full - i / shape->period * (shape->full - shape->last);
 }
 
-static void weights_of(double n_a, double n_b, float *f, float *w)
-{
-    const double part = n_b / (n_a + n_b);
-    *f = (float)part;
-    *w = (float)(n_a * part);
-}
-
 static void set_weight(struct clnorm_tree *tree, unsigned row, unsigned way, uint64_t n_a, uint64_t n_b)
 {
-    weights_of((double)n_a, (double)n_b, &tree->f[row * CLNORM_TREE_WAYS + way],
-               &tree->w[row * CLNORM_TREE_WAYS + way]);
+    double f = (double)n_b / ((double)n_a + (double)n_b);
+    tree->f[row * CLNORM_TREE_WAYS + way] = (float)f;
+    tree->w[row * CLNORM_TREE_WAYS + way] = (float)((double)n_a * f);
 }
 
 /*
@@ -95,16 +89,15 @@ void clnorm__fill_tree(const struct clnorm_shape *shape, unsigned base, struct c
     }
 }
 
-void clnorm__fill_channel_tree(const clnorm_desc *desc, uint64_t channels, struct clnorm_channel_tree *tree)
+void clnorm__fill_channel_tree(const clnorm_desc *desc, uint64_t channels, struct clnorm_tree *tree)
 {
-    const double values = (double)(desc->n * desc->s);
+    const uint64_t values = desc->n * desc->s;
     memset(tree, 0, sizeof *tree);
-    tree->channels = (clnorm_u32)channels;
-    tree->even = (float)(values / 2);
-    for (unsigned level = 0; (uint64_t)1 << level < channels; level++) {
-        const uint64_t span = (uint64_t)1 << level, first = (channels - 1) / (2 * span) * (2 * span);
+    tree->leaves = tree->period = (clnorm_u32)channels;
+    for (unsigned row = 0; (uint64_t)1 << row < channels; row++) {
+        const uint64_t span = (uint64_t)1 << row, first = (channels - 1) / (2 * span) * (2 * span);
+        set_weight(tree, row, 0, span * values, span * values);
         if (first + span < channels) /* else the last node of this level passes up alone */
-            weights_of((double)span * values, (double)(channels - first - span) * values, &tree->f[level],
-                       &tree->w[level]);
+            set_weight(tree, row, 4, span * values, (channels - first - span) * values);
     }
 }

@@ -19,7 +19,7 @@ void clnorm__shape_leaves(const clnorm_desc *desc, uint64_t rows, uint64_t leave
 /* The weights of level base and those above it. */
 void clnorm__fill_tree(const struct clnorm_shape *shape, unsigned base, struct clnorm_tree *tree);
 
-/* Those of merging so many channels. */
-void clnorm__fill_channel_tree(const clnorm_desc *desc, uint64_t channels, struct clnorm_channel_tree *tree);
+/* Those of a tree whose leaves are so many channels. */
+void clnorm__fill_channel_tree(const clnorm_desc *desc, uint64_t channels, struct clnorm_tree *tree);
 
 #endif

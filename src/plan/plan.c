@@ -42,7 +42,7 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     const int is_training = ask->operation == CLNORM_FORWARD_TRAINING || ask->operation == CLNORM_BACKWARD_TRAINING;
     const uint64_t group = clnorm__channel_group(desc);
     clnorm__fill_channel_tree(desc, is_training ? group : 1, &plan->channels);
-    double m = (double)(desc->n * desc->s) * plan->channels.channels;
+    double m = (double)(desc->n * desc->s) * plan->channels.leaves;
     plan->rm_hi = (float)(1.0 / m);
     plan->rm_lo = (float)(1.0 / m - (double)plan->rm_hi);
     plan->unbias = m > 1 ? (float)(m / (m - 1)) : 1.0f;
@@ -83,7 +83,7 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
         if (!plan->finish.variant)
             return clnorm__plan_refuse(device, why, why_size, "coefficients");
     }
-    launch_channels(device, desc->c / plan->channels.channels, &plan->finish);
+    launch_channels(device, desc->c / plan->channels.leaves, &plan->finish);
     if (plan->roots.variant)
         launch_channels(device, desc->c, &plan->roots);
     if (!ask->apply)
@@ -134,7 +134,7 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     if (plan->stats.variant && plan->stats.variant->step == CLNORM__DIFF_STATS)
         plan->stats.form |= activation | (ask->extras & CLNORM__HAS_MASK);
     plan->apply.form |= type | activation | ask->extras;
-    if (plan->channels.channels > 1 && ask->operation == CLNORM_BACKWARD_TRAINING)
+    if (plan->channels.leaves > 1 && ask->operation == CLNORM_BACKWARD_TRAINING)
         plan->apply.form |= CLNORM__HAS_WEIGHT;
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
         launch_groups(ask->groups, all[i]);

@@ -109,7 +109,7 @@ static int choose_stats(const clnorm_desc *desc, uint64_t groups, int backward, 
 static int choose_finish(int last, int backward, const struct clnorm__device *device,
                          const struct clnorm__filter *filter, struct clnorm__plan *plan)
 {
-    const uint64_t blocks = plan->shape.blocks, channels = plan->channels.channels;
+    const uint64_t blocks = plan->shape.blocks, channels = plan->channels.leaves;
     const enum clnorm__step plain = backward ? CLNORM__DIFF_FINISH : CLNORM__FINISH;
     const enum clnorm__step merging = backward ? CLNORM__DIFF_FINISH_CHANNELS : CLNORM__FINISH_CHANNELS;
     const int is_merging = channels > 1;

@@ -195,7 +195,9 @@ static void set_finish_channels(struct setter *s, const struct clnorm__plan *pla
     set_buffer(s, part(b->workspace, plan->partial_at));
     set_buffer(s, part(b->workspace, plan->coef_at));
     set(s, sizeof plan->shape, &plan->shape);
-    set(s, sizeof plan->channels, &plan->channels);
+    if (plan->finish.variant->step == CLNORM__FINISH_CHANNELS)
+        set(s, sizeof plan->channels, &plan->channels);
+    set(s, sizeof plan->channels.leaves, &plan->channels.leaves);
     set(s, sizeof *given->finish, given->finish);
     set(s, sizeof at, &at);
     set_channel_buffers(s, plan->finish.variant->step == CLNORM__DIFF_FINISH_CHANNELS, b);
@@ -206,7 +208,7 @@ static void set_finish(struct setter *s, const struct clnorm__plan *plan, const 
     const struct clnorm__buffers *b = given->buffers;
     const struct clnorm_finish *finish = given->finish;
     struct clnorm_offsets at = offsets(b);
-    if (plan->channels.channels > 1) {
+    if (plan->channels.leaves > 1) {
         set_finish_channels(s, plan, given);
         return;
     }
