@@ -23,6 +23,18 @@ static void launch_channels(const struct clnorm__device *device, uint64_t channe
     l->global[0] = l->variant->work_group ? channels * l->local[0] : ceil_div(channels, l->local[0]) * l->local[0];
 }
 
+/* Statistics that are given for groups of channels, to each channel. Returns whether a variant fits. */
+static int plan_spread(const clnorm_desc *desc, uint64_t groups, const struct clnorm__device *device,
+                       const struct clnorm__filter *filter, struct clnorm__plan *plan)
+{
+    plan->partial_at += SPREAD_VECTORS * desc->c * groups;
+    plan->spread_group = clnorm__channel_group(desc);
+    plan->spread.variant = clnorm__variant_choose(CLNORM__SPREAD, device, filter, clnorm__is_last(desc), 1);
+    if (plan->spread.variant)
+        launch_channels(device, desc->c, &plan->spread);
+    return plan->spread.variant != NULL;
+}
+
 /* All of a plan but what the forms have of the description's type and of what the last step does beside the normalization. */
 static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
                       const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
@@ -50,12 +62,8 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     plan->spread_at = CLNORM_COEFFICIENTS * desc->c * groups;
     plan->partial_at = plan->spread_at;
     if (group > 1 && ask->operation != CLNORM_FORWARD_TRAINING) {
-        plan->partial_at += SPREAD_VECTORS * desc->c * groups;
-        plan->spread.variant = clnorm__variant_choose(CLNORM__SPREAD, device, filter, last, 1);
-        if (!plan->spread.variant)
+        if (!plan_spread(desc, groups, device, filter, plan))
             return clnorm__plan_refuse(device, why, why_size, "spread");
-        launch_channels(device, desc->c, &plan->spread);
-        plan->spread_group = group;
     }
     plan->workspace = plan->partial_at;
     if (ask->apply && is_training) {
