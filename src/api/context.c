@@ -5,6 +5,7 @@
 
 #include "device/cache.h"
 #include "device/device.h"
+#include "device/kernel.h"
 #include "device/probe.h"
 #include "device/stored_tuning.h"
 #include "plan/tuning.h"
@@ -121,13 +122,7 @@ static int open_context(clnorm_context *context, cl_context cl, cl_device_id dev
 
 static void free_context(clnorm_context *context)
 {
-    while (context->programs) {
-        struct clnorm__built *first = context->programs;
-        context->programs = first->next;
-        if (first->program)
-            clReleaseProgram(first->program);
-        free(first);
-    }
+    clnorm__built_free(context->programs);
     if (context->cl)
         clReleaseContext(context->cl);
     pthread_mutex_destroy(&context->lock);

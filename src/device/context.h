@@ -7,12 +7,23 @@
 
 #include "plan/block_variant.h"
 
+/* Kernels that a program keeps while nobody uses them: as many as threads may soon want. */
+enum { CLNORM__SPARE_KERNELS = 4 };
+
 /* A program that was built, in a list. */
 struct clnorm__built {
     struct clnorm__built *next;
     const struct clnorm__variant *variant;
     unsigned form;
     cl_program program; /* NULL: not yet */
+    unsigned spares;
+    cl_kernel spare[CLNORM__SPARE_KERNELS]; /* see device/kernel.h */
+};
+
+/* A kernel in use. */
+struct clnorm__kernel {
+    cl_kernel kernel; /* NULL: none */
+    struct clnorm__built *built;
 };
 
 struct clnorm_context {
@@ -25,7 +36,7 @@ struct clnorm_context {
     char *tuning;                   /* its text */
     char *tuning_file;              /* of this device; NULL: no disk cache */
     struct clnorm__filter filter;   /* what it holds unusable: by clnorm__filter_now and clnorm__filter_learn alone */
-    pthread_mutex_t lock;           /* guards programs, gemm, and what is unusable */
+    pthread_mutex_t lock;           /* guards programs with their kernels, gemm, and what is unusable */
     struct clnorm__built *programs; /* of all variants and kernels of blocks */
     enum clnorm__block_kernel gemm; /* the kernel of reproducible products; tests choose another */
 };

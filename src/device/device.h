@@ -12,8 +12,8 @@ int clnorm__text_has(const char *text, const char *part);
 /* clnorm__device.large_buffers of a device of that platform and type, with so much global memory. */
 int clnorm__large_buffers(const char *platform_name, cl_device_type type, uint64_t memory_bytes);
 
-/* Whether a platform takes long to give a binary away, and keeps on disk by itself what it compiled. */
-int clnorm__dear_binaries(const char *platform_name);
+/* How often a program was compiled when its binary is worth being asked for, which is dear on some platforms; 1 to 255. */
+unsigned clnorm__compiles_to_store(const char *platform_name);
 
 /* clnorm__device.loop_limit of a device of that name. */
 unsigned clnorm__loop_limit(const char *device_name);

@@ -216,21 +216,17 @@ static cl_int run_kernel(clnorm_context *context, cl_kernel kernel, cl_command_q
 
 static int run_probe(clnorm_context *context, const struct clnorm__probe *probe, float *out)
 {
-    cl_program program;
-    int status = clnorm__program_compile(context, &clnorm__probe_kernel, 0, &program);
+    cl_kernel kernel;
+    int status = clnorm__program_compile(context, &clnorm__probe_kernel, 0, &kernel);
     if (status != CLNORM_SUCCESS)
         return status;
-    cl_int e, second;
-    cl_kernel kernel = clCreateKernel(program, clnorm__probe_kernel.entry, &e);
-    cl_command_queue queue = clCreateCommandQueue(context->cl, context->device.info.device, 0, &second);
-    e = e == CL_SUCCESS ? second : e;
+    cl_int e;
+    cl_command_queue queue = clCreateCommandQueue(context->cl, context->device.info.device, 0, &e);
     if (e == CL_SUCCESS)
         e = run_kernel(context, kernel, queue, probe, out);
     if (queue)
         clReleaseCommandQueue(queue);
-    if (kernel)
-        clReleaseKernel(kernel);
-    clReleaseProgram(program);
+    clReleaseKernel(kernel);
     return e;
 }
 

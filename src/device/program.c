@@ -199,42 +199,56 @@ static void log_build(clnorm_context *context, const struct clnorm__variant *v, 
     free(text);
 }
 
-/* Whether the program has the variant's kernel. Some drivers compile only now, so the disk cache waits for it. */
-static int has_kernel(const struct clnorm__variant *v, cl_program program)
+/* A program with the variant's kernel. Some drivers compile only when that is made, so that the disk cache waits for it. */
+struct made {
+    cl_program program; /* NULL: none */
+    cl_kernel kernel;
+};
+
+static int make_kernel(const struct clnorm__variant *v, struct made *made)
 {
     cl_int e;
-    cl_kernel kernel = clCreateKernel(program, v->entry, &e);
-    if (e == CL_SUCCESS)
-        clReleaseKernel(kernel);
+    made->kernel = clCreateKernel(made->program, v->entry, &e);
     return e == CL_SUCCESS;
 }
 
-/* *is_due: whether the binary is to be stored, if there is none. */
-static cl_program load_binary(clnorm_context *context, const struct clnorm__variant *v, const char *key,
-                              const char *options, int *is_due)
+static void free_made(struct made *made)
+{
+    if (made->kernel)
+        clReleaseKernel(made->kernel);
+    if (made->program)
+        clReleaseProgram(made->program);
+    *made = (struct made){0};
+}
+
+/*
+ * Loads a program from the disk cache. *compiled: how often it was compiled before, as far as the cache knows: an entry of one byte is no
+ * binary, and says that.
+ */
+static int load_binary(clnorm_context *context, const struct clnorm__variant *v, const char *key, const char *options,
+                       struct made *made, unsigned *compiled)
 {
     size_t size = 0;
     cl_device_id device = context->device.info.device;
     unsigned char *binary = context->cache_dir ? clnorm__cache_load(context->cache_dir, key, &size) : NULL;
-    *is_due = context->cache_dir && (binary || !clnorm__dear_binaries(context->device.info.platform_name));
-    if (!binary || size == 0) {
+    *compiled = binary && size == 1 ? binary[0] : 0;
+    if (!binary || size <= 1) {
         free(binary);
-        return NULL;
+        return 0;
     }
     cl_int e, binary_status;
     const unsigned char *binaries = binary;
-    cl_program program = clCreateProgramWithBinary(context->cl, 1, &device, &size, &binaries, &binary_status, &e);
+    made->program = clCreateProgramWithBinary(context->cl, 1, &device, &size, &binaries, &binary_status, &e);
     free(binary);
     if (e == CL_SUCCESS && binary_status == CL_SUCCESS &&
-        clBuildProgram(program, 1, &device, options, NULL, NULL) == CL_SUCCESS && has_kernel(v, program)) {
+        clBuildProgram(made->program, 1, &device, options, NULL, NULL) == CL_SUCCESS && make_kernel(v, made)) {
         clnorm__log(context, CLNORM_LOG_DEBUG, "%s: from the disk cache", v->name);
-        return program;
+        return 1;
     }
-    if (e == CL_SUCCESS)
-        clReleaseProgram(program);
+    free_made(made);
     clnorm__log(context, CLNORM_LOG_WARNING, "%s: the disk cache's entry does not load and is made again", v->name);
     clnorm__cache_remove(context->cache_dir, key);
-    return NULL;
+    return 0;
 }
 
 static void store(clnorm_context *context, const struct clnorm__variant *v, const char *key,
@@ -245,10 +259,17 @@ static void store(clnorm_context *context, const struct clnorm__variant *v, cons
                     context->cache_dir);
 }
 
-static void store_binary(clnorm_context *context, const struct clnorm__variant *v, const char *key, cl_program program)
+/* Stores the binary, where that is due; or else that the program was compiled once more. */
+static void store_binary(clnorm_context *context, const struct clnorm__variant *v, const char *key, cl_program program,
+                         unsigned compiled)
 {
+    const unsigned char count = (unsigned char)(compiled + 1);
     size_t size = 0;
     cl_uint devices = 0;
+    if (count < clnorm__compiles_to_store(context->device.info.platform_name)) {
+        store(context, v, key, &count, 1);
+        return;
+    }
     clGetProgramInfo(program, CL_PROGRAM_NUM_DEVICES, sizeof devices, &devices, NULL);
     if (devices != 1 || clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) != CL_SUCCESS ||
         size == 0)
@@ -260,22 +281,21 @@ static void store_binary(clnorm_context *context, const struct clnorm__variant *
 }
 
 static int compile(clnorm_context *context, const struct clnorm__variant *v, const char *source, const char *options,
-                   enum clnorm_log_level failed, cl_program *program)
+                   enum clnorm_log_level failed, struct made *made)
 {
     cl_int e;
     cl_device_id device = context->device.info.device;
     clnorm__log(context, CLNORM_LOG_INFO, "%s: compiling %s %s", v->name, v->source, options);
-    *program = clCreateProgramWithSource(context->cl, 1, &source, NULL, &e);
+    made->program = clCreateProgramWithSource(context->cl, 1, &source, NULL, &e);
     if (e != CL_SUCCESS)
         return e;
-    e = clBuildProgram(*program, 1, &device, options, NULL, NULL);
-    log_build(context, v, *program, e == CL_SUCCESS, failed);
-    if (e == CL_SUCCESS && has_kernel(v, *program))
+    e = clBuildProgram(made->program, 1, &device, options, NULL, NULL);
+    log_build(context, v, made->program, e == CL_SUCCESS, failed);
+    if (e == CL_SUCCESS && make_kernel(v, made))
         return CLNORM_SUCCESS;
     clnorm__log(context, failed, "kernel file %s does not %s", v->source,
                 e == CL_SUCCESS ? "define the kernel it should" : "compile");
-    clReleaseProgram(*program);
-    *program = NULL;
+    free_made(made);
     return e == CL_SUCCESS || e == CL_BUILD_PROGRAM_FAILURE ? CLNORM_KERNEL_BUILD : e;
 }
 
@@ -311,30 +331,33 @@ static int read_recipe(const clnorm_context *context, const struct clnorm__varia
     return CLNORM_OUT_OF_MEMORY;
 }
 
+/* made: zeroed. */
 static int make_program(clnorm_context *context, const struct clnorm__variant *v, unsigned form, int is_cached,
-                        cl_program *program)
+                        struct made *made)
 {
     struct recipe r;
     int status = read_recipe(context, v, form, &r);
     if (status != CLNORM_SUCCESS)
         return status;
-    int is_due = 0;
-    *program = is_cached ? load_binary(context, v, r.key, r.options, &is_due) : NULL;
-    if (!*program) {
-        status = compile(context, v, r.source, r.options, failure_level(context, v, r.is_overridden), program);
-        if (status == CLNORM_SUCCESS && is_due)
-            store_binary(context, v, r.key, *program);
-        else if (status == CLNORM_SUCCESS && is_cached && context->cache_dir)
-            store(context, v, r.key, (const unsigned char *)"", 0); /* which says that it was compiled once */
+    unsigned compiled = 0;
+    if (!is_cached || !load_binary(context, v, r.key, r.options, made, &compiled)) {
+        status = compile(context, v, r.source, r.options, failure_level(context, v, r.is_overridden), made);
+        if (status == CLNORM_SUCCESS && is_cached && context->cache_dir)
+            store_binary(context, v, r.key, made->program, compiled);
     }
     free_recipe(&r);
     return status;
 }
 
 int clnorm__program_compile(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
-                            cl_program *program)
+                            cl_kernel *kernel)
 {
-    return make_program(context, variant, form, 0, program);
+    struct made made = {0};
+    int status = make_program(context, variant, form, 0, &made);
+    *kernel = made.kernel;
+    made.kernel = NULL;
+    free_made(&made);
+    return status;
 }
 
 int clnorm__program_key(const clnorm_context *context, const struct clnorm__variant *variant, unsigned form, char **key)
@@ -372,34 +395,33 @@ int clnorm__gives_way(const clnorm_context *context, const struct clnorm__varian
     }
 }
 
-/* The program of a slot, made if there is none. */
-static int slot_program(clnorm_context *context, const struct clnorm__variant *variant, unsigned form, cl_program *slot,
-                        cl_program *program)
+/* Makes an entry's program, if it has none. */
+static int fill(clnorm_context *context, struct clnorm__built *b)
 {
-    cl_program made = NULL;
+    struct made made = {0};
     pthread_mutex_lock(&context->lock);
-    *program = *slot;
+    const int is_filled = b->program != NULL;
     pthread_mutex_unlock(&context->lock);
-    if (*program)
+    if (is_filled)
         return CLNORM_SUCCESS;
     /* Not under the lock: a compiler takes its time, and other threads have programs already. Of two that make one, the first wins. */
-    int status = make_program(context, variant, form, 1, &made);
+    int status = make_program(context, b->variant, b->form, 1, &made);
     if (status != CLNORM_SUCCESS)
         return status;
     pthread_mutex_lock(&context->lock);
-    if (!*slot) {
-        *slot = made;
-        made = NULL;
+    if (!b->program) {
+        b->program = made.program;
+        b->spare[0] = made.kernel;
+        b->spares = 1;
+        made = (struct made){0};
     }
-    *program = *slot;
     pthread_mutex_unlock(&context->lock);
-    if (made)
-        clReleaseProgram(made);
+    free_made(&made);
     return CLNORM_SUCCESS;
 }
 
 int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
-                        cl_program *program)
+                        struct clnorm__built **built)
 {
     pthread_mutex_lock(&context->lock);
     struct clnorm__built *b = context->programs;
@@ -412,5 +434,6 @@ int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *v
         context->programs = b;
     }
     pthread_mutex_unlock(&context->lock);
-    return b ? slot_program(context, variant, form, &b->program, program) : CLNORM_OUT_OF_MEMORY;
+    *built = b;
+    return b ? fill(context, b) : CLNORM_OUT_OF_MEMORY;
 }

@@ -13,13 +13,13 @@ struct clnorm__file {
 };
 extern const struct clnorm__file clnorm__files[];
 
-/* The program of a variant in one form; built when it is asked for first, outside the context's lock. Not retained for the caller. */
+/* The program of a variant in one form; built when it is asked for first, outside the context's lock. It lives as long as the context. */
 int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
-                        cl_program *program);
+                        struct clnorm__built **built);
 
-/* The same for once, past the disk cache; the caller releases it. And the key that it would have there; the caller frees it. */
+/* Its kernel alone, for once and past the disk cache; the caller releases it. And the key that it would have there; the caller frees it. */
 int clnorm__program_compile(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
-                            cl_program *program);
+                            cl_kernel *kernel);
 int clnorm__program_key(const clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
                         char **key);
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "device/kernel.h"
 #include "device/program.h"
 #include "plan/arithmetic.h"
 #include "plan/turns.h"
@@ -19,27 +20,27 @@ int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *s
                          enum clnorm_type type, const struct clnorm__arg *args, unsigned count, uint64_t items)
 {
     const struct clnorm__variant *v = &clnorm__block_kernels[kernel];
-    cl_program program;
-    int status = clnorm__program_get(context, v, CLNORM__OF_TYPE(type), &program);
+    struct clnorm__kernel taken;
+    int status = clnorm__kernel_take(context, v, CLNORM__OF_TYPE(type), &taken);
     if (status != CLNORM_SUCCESS)
         return status;
-    cl_int e;
-    cl_kernel made = clCreateKernel(program, v->entry, &e);
-    if (e != CL_SUCCESS)
-        return e;
-    for (unsigned i = 0; i < count && e == CL_SUCCESS; i++)
-        e = clSetKernelArg(made, i, args[i].size, args[i].value);
+    cl_int e = CL_SUCCESS;
+    uint32_t buffers = 0;
+    for (unsigned i = 0; i < count && e == CL_SUCCESS; i++) {
+        buffers |= (uint32_t)args[i].is_buffer << i;
+        e = clSetKernelArg(taken.kernel, i, args[i].size, args[i].value);
+    }
     /* Work-items of CPU-like devices have a lot to do each; elsewhere neighbours work together. */
     size_t local = v->work_group > 1 || kernel == CLNORM__GEMM_ITEM ? v->work_group
                    : v->work_group == 1 && context->device.cpu_like ? 1
                                                                     : free_group(&context->device);
     size_t global = v->work_group > 1 ? items * local : ceil_div(items, local) * local;
     if (e == CL_SUCCESS)
-        e = clnorm__fit_local(context, v, made, 1, &global, &local);
+        e = clnorm__fit_local(context, v, taken.kernel, 1, &global, &local);
     if (e == CL_SUCCESS)
-        e = clEnqueueNDRangeKernel(stream->queue, made, 1, NULL, &global, &local, stream->wait_count, stream->wait_list,
-                                   stream->event);
-    clReleaseKernel(made);
+        e = clEnqueueNDRangeKernel(stream->queue, taken.kernel, 1, NULL, &global, &local, stream->wait_count,
+                                   stream->wait_list, stream->event);
+    clnorm__kernel_give(context, &taken, buffers);
     return e;
 }
 

@@ -11,9 +11,10 @@
 struct clnorm__arg {
     size_t size;
     const void *value; /* of an absent buffer NULL */
+    int is_buffer;
 };
-#define CLNORM__ARG(x) ((struct clnorm__arg){sizeof(x), &(x)})
-#define CLNORM__MEM(buffer) ((struct clnorm__arg){sizeof(cl_mem), (buffer).mem ? &(buffer).mem : NULL})
+#define CLNORM__ARG(x) ((struct clnorm__arg){sizeof(x), &(x), 0})
+#define CLNORM__MEM(buffer) ((struct clnorm__arg){sizeof(cl_mem), (buffer).mem ? &(buffer).mem : NULL, 1})
 
 /* Enqueues a kernel of `items` work-items, or of that many work-groups where the kernel insists on a size of them. */
 int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,

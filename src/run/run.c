@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "device/kernel.h"
 #include "device/program.h"
 #include "plan/rounded.h"
 
@@ -11,6 +12,7 @@ struct setter {
     cl_kernel kernel;
     cl_uint next;
     cl_int error;
+    uint32_t buffers; /* a bit for each argument that is one */
 };
 
 static void set(struct setter *s, size_t size, const void *value)
@@ -21,6 +23,7 @@ static void set(struct setter *s, size_t size, const void *value)
 
 static void set_mem(struct setter *s, clnorm_buffer buffer)
 {
+    s->buffers |= UINT32_C(1) << s->next;
     set(s, sizeof(cl_mem), buffer.mem ? &buffer.mem : NULL);
 }
 
@@ -330,24 +333,22 @@ int clnorm__fit_local(const clnorm_context *context, const struct clnorm__varian
 struct steps {
     unsigned count;
     struct clnorm__launch launch[MOST_LAUNCHES];
-    cl_kernel kernel[MOST_LAUNCHES];
+    struct clnorm__kernel kernel[MOST_LAUNCHES];
+    uint32_t buffers[MOST_LAUNCHES]; /* which of its arguments are */
 };
 
 /* One launch: its program, its kernel with arguments, its work-group. */
 static int prepare_launch(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__launch *from,
                           const struct given *given, struct steps *steps)
 {
-    cl_program program;
-    struct clnorm__launch *l = &steps->launch[steps->count];
-    int status = clnorm__program_get(context, from->variant, from->form, &program);
+    const unsigned i = steps->count;
+    struct clnorm__launch *l = &steps->launch[i];
+    int status = clnorm__kernel_take(context, from->variant, from->form, &steps->kernel[i]);
     if (status != CLNORM_SUCCESS)
         return status;
-    struct setter s = {0};
-    s.kernel = clCreateKernel(program, from->variant->entry, &s.error);
-    if (s.error != CL_SUCCESS)
-        return s.error;
+    struct setter s = {.kernel = steps->kernel[i].kernel};
     *l = *from;
-    steps->kernel[steps->count++] = s.kernel;
+    steps->count++;
     if (from == &plan->fused)
         set_fused(&s, plan, given);
     else if (from == &plan->stats)
@@ -362,6 +363,7 @@ static int prepare_launch(clnorm_context *context, const struct clnorm__plan *pl
         set_apply(&s, plan, given);
     else
         set_join(&s, plan, given);
+    steps->buffers[i] = s.buffers;
     if (s.error != CL_SUCCESS)
         return s.error;
     return clnorm__fit_local(context, l->variant, s.kernel, l->dims, l->global, l->local);
@@ -392,7 +394,7 @@ static int enqueue(clnorm_context *context, const struct clnorm__stream *stream,
         cl_event done = NULL, *wanted = final ? stream->event : stream->ordered ? NULL : &done;
         cl_uint count = progress->enqueued == 0 ? stream->wait_count : progress->last ? 1 : 0;
         const cl_event *list = progress->enqueued == 0 ? stream->wait_list : progress->last ? &progress->last : NULL;
-        cl_int e = clEnqueueNDRangeKernel(stream->queue, steps->kernel[i], l->dims, NULL, l->global,
+        cl_int e = clEnqueueNDRangeKernel(stream->queue, steps->kernel[i].kernel, l->dims, NULL, l->global,
                                           l->local[0] ? l->local : NULL, count, list, wanted);
         if (e != CL_SUCCESS) {
             if (clnorm__gives_way(context, l->variant, e))
@@ -407,6 +409,12 @@ static int enqueue(clnorm_context *context, const struct clnorm__stream *stream,
     return CL_SUCCESS;
 }
 
+static void release(clnorm_context *context, struct steps *steps)
+{
+    for (unsigned i = 0; i < steps->count; i++)
+        clnorm__kernel_give(context, &steps->kernel[i], steps->buffers[i]);
+}
+
 int clnorm__run(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__stream *stream,
                 const struct clnorm__buffers *buffers, const struct clnorm_finish *finish,
                 const clnorm_activation *activation, struct clnorm__progress *progress)
@@ -418,8 +426,7 @@ int clnorm__run(clnorm_context *context, const struct clnorm__plan *plan, const 
     int status = prepare(context, plan, &given, progress, &steps);
     if (status == CLNORM_SUCCESS)
         status = enqueue(context, stream, &steps, progress);
-    for (unsigned i = 0; i < steps.count; i++)
-        clReleaseKernel(steps.kernel[i]);
+    release(context, &steps);
     return status;
 }
 
@@ -432,8 +439,7 @@ int clnorm__run_prepare(clnorm_context *context, const struct clnorm__plan *plan
     struct steps steps = {0};
     progress->failed = NULL;
     int status = prepare(context, plan, &given, progress, &steps);
-    for (unsigned i = 0; i < steps.count; i++)
-        clReleaseKernel(steps.kernel[i]);
+    release(context, &steps);
     return status;
 }
 

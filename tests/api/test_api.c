@@ -447,7 +447,7 @@ int main(void)
     Suite *suite = suite_create("api");
     TCase *cases = tcase_create("api");
 
-    fixture_own_cache(0);
+    fixture_own_cache();
     device = fixture_device();
     tcase_set_timeout(cases, 0);
     tcase_add_test(cases, test_contexts);

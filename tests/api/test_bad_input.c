@@ -493,7 +493,7 @@ int main(void)
 
     /* PoCL then has two devices, which can share a cl_context. */
     setenv("POCL_DEVICES", "pthread basic", 0);
-    fixture_own_cache(0);
+    fixture_own_cache();
     device = fixture_device();
     open_pair();
     tcase_set_timeout(cases, 0);

@@ -378,7 +378,7 @@ int main(void)
     Suite *suite = suite_create("block_bad_input");
     TCase *cases = tcase_create("block_bad_input");
 
-    fixture_own_cache(1);
+    fixture_own_cache();
     device = fixture_device();
     tcase_set_timeout(cases, 0);
     tcase_add_unchecked_fixture(cases, setup, teardown);

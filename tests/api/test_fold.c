@@ -202,7 +202,7 @@ static Suite *make_suite(void)
     TCase *cases = tcase_create("fold");
 
     device_count = fixture_devices(devices);
-    fixture_own_cache(1);
+    fixture_own_cache();
     tcase_set_timeout(cases, 0);
     tcase_add_loop_test(cases, test_values, 0, (int)device_count);
     tcase_add_test(cases, test_refusals);

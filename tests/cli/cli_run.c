@@ -19,6 +19,7 @@ extern char **environ;
 enum { MAX_ARGUMENTS = 48 };
 
 char cli_folder[64];
+static char cache_folder[80];
 char cli_out[CLI_TEXT_BYTES], cli_err[CLI_TEXT_BYTES];
 const char *cli_out_path = ".stdout";
 
@@ -140,7 +141,11 @@ static int enter_folder(void)
     setenv("CLNORM_TOOL", absolute, 1);
     free(absolute);
     strcpy(cli_folder, "/tmp/clnorm-cli-XXXXXX");
-    return mkdtemp(cli_folder) && chdir(cli_folder) == 0 ? 0 : -1;
+    if (!mkdtemp(cli_folder) || chdir(cli_folder) != 0)
+        return -1;
+    /* What others compiled makes no binary due here, which is dear on PoCL. */
+    snprintf(cache_folder, sizeof(cache_folder), "%s/.clnorm", cli_folder);
+    return setenv("CLNORM_CACHE_DIR", cache_folder, 1);
 }
 
 static void leave_folder(void)
@@ -148,6 +153,7 @@ static void leave_folder(void)
     cli_count_files(1);
     unlink(".stdout");
     unlink(".stderr");
+    remove_tree(cache_folder);
     if (chdir("/") == 0)
         rmdir(cli_folder);
 }

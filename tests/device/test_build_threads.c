@@ -297,7 +297,7 @@ int main(void)
     Suite *suite = suite_create("build_threads");
     TCase *cases = tcase_create("build_threads");
 
-    fixture_own_cache(0);
+    fixture_own_cache();
     device = fixture_device();
     tcase_set_timeout(cases, 0);
     tcase_add_checked_fixture(cases, open_rig, close_rig);

@@ -285,7 +285,7 @@ int main(void)
     Suite *suite = suite_create("probe");
     TCase *cases = tcase_create("probe");
 
-    fixture_own_cache(0);
+    fixture_own_cache();
     device = fixture_device();
     clnorm__probe_expect(&expected);
     tcase_set_timeout(cases, 0);

@@ -419,7 +419,7 @@ int main(void)
     Suite *suite = suite_create("block_calls");
     TCase *cases = tcase_create("block_calls");
 
-    fixture_own_cache(1);
+    fixture_own_cache();
     device = fixture_device();
     has_blas = !fixture_is_small() && clnorm_clear_blas_cache() != CLNORM_NO_BLAS;
     if (!has_blas)

@@ -149,6 +149,8 @@ static clnorm_context *open_context(int is_cpu_like, const char *variants, const
     for (struct clnorm__built *b = context->programs; b && lies.build; b = b->next) {
         if (!b->program || strcmp(b->variant->entry, lies.build) != 0)
             continue;
+        while (b->spares > 0)
+            clReleaseKernel(b->spare[--b->spares]);
         clReleaseProgram(b->program);
         b->program = NULL;
     }
@@ -414,7 +416,7 @@ int main(void)
     Suite *suite = suite_create("fallback");
     TCase *cases = tcase_create("fallback");
 
-    fixture_own_cache(0);
+    fixture_own_cache();
     device = fixture_device();
     tcase_set_timeout(cases, 0);
     tcase_add_checked_fixture(cases, open_rig, close_rig);

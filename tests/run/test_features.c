@@ -481,7 +481,7 @@ int main(void)
     Suite *suite = suite_create("features");
     TCase *cases = tcase_create("features");
 
-    fixture_own_cache(1);
+    fixture_own_cache();
     device_count = fixture_devices(devices);
     tcase_set_timeout(cases, 0);
     tcase_add_loop_test(cases, test_features, 0, (int)device_count);

@@ -211,7 +211,7 @@ int main(void)
     Suite *suite = suite_create("groups");
     TCase *tests = tcase_create("groups");
 
-    fixture_own_cache(1);
+    fixture_own_cache();
     device_count = fixture_devices(devices);
     tcase_set_timeout(tests, 0);
     tcase_add_test(tests, test_same_as_plain);

@@ -311,7 +311,7 @@ int main(void)
     Suite *suite = suite_create("reports");
     TCase *model = tcase_create("model"), *cases = tcase_create("devices");
 
-    fixture_own_cache(1);
+    fixture_own_cache();
     device_count = fixture_devices(devices);
     tcase_set_timeout(cases, 0);
     tcase_set_timeout(model, 0);
