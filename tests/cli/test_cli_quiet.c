@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Drivers print what their compilers say; a user of the tool reads none of it. Every program is compiled anew here, once: the caches
- * of the library and of PoCL are empty at the start.
+ * Drivers print what their compilers say; a user of the tool reads none of it. The caches of the library and of PoCL are empty at the start.
+ * A few programs are enough: all are compiled with the same option, and the test `kernels` asks them all for warnings.
  */
 #define _XOPEN_SOURCE 700 /* setenv */
 #include "cli_run.h"
@@ -30,15 +30,10 @@ START_TEST(test_arrays)
     cli_write_array("v.npy", 1, vector, values);
     cli_write_array("w.npy", 1, last, values);
     cli_assert_done("forward --in x.npy --out y.npy --scale v.npy --shift v.npy");
-    cli_assert_done("forward --in x.npy --out y.npy --layout channels-last --scale w.npy");
-    cli_assert_done("backward --in x.npy --grad-out x.npy --grad-in dx.npy");
     cli_assert_done("backward --in x.npy --grad-out x.npy --grad-in dx.npy --layout channels-last");
-    setenv("CLNORM_VARIANT", "stats_cf_item,stats_cl_item,diff_stats_cf_item,diff_stats_cl_item", 1);
+    setenv("CLNORM_VARIANT", "stats_cl_item,apply_item", 1);
     cli_assert_done("forward --in x.npy --out y.npy --layout channels-last --scale w.npy");
-    cli_assert_done("backward --in x.npy --grad-out x.npy --grad-in dx.npy");
     unsetenv("CLNORM_VARIANT");
-    cli_assert_done("forward --in x.npy --out y.npy --mode infer --mean v.npy --var v.npy");
-    cli_assert_done("backward --in x.npy --grad-out x.npy --grad-in dx.npy --mode infer --mean v.npy --var v.npy");
 }
 END_TEST
 

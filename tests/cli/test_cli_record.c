@@ -17,13 +17,17 @@ static const struct {
     {"check --quick", "\ndigest: "},
     {"train --reproducible", "\nweights digest "},
 };
-enum { RUNS = sizeof(runs) / sizeof(runs[0]) };
+enum { CHECK, RUNS = sizeof(runs) / sizeof(runs[0]) };
 
 START_TEST(test_equal_to_the_record)
 {
     char words[64];
     const char *line;
 
+    if (_i == CHECK && getenv("CLNORM_TEST_SMALL")) { /* one row, which is on no record */
+        ck_assert_msg(cli_run("check --quick --variant apply_naive") == 0, "%s%s", cli_err, cli_out);
+        return;
+    }
     ck_assert_msg(cli_run(runs[_i].arguments) == 0, "%s%s", cli_err, cli_out);
     line = strstr(cli_out, runs[_i].before);
     ck_assert_ptr_nonnull(line);

@@ -86,7 +86,8 @@ def main(programs, folder):
             name = os.path.splitext(os.path.basename(source))[0]
             if name not in LIMITS or (name != 'apply_flat' and any(o.startswith('-DTYPE') for o in options)):
                 continue  # of types, what the last step makes of them says enough
-            for target in ('nvidia', 'amd'):
+            # AMD's registers are the ampler ones: plain forms say how far they are filled.
+            for target in ('nvidia', 'amd') if not re.search('TYPE|ACTIVATION|WEIGHTED', line) else ('nvidia',):
                 out = os.path.join(temporary, 'out.s')
                 status, said = compile_for(target, folder, source, options, out)
                 if status != 0:

@@ -83,7 +83,6 @@ START_TEST(test_normalization)
     struct parts parts = {0};
     unsigned made = 0;
 
-    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     parts.cl = rig.cl;
 
@@ -91,7 +90,9 @@ START_TEST(test_normalization)
         const struct clnorm__variant *variant = v ? &clnorm__variants[v - 1] : NULL;
         if (fixture_is_small() && v % 4 != 0)
             continue;
-        clnorm_context *context = limited_context(&rig, &rig.messages, variant ? variant->name : NULL);
+        char names[NAMES_BYTES];
+        clnorm_context *context =
+            limited_context(&rig, &rig.messages, variant ? held_to(variant, &rig.info, names) : NULL);
 
         context->device.small_code = rig.context->device.small_code || v % 4 == 0;
         struct pool *pool = &pools[context->device.small_code != 0];
@@ -123,7 +124,6 @@ START_TEST(test_own_limit)
     static const struct case_shape large = {4096, 3, 10, CLNORM_CHANNELS_LAST};
     struct parts parts = {0};
 
-    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     parts.cl = rig.cl;
     ck_assert_uint_eq(run_calls(&rig, &parts, rig.context, NULL, &large, CASE_NORMAL), 4);
@@ -161,7 +161,7 @@ START_TEST(test_blocks)
                                         {1, 2, 300, 2, 3, 2, 2, 1, 1},
                                         {2, 3, 20, 9, 40, 1, 1, 0, 1}};
     static struct rig rig;
-    fixture_spare_binaries(&devices[_i]);
+    fixture_fast_rows(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     clnorm_context *own = rig.context;
     int is_cpu_like = own->device.cpu_like;
@@ -194,7 +194,7 @@ START_TEST(test_own_limit_of_products)
     static struct rig rig;
     clnorm_block_desc d;
 
-    fixture_spare_binaries(&devices[_i]);
+    fixture_fast_rows(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     ck_assert_int_eq(clnorm_describe_convolution(1500, 9, 1, 1, 65, 1, 1, 0, 1, &d), CLNORM_SUCCESS);
     d.flags = CLNORM_BLOCK_REPRODUCIBLE;
@@ -210,7 +210,6 @@ START_TEST(test_refusals)
     size_t bytes;
     clnorm_block_desc d;
 
-    fixture_spare_binaries(&devices[_i]);
     rig_open(&rig, &devices[_i], 1);
     rig.context->device.loop_limit = TURNS;
     clnorm_desc desc = {.n = (uint64_t)1 << 30, .c = 3, .s = 1, .type = CLNORM_FLOAT32, .epsilon = 1e-5f, {0, 0}};
@@ -239,7 +238,7 @@ int main(void)
     Suite *suite = suite_create("turns");
     TCase *cases = tcase_create("turns");
 
-    fixture_own_cache(1);
+    fixture_own_cache();
     device_count = fixture_devices(devices);
     tcase_set_timeout(cases, 0);
     tcase_add_loop_test(cases, test_normalization, 0, (int)device_count);

@@ -162,7 +162,7 @@ START_TEST(test_bits)
     unsigned turn = 0;
 
     restart_run(run);
-    run->step = fixture_is_small() ? 2 : 0;
+    run->step = fixture_is_small() ? 3 : 0;
     for (size_t i = 0; i < count; i++)
         for (unsigned kind = 0; kind < CASE_DATA_COUNT; kind++)
             if (wants_kind(run, i, kind))
@@ -270,7 +270,7 @@ int main(void)
     Suite *suite = suite_create("variants");
     TCase *cases = tcase_create("variants");
 
-    fixture_own_cache(1);
+    fixture_own_cache();
     device_count = fixture_devices(devices);
     tcase_set_timeout(cases, 0);
     tcase_add_unchecked_fixture(cases, open_runs, close_runs);
