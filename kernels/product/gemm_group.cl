@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A product in the fixed order for GPU-like devices: a work-group of SIDE * SIDE work-items computes a tile of c, and keeps the
- * tiles of a and b it needs next in local memory; a work-item has every SIDE-th row and column of the tile.
+ * A product in the fixed order for GPU-like devices: a work-group of SIDE * SIDE work-items computes a tile of c, a work-item EACH rows and
+ * columns that stand together. Tiles of a and b lie in local memory by terms, so that a work-item reads its rows and its columns of a term as
+ * one vector of 128 bits each; while it adds, the next tiles are on their way into its registers.
  */
 #include "common/begin.cl"
 #include "product/gemm.cl"
 
 #define SIDE 16u
-#define EACH (CLNORM_GEMM_TILE / SIDE)
+#define EACH 4u /* CLNORM_GEMM_TILE / SIDE; the length of a float4 */
 #define DEPTH 16u
-#define WIDE (CLNORM_GEMM_TILE + 1u) /* neighbours fall into different banks, whichever way a tile is filled */
+#define WIDE (CLNORM_GEMM_TILE / EACH + 1u) /* vectors of a term: the terms of a line begin in other banks */
 
 #define FETCHES (DEPTH * CLNORM_GEMM_TILE / (SIDE * SIDE)) /* of a work-item, for a tile of a or b */
 #define NOWHERE (~(ulong)0)
@@ -27,27 +28,36 @@ FUNC uint fetched_term(uint fetch, int along_terms)
     return along_terms ? i % DEPTH : i / CLNORM_GEMM_TILE;
 }
 
-/* Where the lines that a work-item fetches begin: the same for all terms. */
-FUNC void find_lines(ulong first, ulong lines, ulong run, ulong stride, ulong image, int along_terms, ulong *at)
+/*
+ * Where a tile's line number `ahead` begins, whose first is number `first` of its run and has `runs` runs before it, as gemm_place has
+ * them: without a division, which takes a GPU a hundred instructions.
+ */
+FUNC ulong line_at(ulong first, ulong runs, ulong run, uint ahead, ulong stride, ulong image)
 {
-    for (uint f = 0u; f < FETCHES; f++) {
-        ulong line = first + fetched_line(f, along_terms);
-        at[f] = line < lines ? gemm_place(line, run, stride, image) : NOWHERE;
-    }
+    ulong i = first + ahead;
+    for (; i >= run; i -= run)
+        runs++;
+    return runs * image + i * stride;
 }
 
-/* `terms` terms of the tile's lines: out[term * WIDE + line]. p: the image of the first one, its number there: place. */
+/* What a work-item fetches of `terms` terms. p: the image of the first one, its number there: place. */
 FUNC void fetch_tile(const global float *p, const ulong *at, ulong place, ulong run, ulong stride, ulong image,
-                     uint terms, local float *out)
+                     uint terms, float *out)
 {
     int along_terms = stride == 1u;
     for (uint f = 0u; f < FETCHES; f++) {
-        uint line = fetched_line(f, along_terms), term = fetched_term(f, along_terms);
+        uint term = fetched_term(f, along_terms);
         ulong from = at[f], t = place + term;
         for (; t >= run && term < terms; t -= run)
             from += image;
-        out[term * WIDE + line] = at[f] != NOWHERE && term < terms ? p[from + t * stride] : 0.0f;
+        out[f] = at[f] != NOWHERE && term < terms ? p[from + t * stride] : 0.0f;
     }
+}
+
+FUNC void put_tile(const float *in, int along_terms, local float *tile)
+{
+    for (uint f = 0u; f < FETCHES; f++)
+        tile[fetched_term(f, along_terms) * WIDE * EACH + fetched_line(f, along_terms)] = in[f];
 }
 
 kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_group(const global float *a,
@@ -55,40 +65,67 @@ kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_group(
                                                                                 const global float *bias,
                                                                                 struct clnorm_gemm g)
 {
-    local float a_tile[DEPTH * WIDE], b_tile[DEPTH * WIDE];
-    ulong tiles = (g.m + CLNORM_GEMM_TILE - 1u) / CLNORM_GEMM_TILE;
-    ulong first = get_group_id(0) % tiles * CLNORM_GEMM_TILE, left = get_group_id(0) / tiles * CLNORM_GEMM_TILE;
+    local float4 a_tile[DEPTH * WIDE], b_tile[DEPTH * WIDE];
+    uint tiles = (uint)((g.m + CLNORM_GEMM_TILE - 1u) / CLNORM_GEMM_TILE), group = (uint)get_group_id(0);
+    ulong first = (ulong)(group % tiles) * CLNORM_GEMM_TILE, left = (ulong)(group / tiles) * CLNORM_GEMM_TILE;
     uint y = (uint)get_local_id(0) / SIDE, x = (uint)get_local_id(0) % SIDE;
+    ulong runs = left < g.column_run ? 0u : left / g.column_run, in_run = left - runs * g.column_run;
+    /* Of the work-item's columns, which stand side by side in c but where a run ends. */
+    ulong to[EACH], run = runs, at = in_run + x * EACH;
+    for (; at >= g.column_run; at -= g.column_run)
+        run++;
+    for (uint j = 0u; j < EACH; j++) {
+        to[j] = g.c_at + run * g.c_image + at;
+        at = at + 1u < g.column_run ? at + 1u : 0u;
+        run += at == 0u;
+    }
     float sum[EACH][EACH];
     for (uint i = 0u; i < EACH; i++)
         for (uint j = 0u; j < EACH; j++) {
-            ulong row = first + i * SIDE + y, column = left + j * SIDE + x;
-            sum[i][j] = row < g.m && column < g.n ? gemm_start(c, bias, &g, row, column) : 0.0f;
+            ulong row = first + y * EACH + i, column = left + x * EACH + j;
+            sum[i][j] = row < g.m && column < g.n ? gemm_start(c, to[j] + row * g.c_row, bias, &g, row, column) : 0.0f;
         }
+    int a_along = g.a_term == 1u, b_along = g.b_term == 1u;
     ulong a_lines[FETCHES], b_lines[FETCHES], place = 0u;
-    find_lines(first, g.m, g.m, g.a_row, 0u, g.a_term == 1u, a_lines);
-    find_lines(left, g.n, g.column_run, g.b_column, g.b_image, g.b_term == 1u, b_lines);
+    float a_next[FETCHES], b_next[FETCHES];
+    for (uint f = 0u; f < FETCHES; f++) {
+        uint row = fetched_line(f, a_along), column = fetched_line(f, b_along);
+        a_lines[f] = row < g.m - first ? (first + row) * g.a_row : NOWHERE;
+        b_lines[f] = column < g.n - left ? line_at(in_run, runs, g.column_run, column, g.b_column, g.b_image) : NOWHERE;
+    }
     a += g.a_at;
     b += g.b_at;
-    for (ulong t = 0u; t < g.k; t += DEPTH, place += DEPTH) {
-        uint depth = (uint)min((ulong)DEPTH, g.k - t);
-        for (; place >= g.term_run; place -= g.term_run) {
-            a += g.a_image;
-            b += g.b_image;
-        }
-        fetch_tile(a, a_lines, place, g.term_run, g.a_term, g.a_image, depth, a_tile);
-        fetch_tile(b, b_lines, place, g.term_run, g.b_term, g.b_image, depth, b_tile);
+    uint next = (uint)min((ulong)DEPTH, g.k);
+    fetch_tile(a, a_lines, place, g.term_run, g.a_term, g.a_image, next, a_next);
+    fetch_tile(b, b_lines, place, g.term_run, g.b_term, g.b_image, next, b_next);
+    for (ulong t = 0u; t < g.k; t += DEPTH) {
+        uint terms = next;
         barrier(CLK_LOCAL_MEM_FENCE);
-        for (uint s = 0u; s < depth; s++)
+        put_tile(a_next, a_along, (local float *)a_tile);
+        put_tile(b_next, b_along, (local float *)b_tile);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (g.k - t > DEPTH) {
+            next = (uint)min((ulong)DEPTH, g.k - t - DEPTH);
+            for (place += DEPTH; place >= g.term_run; place -= g.term_run) {
+                a += g.a_image;
+                b += g.b_image;
+            }
+            fetch_tile(a, a_lines, place, g.term_run, g.a_term, g.a_image, next, a_next);
+            fetch_tile(b, b_lines, place, g.term_run, g.b_term, g.b_image, next, b_next);
+        }
+        for (uint s = 0u; s < terms; s++) {
+            const float4 row = a_tile[s * WIDE + y], column = b_tile[s * WIDE + x];
+            const float a_rows[EACH] = {row.x, row.y, row.z, row.w};
+            const float b_columns[EACH] = {column.x, column.y, column.z, column.w};
             for (uint i = 0u; i < EACH; i++)
                 for (uint j = 0u; j < EACH; j++)
-                    sum[i][j] = fma(a_tile[s * WIDE + i * SIDE + y], b_tile[s * WIDE + j * SIDE + x], sum[i][j]);
-        barrier(CLK_LOCAL_MEM_FENCE);
+                    sum[i][j] = fma(a_rows[i], b_columns[j], sum[i][j]);
+        }
     }
-    for (uint i = 0u; i < EACH; i++)
-        for (uint j = 0u; j < EACH; j++) {
-            ulong row = first + i * SIDE + y, column = left + j * SIDE + x;
-            if (row < g.m && column < g.n)
-                c[gemm_element(&g, row, column)] = sum[i][j];
+    for (uint j = 0u; j < EACH; j++)
+        for (uint i = 0u; i < EACH; i++) {
+            ulong row = first + y * EACH + i;
+            if (row < g.m && left + x * EACH + j < g.n)
+                c[to[j] + row * g.c_row] = sum[i][j];
         }
 }

@@ -19,7 +19,7 @@ LIBRARY = '/usr/lib/clc/'
 
 # The most that a source may have. What is above nothing is what is known and not yet mended: a limit, so that it gets no worse.
 # private: bytes, before NVIDIA's assembler. divisions: of 64 bits, in NVIDIA's code. wide: vectors of 128 bits at least, of
-# loads and of stores.
+# loads and of stores; shared: loads from local memory of 128 bits, at least.
 LIMITS = {
     'apply_flat': {'divisions': 4, 'wide': (4, 4)},
     'apply_group': {'divisions': 1},
@@ -28,7 +28,7 @@ LIMITS = {
     'stats_cl_group': {'private': 472, 'divisions': 2},
     'diff_stats_cf_group': {'private': 272, 'divisions': 1},
     'diff_stats_cl_group': {'private': 280, 'divisions': 2},
-    'gemm_group': {'divisions': 44},
+    'gemm_group': {'divisions': 3, 'shared': 2},
 }
 
 
@@ -57,10 +57,12 @@ def look(target, text):
     if target == 'nvidia':
         return {'private': number(r'\.local \.align \d+ \.b8\s+__local_depot\d+\[(\d+)\]', text), 'spills': 0,
                 'divisions': len(re.findall(r'\b(?:div|rem)\.[us]64', text)),
-                'wide': (len(re.findall(r'\bld\.global(?:\.nc)?\.v4\.', text)), len(re.findall(r'\bst\.global\.v4\.', text)))}
+                'wide': (len(re.findall(r'\bld\.global(?:\.nc)?\.v4\.', text)), len(re.findall(r'\bst\.global\.v4\.', text))),
+            'shared': len(re.findall(r'\bld\.shared\.v4\.', text))}
     return {'private': number(r'\.private_segment_fixed_size:\s*(\d+)', text), 'spills': number(r'\.vgpr_spill_count:\s*(\d+)', text),
             'divisions': 0,
-            'wide': tuple(len(re.findall(r'\b(?:global|flat)_' + way + r'_dwordx4\b', text)) for way in ('load', 'store'))}
+            'wide': tuple(len(re.findall(r'\b(?:global|flat)_' + way + r'_dwordx4\b', text)) for way in ('load', 'store')),
+            'shared': len(re.findall(r'\bds_read(?:_b128|2_b64)\b', text))}
 
 
 def judge(limits, seen):
@@ -72,6 +74,8 @@ def judge(limits, seen):
     for way, least, count in zip(('loads', 'stores'), limits.get('wide', (0, 0)), seen['wide']):
         if count < least:
             wrong.append(f'{count} {way} of 128 bits, at least {least}')
+    if seen['shared'] < limits.get('shared', 0):
+        wrong.append(f"{seen['shared']} loads of 128 bits from local memory, at least {limits['shared']}")
     return '; '.join(wrong)
 
 
