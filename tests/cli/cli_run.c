@@ -128,6 +128,11 @@ void cli_write_array(const char *path, unsigned rank, const uint64_t *shape, con
     ck_assert_msg(npy_write_all(&output, 1, &error) == 0, "%s", error.text);
 }
 
+void cli_fast_rows(void)
+{
+    setenv("CLNORM_VARIANT", "stats_naive,diff_stats_naive,apply_naive", 1);
+}
+
 /* CLNORM_TOOL may be relative to where the test starts; the tests work in a folder of their own. */
 static int enter_folder(void)
 {

@@ -27,6 +27,9 @@ void cli_assert_fails(const char *arguments, int status, const char *expected);
 /* Files in the folder, but for the captured texts; removes them when asked to. */
 int cli_count_files(int remove_them);
 
+/* For tests that are not about it: the tool takes rows of the library's table that compile fast. */
+void cli_fast_rows(void);
+
 void cli_write_array(const char *path, unsigned rank, const uint64_t *shape, const float *values);
 
 /* The whole of main: the folder, the suite in this process, the exit status. */

@@ -19,6 +19,7 @@ enum { CSV_COLUMNS = 24 };
 static void setup(void)
 {
     cli_count_files(1);
+    cli_fast_rows();
 }
 
 static void write_file(const char *path, const char *text)

@@ -17,6 +17,7 @@ static int is_same_bits; /* whether the default device promises them */
 static void setup(void)
 {
     cli_count_files(1);
+    cli_fast_rows();
 }
 
 /* ---- numbers of 16 bits ---- */
