@@ -208,7 +208,8 @@ struct made {
 static int make_kernel(const struct clnorm__variant *v, struct made *made)
 {
     cl_int e;
-    made->kernel = clCreateKernel(made->program, v->entry, &e);
+    cl_kernel kernel = clCreateKernel(made->program, v->entry, &e);
+    made->kernel = e == CL_SUCCESS ? kernel : NULL;
     return e == CL_SUCCESS;
 }
 
@@ -238,7 +239,8 @@ static int load_binary(clnorm_context *context, const struct clnorm__variant *v,
     }
     cl_int e, binary_status;
     const unsigned char *binaries = binary;
-    made->program = clCreateProgramWithBinary(context->cl, 1, &device, &size, &binaries, &binary_status, &e);
+    cl_program program = clCreateProgramWithBinary(context->cl, 1, &device, &size, &binaries, &binary_status, &e);
+    made->program = e == CL_SUCCESS ? program : NULL;
     free(binary);
     if (e == CL_SUCCESS && binary_status == CL_SUCCESS &&
         clBuildProgram(made->program, 1, &device, options, NULL, NULL) == CL_SUCCESS && make_kernel(v, made)) {
@@ -286,9 +288,10 @@ static int compile(clnorm_context *context, const struct clnorm__variant *v, con
     cl_int e;
     cl_device_id device = context->device.info.device;
     clnorm__log(context, CLNORM_LOG_INFO, "%s: compiling %s %s", v->name, v->source, options);
-    made->program = clCreateProgramWithSource(context->cl, 1, &source, NULL, &e);
+    cl_program program = clCreateProgramWithSource(context->cl, 1, &source, NULL, &e);
     if (e != CL_SUCCESS)
         return e;
+    made->program = program;
     e = clBuildProgram(made->program, 1, &device, options, NULL, NULL);
     log_build(context, v, made->program, e == CL_SUCCESS, failed);
     if (e == CL_SUCCESS && make_kernel(v, made))
