@@ -228,7 +228,7 @@ typedef struct clnorm_context_options {
     /*
      * Folder of compiled programs; made when missing. NULL: the environment variable CLNORM_CACHE_DIR, or
      * $XDG_CACHE_HOME/clnorm, or $HOME/.cache/clnorm. "": no disk cache (so does an empty CLNORM_CACHE_DIR).
-     * PoCL keeps compiled programs by itself; there CLNorm stores one when it is compiled for the second time.
+     * PoCL keeps compiled programs by itself; there CLNorm stores one when it is compiled for the tenth time.
      */
     const char *cache_dir;
     /*
