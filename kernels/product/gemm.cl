@@ -14,13 +14,10 @@ FUNC ulong gemm_element(const struct clnorm_gemm *g, ulong row, ulong column)
     return g->c_at + row * g->c_row + gemm_place(column, g->column_run, 1u, g->c_image);
 }
 
-/* What element (row, column), which stands at `at`, starts from. */
-FUNC float gemm_start(const global float *c, ulong at, const global float *bias, const struct clnorm_gemm *g, ulong row,
-                      ulong column)
+/* What element (row, column) starts from, unless that is what stands in c (CLNORM_FROM_C). */
+FUNC float gemm_bias(const global float *bias, const struct clnorm_gemm *g, ulong row, ulong column)
 {
     switch (g->from) {
-    case CLNORM_FROM_C:
-        return c[at];
     case CLNORM_FROM_ROW_BIAS:
         return bias[g->bias_at + row];
     case CLNORM_FROM_COLUMN_BIAS:

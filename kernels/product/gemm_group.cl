@@ -83,7 +83,9 @@ kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_group(
     for (uint i = 0u; i < EACH; i++)
         for (uint j = 0u; j < EACH; j++) {
             ulong row = first + y * EACH + i, column = left + x * EACH + j;
-            sum[i][j] = row < g.m && column < g.n ? gemm_start(c, to[j] + row * g.c_row, bias, &g, row, column) : 0.0f;
+            sum[i][j] = row >= g.m || column >= g.n ? 0.0f
+                        : g.from == CLNORM_FROM_C   ? c[to[j] + row * g.c_row]
+                                                    : gemm_bias(bias, &g, row, column);
         }
     int a_along = g.a_term == 1u, b_along = g.b_term == 1u;
     ulong a_lines[FETCHES], b_lines[FETCHES], place = 0u;

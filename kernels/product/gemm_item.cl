@@ -130,9 +130,9 @@ gemm_item(const global float *a, const global float *b, global float *c, const g
     uint rows = (uint)min(g.rows_per_item, g.m - first), columns = (uint)min((ulong)COLUMNS, g.n - left);
     for (uint r = 0u; r < CLNORM_GEMM_TILE; r++)
         for (uint j = 0u; j < COLUMNS; j++)
-            tile[r * COLUMNS + j] = r < rows && j < columns ? gemm_start(c, gemm_element(&g, first + r, left + j), bias,
-                                                                         &g, first + r, left + j)
-                                                            : 0.0f;
+            tile[r * COLUMNS + j] = r >= rows || j >= columns ? 0.0f
+                                    : g.from == CLNORM_FROM_C ? c[gemm_element(&g, first + r, left + j)]
+                                                              : gemm_bias(bias, &g, first + r, left + j);
     a += g.a_at + first * g.a_row;
     b += g.b_at;
     for (ulong t = 0u; t < g.k; t += DEPTH) {

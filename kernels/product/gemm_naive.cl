@@ -11,12 +11,12 @@ kernel void gemm_naive(const global float *a, const global float *b, global floa
         return;
     a += g.a_at + row * g.a_row;
     b += g.b_at + gemm_place(column, g.column_run, g.b_column, g.b_image);
-    const ulong at = gemm_element(&g, row, column);
-    float sum = gemm_start(c, at, bias, &g, row, column);
+    c += gemm_element(&g, row, column);
+    float sum = g.from == CLNORM_FROM_C ? *c : gemm_bias(bias, &g, row, column);
     for (ulong first = 0u; first < g.k; first += g.term_run, a += g.a_image, b += g.b_image) {
         ulong terms = min(g.term_run, g.k - first);
         for (ulong t = 0u; t < terms; t++)
             sum = fma(a[t * g.a_term], b[t * g.b_term], sum);
     }
-    c[at] = sum;
+    *c = sum;
 }
