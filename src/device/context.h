@@ -24,6 +24,7 @@ struct clnorm__built {
 struct clnorm__kernel {
     cl_kernel kernel; /* NULL: none */
     struct clnorm__built *built;
+    uint32_t buffers; /* a bit for each argument that is one, by who sets it */
 };
 
 struct clnorm_context {

@@ -8,30 +8,29 @@
 int clnorm__kernel_take(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
                         struct clnorm__kernel *kernel)
 {
-    *kernel = (struct clnorm__kernel){0};
+    cl_kernel taken = NULL;
+    cl_int e = CL_SUCCESS;
     struct clnorm__built *built;
+    *kernel = (struct clnorm__kernel){0};
     int status = clnorm__program_get(context, variant, form, &built);
     if (status != CLNORM_SUCCESS)
         return status;
     pthread_mutex_lock(&context->lock);
     if (built->spares > 0)
-        kernel->kernel = built->spare[--built->spares];
+        taken = built->spare[--built->spares];
     pthread_mutex_unlock(&context->lock);
-    cl_int e = CL_SUCCESS;
-    if (!kernel->kernel)
-        kernel->kernel = clCreateKernel(built->program, variant->entry, &e);
-    if (e != CL_SUCCESS) {
-        kernel->kernel = NULL;
-        return e;
-    }
-    kernel->built = built;
-    return CLNORM_SUCCESS;
+    if (!taken)
+        taken = clCreateKernel(built->program, variant->entry, &e);
+    if (e == CL_SUCCESS)
+        *kernel = (struct clnorm__kernel){.kernel = taken, .built = built};
+    return e;
 }
 
-void clnorm__kernel_give(clnorm_context *context, struct clnorm__kernel *kernel, uint32_t buffers)
+void clnorm__kernel_give(clnorm_context *context, struct clnorm__kernel *kernel)
 {
     struct clnorm__built *built = kernel->built;
     cl_kernel given = kernel->kernel;
+    const uint32_t buffers = kernel->buffers;
     *kernel = (struct clnorm__kernel){0};
     if (!given)
         return;

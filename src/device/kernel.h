@@ -12,8 +12,8 @@
 int clnorm__kernel_take(clnorm_context *context, const struct clnorm__variant *variant, unsigned form,
                         struct clnorm__kernel *kernel);
 
-/* Gives it back, zeroed; what was not taken may be given as well. buffers: a bit for each argument that is one; none is kept. */
-void clnorm__kernel_give(clnorm_context *context, struct clnorm__kernel *kernel, uint32_t buffers);
+/* Gives it back, zeroed, and none of its buffers is kept. What was not taken may be given as well. */
+void clnorm__kernel_give(clnorm_context *context, struct clnorm__kernel *kernel);
 
 /* Releases a list of programs with their kernels. */
 void clnorm__built_free(struct clnorm__built *list);

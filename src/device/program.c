@@ -398,15 +398,10 @@ int clnorm__gives_way(const clnorm_context *context, const struct clnorm__varian
     }
 }
 
-/* Makes an entry's program, if it has none. */
+/* Makes an entry's program. */
 static int fill(clnorm_context *context, struct clnorm__built *b)
 {
     struct made made = {0};
-    pthread_mutex_lock(&context->lock);
-    const int is_filled = b->program != NULL;
-    pthread_mutex_unlock(&context->lock);
-    if (is_filled)
-        return CLNORM_SUCCESS;
     /* Not under the lock: a compiler takes its time, and other threads have programs already. Of two that make one, the first wins. */
     int status = make_program(context, b->variant, b->form, 1, &made);
     if (status != CLNORM_SUCCESS)
@@ -436,7 +431,8 @@ int clnorm__program_get(clnorm_context *context, const struct clnorm__variant *v
         b->next = context->programs;
         context->programs = b;
     }
+    const int is_filled = b && b->program;
     pthread_mutex_unlock(&context->lock);
     *built = b;
-    return b ? fill(context, b) : CLNORM_OUT_OF_MEMORY;
+    return is_filled ? CLNORM_SUCCESS : b ? fill(context, b) : CLNORM_OUT_OF_MEMORY;
 }

@@ -25,9 +25,8 @@ int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *s
     if (status != CLNORM_SUCCESS)
         return status;
     cl_int e = CL_SUCCESS;
-    uint32_t buffers = 0;
     for (unsigned i = 0; i < count && e == CL_SUCCESS; i++) {
-        buffers |= (uint32_t)args[i].is_buffer << i;
+        taken.buffers |= (uint32_t)args[i].is_buffer << i;
         e = clSetKernelArg(taken.kernel, i, args[i].size, args[i].value);
     }
     /* Work-items of CPU-like devices have a lot to do each; elsewhere neighbours work together. */
@@ -40,7 +39,7 @@ int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *s
     if (e == CL_SUCCESS)
         e = clEnqueueNDRangeKernel(stream->queue, taken.kernel, 1, NULL, &global, &local, stream->wait_count,
                                    stream->wait_list, stream->event);
-    clnorm__kernel_give(context, &taken, buffers);
+    clnorm__kernel_give(context, &taken);
     return e;
 }
 

@@ -9,21 +9,20 @@
 
 /* A kernel whose arguments are being set one after another; the first error stays. */
 struct setter {
-    cl_kernel kernel;
+    struct clnorm__kernel *of;
     cl_uint next;
     cl_int error;
-    uint32_t buffers; /* a bit for each argument that is one */
 };
 
 static void set(struct setter *s, size_t size, const void *value)
 {
     if (s->error == CL_SUCCESS)
-        s->error = clSetKernelArg(s->kernel, s->next++, size, value);
+        s->error = clSetKernelArg(s->of->kernel, s->next++, size, value);
 }
 
 static void set_mem(struct setter *s, clnorm_buffer buffer)
 {
-    s->buffers |= UINT32_C(1) << s->next;
+    s->of->buffers |= UINT32_C(1) << s->next;
     set(s, sizeof(cl_mem), buffer.mem ? &buffer.mem : NULL);
 }
 
@@ -334,19 +333,17 @@ struct steps {
     unsigned count;
     struct clnorm__launch launch[MOST_LAUNCHES];
     struct clnorm__kernel kernel[MOST_LAUNCHES];
-    uint32_t buffers[MOST_LAUNCHES]; /* which of its arguments are */
 };
 
 /* One launch: its program, its kernel with arguments, its work-group. */
 static int prepare_launch(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__launch *from,
                           const struct given *given, struct steps *steps)
 {
-    const unsigned i = steps->count;
-    struct clnorm__launch *l = &steps->launch[i];
-    int status = clnorm__kernel_take(context, from->variant, from->form, &steps->kernel[i]);
+    struct clnorm__launch *l = &steps->launch[steps->count];
+    struct setter s = {.of = &steps->kernel[steps->count]};
+    int status = clnorm__kernel_take(context, from->variant, from->form, s.of);
     if (status != CLNORM_SUCCESS)
         return status;
-    struct setter s = {.kernel = steps->kernel[i].kernel};
     *l = *from;
     steps->count++;
     if (from == &plan->fused)
@@ -363,10 +360,9 @@ static int prepare_launch(clnorm_context *context, const struct clnorm__plan *pl
         set_apply(&s, plan, given);
     else
         set_join(&s, plan, given);
-    steps->buffers[i] = s.buffers;
     if (s.error != CL_SUCCESS)
         return s.error;
-    return clnorm__fit_local(context, l->variant, s.kernel, l->dims, l->global, l->local);
+    return clnorm__fit_local(context, l->variant, s.of->kernel, l->dims, l->global, l->local);
 }
 
 static int prepare(clnorm_context *context, const struct clnorm__plan *plan, const struct given *given,
@@ -412,7 +408,7 @@ static int enqueue(clnorm_context *context, const struct clnorm__stream *stream,
 static void release(clnorm_context *context, struct steps *steps)
 {
     for (unsigned i = 0; i < steps->count; i++)
-        clnorm__kernel_give(context, &steps->kernel[i], steps->buffers[i]);
+        clnorm__kernel_give(context, &steps->kernel[i]);
 }
 
 int clnorm__run(clnorm_context *context, const struct clnorm__plan *plan, const struct clnorm__stream *stream,
