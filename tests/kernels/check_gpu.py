@@ -58,7 +58,7 @@ def look(target, text):
         return {'private': number(r'\.local \.align \d+ \.b8\s+__local_depot\d+\[(\d+)\]', text), 'spills': 0,
                 'divisions': len(re.findall(r'\b(?:div|rem)\.[us]64', text)),
                 'wide': (len(re.findall(r'\bld\.global(?:\.nc)?\.v4\.', text)), len(re.findall(r'\bst\.global\.v4\.', text))),
-            'shared': len(re.findall(r'\bld\.shared\.v4\.', text))}
+                'shared': len(re.findall(r'\bld\.shared\.v4\.', text))}
     return {'private': number(r'\.private_segment_fixed_size:\s*(\d+)', text), 'spills': number(r'\.vgpr_spill_count:\s*(\d+)', text),
             'divisions': 0,
             'wide': tuple(len(re.findall(r'\b(?:global|flat)_' + way + r'_dwordx4\b', text)) for way in ('load', 'store')),

@@ -32,10 +32,10 @@ if ! echo 'kernel void f(global float *x) { *x = fma(*x, *x, *x); }' | "${compil
     exit 77
 fi
 
-# Prints the programs of a target as lines of clang's arguments.
+# Prints the programs of a target as lines of clang's arguments. $2: the target's number.
 programs_of()
 {
-    local name widths options source forms width number=0
+    local name widths options source forms width number=$2
     IFS=: read -r name widths options <<<"$1"
     while read -r source forms; do
         case $name,$forms in
@@ -43,10 +43,11 @@ programs_of()
         esac
         [[ $forms =~ -DVEC=([0-9]+) ]] && width=${BASH_REMATCH[1]} || width=0
         [[ "$widths " == *" $width "* ]] || continue
-        # Of types, and what else a step does, programs of other processors than AVX's differ by the width alone: each has some, in turn.
-        if [[ $forms =~ TYPE|ACTIVATION|WEIGHTED && $name != AVX ]]; then
+        # Of types, and what else a step does, programs of other processors differ by the width alone from AVX's, or else from SSE2's
+        # without one: each has a third of them.
+        if [[ $forms =~ TYPE|ACTIVATION|WEIGHTED && $name != AVX && "$name $width" != "SSE2 0" ]]; then
             number=$((number + 1))
-            [[ $(((number + ${#name}) % 3)) == 0 ]] || continue
+            [ $((number % 3)) -eq 0 ] || continue
         fi
         echo "$options $folder/$source $forms"
     done <<<"$listed"
@@ -67,7 +68,7 @@ compile_each()
 }
 
 listed=$("$programs")
-asked=$(for target in "${targets[@]}"; do programs_of "$target"; done)
+asked=$(for i in "${!targets[@]}"; do programs_of "${targets[$i]}" "$i"; done)
 count=$(wc -l <<<"$asked")
 jobs=$(nproc)
 said=$(for ((job = 0; job < jobs; job++)); do
