@@ -10,22 +10,12 @@
  * the share of forward and backward together is below 90 % in a shape that is not tiny.
  */
 #define _GNU_SOURCE
+#include "try.h"
+
 #include "clnorm_blocks.h"
 
 #include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#define TRY(call)                                                                                                      \
-    do {                                                                                                               \
-        int status_ = (call);                                                                                          \
-        if (status_ != 0) {                                                                                            \
-            fprintf(stderr, "%s: %d (%s)\n", #call, status_, clnorm_status_string(status_));                           \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 /* ---- every kernel of the process ---- */
 
@@ -79,13 +69,6 @@ static void take_kernels(double inside[2], int is_shown)
             printf("    %-24s %9.3f ms\n", kernels[i].name, (double)(end - start) * 1e-6);
     }
     kernel_count = 0;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
 /* ---- one block ---- */
@@ -188,16 +171,16 @@ static double run(struct bench *b, const clnorm_block_desc *d, double *inside)
     double products = 2e-6 * (double)(d->n * d->dst_c * h * w) * (double)(d->src_c * d->kernel_h * d->kernel_w);
     for (int direction = 0; direction < 2; direction++) {
         unsigned calls = 0;
-        double first = now(), parts[2];
+        double first = milliseconds(), parts[2];
         call(b, d, direction);
-        first = now() - first;
+        first = milliseconds() - first;
         take_kernels(parts, 0);
         call(b, d, direction);
         take_kernels(parts, getenv("BENCH_KERNELS") != NULL);
-        for (double start = now(); calls < MOST && (calls < 5 || now() - start < 1000); calls++) {
-            wall[calls] = now();
+        for (double start = milliseconds(); calls < MOST && (calls < 5 || milliseconds() - start < 1000); calls++) {
+            wall[calls] = milliseconds();
             call(b, d, direction);
-            wall[calls] = now() - wall[calls];
+            wall[calls] = milliseconds() - wall[calls];
             take_kernels(parts, 0);
             blas[calls] = parts[0];
             own[calls] = parts[1];

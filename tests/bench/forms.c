@@ -7,21 +7,9 @@
  * A line for each layout and operation: medians over the plain call's, and what the same takes in passes: a normalization, and kernels that
  * add and cut off, or backward one that gates.
  */
-#include "clnorm.h"
+#include "try.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#define TRY(call)                                                                                                      \
-    do {                                                                                                               \
-        int status_ = (call);                                                                                          \
-        if (status_ != 0) {                                                                                            \
-            fprintf(stderr, "%s: %d (%s)\n", #call, status_, clnorm_status_string(status_));                           \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 enum { TRAIN, INFER, BACKWARD, OPERATIONS };
 enum { SRC, DST, RESIDUAL, DIFF_DST, DIFF_SRC, DIFF_RESIDUAL, TENSORS };
@@ -124,13 +112,6 @@ static void run(const struct form *f, int operation, clnorm_desc desc)
         launch(relu, 1, (const int[]){DST});
     }
     TRY(clFinish(queue));
-}
-
-static double milliseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
 static int by_size(const void *a, const void *b)

@@ -7,21 +7,9 @@
  * Calls alone, of the network's shapes, forward with masks and then backward; nothing is convolved. CLNorm's disk cache is off. A driver's own
  * cache is the caller's business: POCL_CACHE_DIR=$(mktemp -d), say, for a first start.
  */
-#include "clnorm.h"
+#include "try.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#define TRY(call)                                                                                                      \
-    do {                                                                                                               \
-        int status_ = (call);                                                                                          \
-        if (status_ != 0) {                                                                                            \
-            fprintf(stderr, "%s: %d (%s)\n", #call, status_, clnorm_status_string(status_));                           \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 enum kind { PLAIN, RELU, ADD_RELU };
 enum { SRC, DST, RESIDUAL, DIFF_DST, DIFF_SRC, DIFF_RESIDUAL, TENSORS };
@@ -122,13 +110,6 @@ static void backward(const struct layer *layer, const clnorm_desc *common)
     TRY(clnorm_backward_training(context, queue, &desc, &a, 0, NULL, NULL));
 }
 
-static double milliseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 static double step(const clnorm_desc *common)
 {
     const double start = milliseconds();
@@ -143,7 +124,7 @@ static double step(const clnorm_desc *common)
 static void open_device(const clnorm_desc *common)
 {
     const clnorm_context_options options = {.log = count_program, .cache_dir = ""};
-    size_t most = 0, bytes = 0, size;
+    size_t most = 0, bytes, size;
     uint64_t elements = 0;
     cl_context cl;
     clnorm_device_info info;
@@ -166,7 +147,7 @@ static void open_device(const clnorm_desc *common)
     const cl_uint zero = 0;
     queue = clCreateCommandQueue(cl, info.device, 0, &e);
     TRY(e);
-    for (unsigned t = 0; t < TENSORS && e == CL_SUCCESS; t++) {
+    for (unsigned t = 0; t < TENSORS; t++) {
         tensors[t] = clCreateBuffer(cl, CL_MEM_READ_WRITE, bytes, NULL, &e);
         TRY(e);
         TRY(clEnqueueFillBuffer(queue, tensors[t], &zero, sizeof zero, 0, bytes, 0, NULL, NULL));
@@ -208,6 +189,7 @@ int main(int count, char **words)
     common.layout = (enum clnorm_layout)layout;
     make_network();
     open_device(&common);
+    compiled = 0; /* the probe's is not the network's */
     first = step(&common);
     const unsigned programs = compiled;
     for (int i = 0; i < STEPS; i++)
