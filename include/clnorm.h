@@ -53,6 +53,7 @@
  *
  * With s = 1 the two are the same memory and give the same bits. Normalizing every activation of a sample on its own is
  * the case {n, c * s, 1}.
+ * A tensor may also be a part of a larger one, or lie in any other regular way: see clnorm_strides.
  * Parameters and running statistics are vectors of c elements, and so are batch statistics, but for groups.
  *
  * Units and types
@@ -165,7 +166,8 @@ extern "C" {
     X(CLNORM_DEVICE_BITS, -3029, "the device does not keep the promise of bits that the context's options demand")     \
     X(CLNORM_INVALID_ACTIVATION, -3030, "an activation's slope is not finite, or its cap not above 0")                 \
     X(CLNORM_UNSUPPORTED_TYPE, -3031, "this call takes tensors of binary32 alone")                                     \
-    X(CLNORM_INVALID_GROUP, -3032, "groups are larger than what is to be grouped, or do not divide it")
+    X(CLNORM_INVALID_GROUP, -3032, "groups are larger than what is to be grouped, or do not divide it")                \
+    X(CLNORM_INVALID_STRIDES, -3033, "strides with which elements of a tensor that is written may coincide")
 
 enum clnorm_status {
 #define CLNORM_STATUS_ENUM(name, value, text) name = value,
@@ -385,6 +387,27 @@ typedef struct clnorm_buffer {
     uint64_t offset;
 } clnorm_buffer;
 
+/*
+ * A tensor that is not dense is a view: element (n, c, s) is at offset + n * strides.n + c * strides.c + s * strides.s, in elements. All 0,
+ * as zeroed arguments have them: dense, in the description's layout. Each tensor of a call has strides of its own. The layout still decides
+ * the bits: those of the dense tensor with the same elements in the same layout. Masks have one bit an element in the order of the dense
+ * tensor.
+ *
+ *   channels 32 to 63 of 256, channels-first   offset 32 * S, strides {256 * S, S, 1}
+ *   the same, channels-last                    offset 32, strides {256 * S, 1, 256}
+ *   every second sample                        strides.n = 2 * C * S, the others as if dense
+ *   rows of S padded to P                      strides {C * P, P, 1}
+ *
+ * Where samples (channels-first: C * S elements each) or positions (channels-last: C elements each) are dense in themselves and a fixed
+ * distance apart, as in slices along channels and along samples, kernels are as fast as on dense tensors, or nearly; elsewhere they take
+ * one element at a time. The stride of a size that is 1 counts for nothing. A stride may be 0 in a tensor that is read: its elements
+ * are read again and again. In one that is written no two elements may coincide: sorted, each stride must be larger than the distance
+ * between the first and the last element of what the smaller ones span.
+ */
+typedef struct clnorm_strides {
+    uint64_t n, c, s;
+} clnorm_strides;
+
 enum clnorm_operation {
     CLNORM_FORWARD_TRAINING = 0,
     CLNORM_FORWARD_INFERENCE = 1,
@@ -410,7 +433,9 @@ CLNORM_API int clnorm_prepare(clnorm_context *context, enum clnorm_operation ope
 enum clnorm_with {
     CLNORM_WITH_RESIDUAL = 1,    /* backward: its gradient */
     CLNORM_WITH_MASK = 2,        /* in backward calls, instead of dst */
-    CLNORM_WITH_ACCUMULATION = 4 /* of diff_src */
+    CLNORM_WITH_ACCUMULATION = 4, /* of diff_src */
+    CLNORM_WITH_SLICES = 8, /* views, of some tensors or of all, whose samples or positions are dense; see clnorm_strides */
+    CLNORM_WITH_VIEWS = 16  /* any views */
 };
 CLNORM_API int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
                                    unsigned with);
@@ -436,8 +461,9 @@ enum clnorm_running_flags {
  * over calls number k = 1, 2, 3, ... is momentum = 1 / k, from any start. (ONNX and Keras call 1 - momentum momentum.)
  * A variance beyond binary32 makes the running variance infinite, from which inference gives dst = shift, and so it stays until
  * momentum 1 replaces it.
- * Required: src, dst, workspace. dst may be the same as src or as residual (same cl_mem and offset); no other overlap is allowed where
- * one of the two is written. With n = 0 nothing is written.
+ * Required: src, dst, workspace. dst may be the same as src or as residual (same cl_mem, offset and strides); no other overlap is allowed
+ * where one of the two is written. Views of one buffer with the same largest stride, as slices along channels are, may lie between each
+ * other. With n = 0 nothing is written.
  * The mask is one bit an element, for the backward pass to read in the place of dst, of which it is a 16th or a 32nd: bit i of word w is
  * that of element 32 * w + i in the order of memory. It is set where 0 < v < cap, or v is a NaN, as binary32, before dst is rounded to its
  * type. Bits behind the last element become 0. It belongs to an activation, and says nothing of one that has both a slope and a cap.
@@ -456,6 +482,7 @@ typedef struct clnorm_forward_training_args {
     unsigned running_flags; /* enum clnorm_running_flags */
     clnorm_buffer residual; /* n * c * s, optional: added before the activation */
     clnorm_buffer mask;     /* (n * c * s + 31) / 32 words, optional */
+    clnorm_strides src_strides, dst_strides, residual_strides;
 } clnorm_forward_training_args;
 
 /*
@@ -480,6 +507,7 @@ typedef struct clnorm_forward_inference_args {
     clnorm_buffer mean, variance; /* c, read */
     clnorm_buffer workspace;
     clnorm_buffer residual; /* n * c * s, optional */
+    clnorm_strides src_strides, dst_strides, residual_strides;
 } clnorm_forward_inference_args;
 
 CLNORM_API int clnorm_forward_inference(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
@@ -514,6 +542,7 @@ typedef struct clnorm_backward_training_args {
     clnorm_buffer mask, dst;     /* as forward training wrote them: one of them, with an activation */
     clnorm_buffer diff_residual; /* n * c * s; optional */
     unsigned accumulate;         /* enum clnorm_accumulate */
+    clnorm_strides src_strides, diff_dst_strides, diff_src_strides, dst_strides, diff_residual_strides;
 } clnorm_backward_training_args;
 
 CLNORM_API int clnorm_backward_training(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
@@ -535,6 +564,7 @@ typedef struct clnorm_backward_frozen_args {
     clnorm_buffer mask, dst;     /* one of them, with an activation */
     clnorm_buffer diff_residual; /* n * c * s; optional */
     unsigned accumulate;         /* enum clnorm_accumulate */
+    clnorm_strides src_strides, diff_dst_strides, diff_src_strides, dst_strides, diff_residual_strides;
 } clnorm_backward_frozen_args;
 
 CLNORM_API int clnorm_backward_frozen(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,

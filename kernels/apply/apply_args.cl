@@ -5,20 +5,23 @@
  */
 struct tensors {
 #if APPLY != APPLY_FROZEN
-    const global elem *src;
+    SRC src;
 #endif
 #if APPLY != APPLY_FORWARD
     GRAD diff_dst;
 #endif
-    global elem *dst;
+    DST dst;
 #if RESIDUAL
-    global elem *residual;
+    DST residual;
 #endif
 #if MASK && !IS_BACKWARD
     global uint *mask;
     ulong at;       /* the number of the element that dst points to */
     ulong from, to; /* elements whose words of the mask nobody else writes to */
     ulong total;
+#if VIEW == VIEW_SLICE
+    ulong block;
+#endif
 #endif
 #if ACTIVATION && !IS_BACKWARD
     float slope, cap;
@@ -27,7 +30,7 @@ struct tensors {
 
 /* Declares t, the tensors from their starts on; total_: elements of all groups of samples. */
 #if APPLY != APPLY_FROZEN
-#define TENSORS_SRC(t) t.src = src
+#define TENSORS_SRC(t) t.src = SRC_BEGIN(src, src)
 #else
 #define TENSORS_SRC(t) (void)src
 #endif
@@ -39,7 +42,7 @@ struct tensors {
 #define TENSORS_DIFF(t)
 #endif
 #if RESIDUAL
-#define TENSORS_RESIDUAL(t) t.residual = residual + extras.residual
+#define TENSORS_RESIDUAL(t) t.residual = DST_BEGIN(residual + extras.residual, residual)
 #else
 #define TENSORS_RESIDUAL(t)
 #endif
@@ -48,7 +51,13 @@ struct tensors {
     t.mask = mask + extras.mask;                                                                                       \
     t.at = extras.first;                                                                                               \
     t.from = t.to = 0u;                                                                                                \
-    t.total = extras.first + (total_)
+    t.total = extras.first + (total_);                                                                                 \
+    TENSORS_BLOCK(t)
+#if VIEW == VIEW_SLICE
+#define TENSORS_BLOCK(t) t.block = VIEW_BLOCK
+#else
+#define TENSORS_BLOCK(t)
+#endif
 #else
 #define TENSORS_MASK(t, total_)
 #endif
@@ -63,33 +72,44 @@ struct tensors {
     struct tensors t;                                                                                                  \
     TENSORS_SRC(t);                                                                                                    \
     TENSORS_DIFF(t);                                                                                                   \
-    t.dst = dst_;                                                                                                      \
+    t.dst = DST_BEGIN(dst_, dst);                                                                                      \
     TENSORS_RESIDUAL(t);                                                                                               \
     TENSORS_MASK(t, total_);                                                                                           \
     TENSORS_ACTIVATION(t)
 
-FUNC struct tensors tensors_at(const struct tensors first, ulong i)
+/* The tensors from a place on. */
+FUNC struct tensors tensors_at(const struct tensors first, ulong place)
 {
     struct tensors t = first;
 #if APPLY != APPLY_FROZEN
-    t.src += i;
+    t.src = SRC_AT(t.src, place);
 #endif
 #if APPLY != APPLY_FORWARD
-    t.diff_dst = GRAD_AT(t.diff_dst, i);
+    t.diff_dst = GRAD_AT(t.diff_dst, place);
 #endif
-    t.dst += i;
+    t.dst = DST_AT(t.dst, place);
 #if RESIDUAL
-    t.residual += i;
+    t.residual = DST_AT(t.residual, place);
 #endif
 #if MASK && !IS_BACKWARD
-    t.at += i;
+    t.at += NUMBER(place, t.block);
 #endif
     return t;
 }
 
+/* The place of a row: of channels-first tensors a row of a block. */
+#if VIEW != VIEW_SLICE
+#define ROW_PLACE(row, cut) ((row) * (cut)->length)
+#elif CHANNELS_LAST
+#define ROW_PLACE(row, cut) BLOCKS(row, (cut)->length)
+#else
+#define ROW_PLACE(row, cut) (BLOCKS((row) / (cut)->channels, 0u) + (row) % (cut)->channels * (cut)->length)
+#endif
+
 #define APPLY_BUFFERS                                                                                                  \
     const global elem *src, ulong src_offset, const global elem *diff_dst, ulong diff_dst_offset, global elem *dst,    \
-        ulong dst_offset, const global float *coef, ulong coef_offset, struct clnorm_cut cut EXTRA_BUFFERS
+        ulong dst_offset, const global float *coef, ulong coef_offset, struct clnorm_cut cut EXTRA_BUFFERS         \
+        VIEW_BUFFERS
 /* Declares t, the tensors from where those of the work-item's group of samples start. */
 #define APPLY_BEGIN(t)                                                                                                 \
     src += src_offset;                                                                                                 \
@@ -97,7 +117,7 @@ FUNC struct tensors tensors_at(const struct tensors first, ulong i)
     coef += coef_offset + APPLY_GROUP * cut.channels;                                                                  \
     (void)diff_dst;                                                                                                    \
     TENSORS(first_##t, dst + dst_offset, cut.rows * cut.length * APPLY_GROUPS);                                        \
-    struct tensors t = tensors_at(first_##t, APPLY_GROUP * cut.rows * cut.length)
+    struct tensors t = tensors_at(first_##t, APPLY_GROUP * ROW_PLACE(cut.rows, &cut))
 #ifndef APPLY_GROUP
 #define APPLY_GROUP SAMPLE_GROUP
 #define APPLY_GROUPS SAMPLE_GROUPS
@@ -197,9 +217,9 @@ FUNC uint mask_word(ivec is_open)
 /* Writes what came of element i but for its bit of the mask, which it returns. */
 FUNC uint put_f(const struct tensors t, ulong i, const outcome_f r)
 {
-    PUT(r.result, t.dst + i);
+    PUT(r.result, DST_ON(t.dst, i));
 #if RESIDUAL && IS_BACKWARD
-    PUT(r.diff, t.residual + i);
+    PUT(r.diff, DST_ON(t.residual, i));
 #endif
 #if MASK && !IS_BACKWARD
     return r.is_open ? 1u : 0u;
@@ -241,7 +261,7 @@ FUNC void leave_f(const struct tensors t, ulong i, const outcome_f r)
 #ifdef VEC
 #if RESIDUAL && IS_BACKWARD
 /* Into the caches: of two streams of stores past them, side by side, memory takes neither well (2 to 5 times the time). */
-#define LEAVE_DIFF(t, i, value) STORE_PAST(0, value, (t).residual + (i))
+#define LEAVE_DIFF(t, i, value) STORE_PAST(0, value, DST_ON((t).residual, i))
 #else
 #define LEAVE_DIFF(t, i, value)
 #endif
@@ -258,7 +278,7 @@ FUNC void leave_f(const struct tensors t, ulong i, const outcome_f r)
 /* Past the caches or not. */
 #define LEAVE_V(t, i, r, past)                                                                                         \
     {                                                                                                                  \
-        STORE_PAST(past, (r).result, (t).dst + (i));                                                                   \
+        STORE_PAST(past, (r).result, DST_ON((t).dst, i));                                                              \
         LEAVE_DIFF(t, i, (r).diff);                                                                                    \
         LEAVE_BITS(t, i, r);                                                                                           \
     }
@@ -267,9 +287,9 @@ FUNC void leave_f(const struct tensors t, ulong i, const outcome_f r)
 FUNC void leave_some(const struct tensors t, ulong i, const outcome_v *r, uint from, uint n)
 {
     for (uint j = 0u; j < n; j++) {
-        PUT(((const float *)&r->result)[from + j], t.dst + i + j);
+        PUT(((const float *)&r->result)[from + j], DST_ON(t.dst, i + j));
 #if RESIDUAL && IS_BACKWARD
-        PUT(((const float *)&r->diff)[from + j], t.residual + i + j);
+        PUT(((const float *)&r->diff)[from + j], DST_ON(t.residual, i + j));
 #endif
     }
 #if MASK && !IS_BACKWARD
@@ -288,7 +308,7 @@ FUNC void leave_some(const struct tensors t, ulong i, const outcome_v *r, uint f
 #define UNTIL_BYTE(t, n) min((BYTE - (t).at % BYTE) % BYTE, (ulong)(n))
 #define SPAN_FIRST(t, n, stream) UNTIL_BYTE(t, n)
 #define SPAN_HEAD(t, n) UNTIL_BYTE(t, n)
-#define SPAN_STREAMS(t, first, stream) ((stream) && until_line((t).dst + (first), LINE) == 0u)
+#define SPAN_STREAMS(t, first, stream) ((stream) && until_line(DST_ON((t).dst, first), LINE) == 0u)
 /*
  * Declares t, the given tensors, of which the first n elements are nobody else's. So are their words of the mask, but the one that others'
  * begin in; the last one has bits of no element.
@@ -298,17 +318,17 @@ FUNC void leave_some(const struct tensors t, ulong i, const outcome_v *r, uint f
     t.from = (t.at + 31u) / 32u * 32u;                                                                                 \
     t.to = (t.at + (n) == t.total ? t.total - 1u : t.at + (n)) / 32u * 32u
 #else
-#define SPAN_FIRST(t, n, stream) ((stream) ? until_line((t).dst, n) : (n))
-#define SPAN_HEAD(t, n) until_aligned((t).dst, n)
+#define SPAN_FIRST(t, n, stream) ((stream) ? until_line(DST_ON((t).dst, 0), n) : (n))
+#define SPAN_HEAD(t, n) until_aligned(DST_ON((t).dst, 0), n)
 #define SPAN_STREAMS(t, first, stream) 1
 #define TENSORS_OWN(t, given, n) struct tensors t = given
 #endif
 
-/* Asks for what the step needs of element number i. */
+/* Asks for what the step needs of the element at place i. */
 #if APPLY == APPLY_FROZEN
 #define TENSORS_FETCH_SRC(t, i)
 #else
-#define TENSORS_FETCH_SRC(t, i) PREFETCH((t).src + (i))
+#define TENSORS_FETCH_SRC(t, i) PREFETCH(SRC_ON(SRC_AT((t).src, i), 0))
 #endif
 #if APPLY == APPLY_FORWARD
 #define TENSORS_FETCH_DIFF(t, i)
@@ -316,7 +336,7 @@ FUNC void leave_some(const struct tensors t, ulong i, const outcome_v *r, uint f
 #define TENSORS_FETCH_DIFF(t, i) GRAD_FETCH((t).diff_dst, i)
 #endif
 #if RESIDUAL && !IS_BACKWARD
-#define TENSORS_FETCH_RESIDUAL(t, i) PREFETCH((t).residual + (i))
+#define TENSORS_FETCH_RESIDUAL(t, i) PREFETCH(DST_ON(DST_AT((t).residual, i), 0))
 #else
 #define TENSORS_FETCH_RESIDUAL(t, i)
 #endif

@@ -18,13 +18,16 @@ kernel void apply_group(APPLY_BUFFERS)
     if (c >= cut.length)
         return;
     coefs_f k = coefs_load_f(coef, cut.channels * APPLY_GROUPS, c);
-    for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1))
-        leave_f(t, row * cut.length + c, step_f(t, row * cut.length + c, k));
+    for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1)) {
+        const struct tensors there = tensors_at(t, ROW_PLACE(row, &cut));
+        leave_f(there, c, step_f(there, c, k));
+    }
 #else
     for (ulong row = get_global_id(1); row < cut.rows; row += get_global_size(1)) {
         coefs_f k = coefs_load_f(coef, cut.channels * APPLY_GROUPS, row % cut.channels);
+        const struct tensors there = tensors_at(t, ROW_PLACE(row, &cut));
         for (ulong i = get_global_id(0); i < cut.length; i += get_global_size(0))
-            leave_f(t, row * cut.length + i, step_f(t, row * cut.length + i, k));
+            leave_f(there, i, step_f(there, i, k));
     }
 #endif
 }

@@ -28,8 +28,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void apply_item(APPLY_BUFF
 #endif
     /* No processor foresees that the next row's piece comes after this one's. */
     for (; row < last; row++) {
-        ulong i = row * cut.length + begin;
-        apply_span(tensors_at(t, i), end - begin, at, coef, &cut, edge, CHANNELS_LAST ? cut.length : 0u);
+        const ulong place = ROW_PLACE(row, &cut) + begin;
+        apply_span(tensors_at(t, place), end - begin, at, coef, &cut, edge, CHANNELS_LAST ? ROW_PLACE(1u, &cut) : 0u);
 #if !CHANNELS_LAST
         at.c = at.c + 1u == cut.channels ? 0u : at.c + 1u;
 #endif

@@ -9,13 +9,13 @@ FUNC void apply_columns(const struct tensors all, const struct clnorm_shape *sha
                         int stream)
 {
     struct tensors t = all;
-    ulong rows = shape->n * shape->s, ahead = COLUMNS_AHEAD * shape->c;
+    ulong rows = shape->n * shape->s, ahead = BLOCKS(COLUMNS_AHEAD, shape->c);
     outcome_v y;
 #if MASK && !IS_BACKWARD
     /* Then nobody writes to a part of a byte, and the last word is everybody's. */
     t.to = VEC >= 8 && shape->c % VEC == 0u ? (t.total - 1u) / 32u * 32u : 0u;
 #endif
-    for (ulong row = 0u; row < rows; row++, t = tensors_at(t, shape->c)) {
+    for (ulong row = 0u; row < rows; row++, t = tensors_at(t, BLOCKS(1u, shape->c))) {
         if (channels < VEC) {
             for (uint j = 0u; j < channels; j++)
                 leave_f(t, j, step_f(t, j, coefs_of(&coefs[0], j)));

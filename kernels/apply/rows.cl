@@ -58,7 +58,7 @@ FUNC void apply_run(const struct tensors all, uint n, const float *run, ulong st
         return;
     }
     uint head = (uint)SPAN_HEAD(t, n), i = head;
-    const uint first = until_line(t.dst, n), last = first + (n - first) / LINE * LINE;
+    const uint first = until_line(DST_ON(t.dst, 0), n), last = first + (n - first) / LINE * LINE;
     for (uint e = 0u; e < 2u; e++) {
         coefs_read(&k, run + e * (n - VEC), RUN_STRIDE);
         ends[e] = step_v(t, e * (n - VEC), k);
@@ -68,7 +68,7 @@ FUNC void apply_run(const struct tensors all, uint n, const float *run, ulong st
         y = step_v(t, i, k);
         if (stream && i >= first && i < last) {
             TENSORS_FETCH(t, ahead + i);
-            LEAVE_V(t, i, y, until_aligned(t.dst + i, VEC) == 0u);
+            LEAVE_V(t, i, y, until_aligned(DST_ON(t.dst, i), VEC) == 0u);
         } else {
             LEAVE_V(t, i, y, 0);
         }

@@ -188,21 +188,37 @@ FUNC void apply_short(const struct tensors t, ulong row, ulong last, const COEF_
 }
 #endif
 
+/* Whole rows that lie one after another, from number `row` to before `last`, from the first one's start on. */
+FUNC void apply_block(const struct tensors t, ulong row, ulong last, const COEF_PLACE float *coef,
+                      const struct clnorm_cut *cut, const float *edge)
+{
+    struct place at = {0u, CHANNELS_LAST ? 0u : row % cut->channels};
+#if !CHANNELS_LAST
+    if (cut->length < VEC) {
+        apply_short(t, row, last, coef, cut);
+        return;
+    }
+#endif
+    apply_span(t, (last - row) * cut->length, at, coef, cut, edge, 0u);
+}
+
 /* Whole rows, from number `row` to before `last`; t: the tensors' starts. */
 FUNC void apply_rows(const struct tensors t, ulong row, ulong last, const COEF_PLACE float *coef,
                      const struct clnorm_cut *cut)
 {
-    struct place at = {0u, CHANNELS_LAST ? 0u : row % cut->channels};
-    const ulong i = row * cut->length, n = (last - row) * cut->length;
 #if CHANNELS_LAST
     float edge[COEFS_WORDS * EDGE_STRIDE];
     edge_fill(edge, coef, cut);
 #else
     const float *edge = 0;
-    if (cut->length < VEC) {
-        apply_short(tensors_at(t, i), row, last, coef, cut);
-        return;
-    }
 #endif
-    apply_span(tensors_at(t, i), n, at, coef, cut, edge, 0u);
+#if VIEW
+    const ulong rows = CHANNELS_LAST ? 1u : cut->channels; /* of a block */
+    for (ulong end; row < last; row = end) {
+        end = min(last, row - row % rows + rows);
+        apply_block(tensors_at(t, ROW_PLACE(row, cut)), row, end, coef, cut, edge);
+    }
+#else
+    apply_block(tensors_at(t, ROW_PLACE(row, cut)), row, last, coef, cut, edge);
+#endif
 }

@@ -16,22 +16,22 @@ FUNC FN(outcome) FN(step)(const struct tensors t, ulong i, const FN(coefs) k)
 {
     FN(outcome) r;
 #if IS_BACKWARD
-    const T diff = GRAD_T(GRAD_AT(t.diff_dst, i));
+    const T diff = GRAD_T(GRAD_ALONG(t.diff_dst, i));
 #if APPLY == APPLY_BATCH
-    r.result = FN(apply)(READ(t.src + i), diff, k);
+    r.result = FN(apply)(READ(SRC_ON(t.src, i)), diff, k);
 #else
     r.result = FN(apply)((T)(0.0f), diff, k);
 #endif
 #if ACCUMULATE
-    r.result += READ(t.dst + i);
+    r.result += READ(DST_ON(t.dst, i));
 #endif
 #if RESIDUAL
     r.diff = diff;
 #endif
 #else
-    r.result = FN(apply)(READ(t.src + i), (T)(0.0f), k);
+    r.result = FN(apply)(READ(SRC_ON(t.src, i)), (T)(0.0f), k);
 #if RESIDUAL
-    r.result += READ(t.residual + i);
+    r.result += READ(DST_ON(t.residual, i));
 #endif
 #if MASK
     r.is_open = !(r.result <= (T)(0.0f)) && !(r.result >= (T)(t.cap)); /* for a NaN too */

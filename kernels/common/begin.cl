@@ -55,3 +55,4 @@ typedef vec loose_vec __attribute__((aligned(4), may_alias));
 #define SELECT(a, b, condition) select(a, b, condition)
 
 #include "common/elements.cl"
+#include "common/view.cl"

@@ -24,23 +24,34 @@
 #include "common/activation.cl"
 #endif
 
-/* A gradient is read at a GRAD: GRAD_AT(g, i) is the one i elements further on, GRAD_F and GRAD_V read it, and GRAD_FETCH asks for it. GRAD_PLACE
- * is where diff_dst has it. */
+/*
+ * A gradient is read at a GRAD, which is what a SRC is: GRAD_AT and GRAD_ALONG are as there, GRAD_F and GRAD_V read it, and GRAD_FETCH asks
+ * for one at a place. GRAD_PLACE is diff_dst.
+ */
 #if IS_BACKWARD && ACTIVATION
 struct grad {
-    const global elem *diff_dst;
+    SRC diff_dst;
 #if MASK
     const global uint *mask;
     ulong at; /* the element's number */
+#if VIEW == VIEW_SLICE
+    ulong block;
+#endif
 #else
-    const global elem *gate;
+    SRC gate;
 #endif
     float slope, cap;
 };
 
 #if MASK
-#define GRAD_BEGIN(g, diff_dst) struct grad g = {diff_dst, mask + extras.mask, extras.first, extras.slope, extras.cap}
-#define GRAD_FETCH(g, i) PREFETCH((g).diff_dst + (i))
+#if VIEW == VIEW_SLICE
+#define GRAD_BEGIN(g, diff_dst)                                                                                        \
+    struct grad g = {SRC_BEGIN(diff_dst, diff_dst), mask + extras.mask, extras.first, VIEW_BLOCK, extras.slope, extras.cap}
+#else
+#define GRAD_BEGIN(g, diff_dst)                                                                                        \
+    struct grad g = {SRC_BEGIN(diff_dst, diff_dst), mask + extras.mask, extras.first, extras.slope, extras.cap}
+#endif
+#define GRAD_FETCH(g, i) PREFETCH(SRC_ON(SRC_AT((g).diff_dst, i), 0))
 
 /* `count` bits from bit i on. */
 FUNC uint mask_bits(const global uint *mask, ulong i, uint count)
@@ -55,64 +66,79 @@ FUNC uint mask_bits(const global uint *mask, ulong i, uint count)
 
 FUNC float grad_f(const struct grad g)
 {
-    const float diff = GET(g.diff_dst);
+    const float diff = GET(SRC_ON(g.diff_dst, 0));
     return mask_bits(g.mask, g.at, 1u) & 1u ? diff : held_f(diff, g.slope);
 }
 
 #ifdef VEC
 FUNC vec grad_v(const struct grad g)
 {
-    const vec diff = GET_V(g.diff_dst);
+    const vec diff = GET_V(SRC_ON(g.diff_dst, 0));
     const ivec bits = (ivec)((int)mask_bits(g.mask, g.at, VEC)) & ((ivec)(1) << LANE_NUMBERS);
     return SELECT(held_v(diff, g.slope), diff, bits != (ivec)(0));
 }
 #endif
 #else
 #define GRAD_BEGIN(g, diff_dst)                                                                                        \
-    struct grad g = {diff_dst, (const global elem *)mask + extras.mask, extras.slope, extras.cap}
+    struct grad g = {SRC_BEGIN(diff_dst, diff_dst), SRC_BEGIN((const global elem *)mask + extras.mask, gate),         \
+                     extras.slope, extras.cap}
 #define GRAD_FETCH(g, i)                                                                                               \
     {                                                                                                                  \
-        PREFETCH((g).diff_dst + (i));                                                                                  \
-        PREFETCH((g).gate + (i));                                                                                      \
+        PREFETCH(SRC_ON(SRC_AT((g).diff_dst, i), 0));                                                                  \
+        PREFETCH(SRC_ON(SRC_AT((g).gate, i), 0));                                                                      \
     }
 
 FUNC float grad_f(const struct grad g)
 {
-    return gate_f(GET(g.diff_dst), GET(g.gate), g.slope, g.cap);
+    return gate_f(GET(SRC_ON(g.diff_dst, 0)), GET(SRC_ON(g.gate, 0)), g.slope, g.cap);
 }
 
 #ifdef VEC
 FUNC vec grad_v(const struct grad g)
 {
-    return gate_v(GET_V(g.diff_dst), GET_V(g.gate), g.slope, g.cap);
+    return gate_v(GET_V(SRC_ON(g.diff_dst, 0)), GET_V(SRC_ON(g.gate, 0)), g.slope, g.cap);
 }
 #endif
 #endif
 
-FUNC struct grad grad_at(const struct grad first, ulong i)
+FUNC struct grad grad_at(const struct grad first, ulong place)
 {
     struct grad g = first;
-    g.diff_dst += i;
+    g.diff_dst = SRC_AT(g.diff_dst, place);
 #if MASK
-    g.at += i;
+    g.at += NUMBER(place, g.block);
 #else
-    g.gate += i;
+    g.gate = SRC_AT(g.gate, place);
+#endif
+    return g;
+}
+
+FUNC struct grad grad_along(const struct grad first, long i)
+{
+    struct grad g = first;
+    g.diff_dst = SRC_ALONG(g.diff_dst, i);
+#if MASK
+    g.at += (ulong)i;
+#else
+    g.gate = SRC_ALONG(g.gate, i);
 #endif
     return g;
 }
 #define GRAD struct grad
 #define GRAD_IN const struct grad
 #define GRAD_AT(g, i) grad_at(g, i)
+#define GRAD_ALONG(g, i) grad_along(g, i)
 #define GRAD_PLACE(g) (g).diff_dst
 #define GRAD_F(g) grad_f(g)
 #define GRAD_V(g) grad_v(g)
 #else
-#define GRAD const global elem *
-#define GRAD_IN const global elem *const
-#define GRAD_BEGIN(g, diff_dst) const global elem *g = diff_dst
-#define GRAD_FETCH(g, i) PREFETCH((g) + (i))
-#define GRAD_AT(g, i) ((g) + (i))
+#define GRAD SRC
+#define GRAD_IN SRC_IN
+#define GRAD_BEGIN(g, diff_dst) SRC g = SRC_BEGIN(diff_dst, diff_dst)
+#define GRAD_FETCH(g, i) PREFETCH(SRC_ON(SRC_AT(g, i), 0))
+#define GRAD_AT(g, i) SRC_AT(g, i)
+#define GRAD_ALONG(g, i) SRC_ALONG(g, i)
 #define GRAD_PLACE(g) (g)
-#define GRAD_F(g) GET(g)
-#define GRAD_V(g) GET_V(g)
+#define GRAD_F(g) GET(SRC_ON(g, 0))
+#define GRAD_V(g) GET_V(SRC_ON(g, 0))
 #endif

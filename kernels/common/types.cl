@@ -103,6 +103,17 @@ struct clnorm_extras {
     clnorm_u64 first;          /* the number of a launch's first element, for its bit of the mask */
 };
 
+/* How a tensor lies: element (n, c, s) is n * view.n + c * view.c + s * view.s elements from its first one. */
+struct clnorm_view {
+    clnorm_u64 n, c, s;
+};
+
+/* Those of a call, with what is to be known of its sizes. */
+struct clnorm_views {
+    clnorm_u64 channels, positions;
+    struct clnorm_view src, diff_dst, dst, residual, gate;
+};
+
 #define CLNORM_INFER_CHANNELS 2048u /* of infer_item, at most */
 #define CLNORM_TABLE 512u /* elements whose coefficients the last step writes out, where rows are very short */
 

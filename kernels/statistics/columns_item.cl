@@ -56,7 +56,7 @@ FUNC item_v reduce_tile(vec *tile, uint n, float rn)
 #define KEPT(i, v) kept[(i)*VECS + (v)]
 #else
 #define KEEP(i)
-#define KEPT(i, v) GET_V(p + (i)*c + (v)*VEC)
+#define KEPT(i, v) GET_V(p + (i)*pitch + (v)*VEC)
 #endif
 
 #ifndef SMALL_CODE
@@ -66,21 +66,24 @@ FUNC item_v reduce_tile(vec *tile, uint n, float rn)
 #define REDUCE reduce_vec
 #define VECS 1u
 #include "statistics/columns_leaf.cl"
+#if !VIEW
 #include "statistics/narrow.cl"
+#endif
 #endif
 
 /*
  * The roots of `count` leaves from `start` on, for `channels` channels from c on: BLOCK_VECS vectors at most. Those of vector v are of
  * the channels from VEC_AT(v, channels) on.
  */
-FUNC void reduce_block(const global elem *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
+FUNC void reduce_block(SRC_IN src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
                        ulong c, uint channels, item_v *roots)
 {
     item_v stack[BLOCK_VECS][CLNORM_TREE_LEVELS + 1u], nodes[WIDE_VECS];
     vec tile[CLNORM_LANES];
     struct fetch fetch;
     const uint vecs = VECS_OF(channels), grouped = channels / (WIDE_VECS * VEC) * WIDE_VECS;
-#ifndef SMALL_CODE
+    const ulong pitch = ROW_PITCH(src, shape->c);
+#if !defined(SMALL_CODE) && !VIEW
     if (shape->c < VEC) {
         reduce_narrow(src, shape, tree, start, count, roots);
         return;
@@ -89,19 +92,19 @@ FUNC void reduce_block(const global elem *src, const struct clnorm_shape *shape,
     for (uint k = 0u; k < count; k++) {
         const uint n = leaf_size(shape, start + k);
         const float rn = leaf_reciprocal(shape, n);
-        const global elem *leaf = src + leaf_start(shape, start + k, c);
-        fetch_begin(&fetch, start + k + 1u < shape->leaves ? leaf + CLNORM_LANES * shape->c : leaf, shape->c, channels);
+        const global elem *leaf = SRC_ON(SRC_AT(src, leaf_start(shape, start + k, c)), 0);
+        fetch_begin(&fetch, start + k + 1u < shape->leaves ? leaf + CLNORM_LANES * pitch : leaf, pitch, channels);
         for (uint v = 0u; v < vecs;) {
             const uint step = v < grouped ? WIDE_VECS : 1u;
 #ifndef SMALL_CODE
             if (v < grouped) {
-                reduce_wide(leaf + v * VEC, shape->c, n, rn, &fetch, nodes);
+                reduce_wide(leaf + v * VEC, pitch, n, rn, &fetch, nodes);
             } else if (channels >= VEC) {
-                reduce_vec(leaf + VEC_AT(v, channels), shape->c, n, rn, &fetch, nodes);
+                reduce_vec(leaf + VEC_AT(v, channels), pitch, n, rn, &fetch, nodes);
             } else
 #endif
             {
-                gather_tile_src(tile, leaf + VEC_AT(v, channels), shape->c, n, channels);
+                gather_tile_src(tile, leaf + VEC_AT(v, channels), pitch, n, channels);
                 nodes[0] = reduce_tile(tile, n, rn);
             }
             for (uint u = 0u; u < step; u++, v++)

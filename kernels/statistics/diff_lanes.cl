@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The backward pass's sums over a leaf of n values, by one work-item. A template like leaf_lanes.cl: LEAVES declares the two
- * tensors' leaves, SRC(i) and DIFF_DST(i) look at values i to i + VEC - 1, in rising order alone if IN_ORDER; SRC_REST(i, rest) and
+ * tensors' leaves, X(i) and DIFF_DST(i) look at values i to i + VEC - 1, in rising order alone if IN_ORDER; X_REST(i, rest) and
  * DIFF_DST_REST(i, rest) at the last.
  */
 FUNC sums_f IN(diff_leaf)(LEAVES, uint n, const struct centre k)
@@ -27,7 +27,7 @@ FUNC sums_f IN(diff_leaf)(LEAVES, uint n, const struct centre k)
         g_run[l] = gd_run[l] = (vec)(0.0f);
         for (uint r = 0u; r < here; r++) {
             LANE_LOOP
-            ADD(SRC(run * RUN + r * CLNORM_LANES + l * VEC), DIFF_DST(run * RUN + r * CLNORM_LANES + l * VEC), g_run[l],
+            ADD(X(run * RUN + r * CLNORM_LANES + l * VEC), DIFF_DST(run * RUN + r * CLNORM_LANES + l * VEC), g_run[l],
                 gd_run[l])
         }
 #endif
@@ -35,11 +35,11 @@ FUNC sums_f IN(diff_leaf)(LEAVES, uint n, const struct centre k)
             LANE_LOOP
             x_tail[l] = dy_tail[l] = (vec)(0.0f);
             for (uint l = 0u; l < rest / VEC; l++) {
-                x_tail[l] = SRC(n - rest + l * VEC);
+                x_tail[l] = X(n - rest + l * VEC);
                 dy_tail[l] = DIFF_DST(n - rest + l * VEC);
             }
             if (rest % VEC) {
-                x_tail[rest / VEC] = SRC_REST(n - rest + rest / VEC * VEC, rest % VEC);
+                x_tail[rest / VEC] = X_REST(n - rest + rest / VEC * VEC, rest % VEC);
                 dy_tail[rest / VEC] = DIFF_DST_REST(n - rest + rest / VEC * VEC, rest % VEC);
             }
         }
@@ -53,15 +53,15 @@ FUNC sums_f IN(diff_leaf)(LEAVES, uint n, const struct centre k)
 #ifndef SMALL_CODE
             if (here == 4u) {
                 FETCH_AHEAD((ulong)run * RUN + RUN + l * (4u * VEC))
-                ADD(SRC(i), DIFF_DST(i), t, u)
-                ADD(SRC(i + 64u), DIFF_DST(i + 64u), t, u)
-                ADD(SRC(i + 128u), DIFF_DST(i + 128u), t, u)
-                ADD(SRC(i + 192u), DIFF_DST(i + 192u), t, u)
+                ADD(X(i), DIFF_DST(i), t, u)
+                ADD(X(i + 64u), DIFF_DST(i + 64u), t, u)
+                ADD(X(i + 128u), DIFF_DST(i + 128u), t, u)
+                ADD(X(i + 192u), DIFF_DST(i + 192u), t, u)
             } else
 #endif
             {
                 for (ulong r = 0u; r < here; r++)
-                    ADD(SRC(i + r * CLNORM_LANES), DIFF_DST(i + r * CLNORM_LANES), t, u)
+                    ADD(X(i + r * CLNORM_LANES), DIFF_DST(i + r * CLNORM_LANES), t, u)
             }
 #endif
             if (has_tail &&
@@ -91,7 +91,7 @@ FUNC sums_f IN(diff_leaf)(LEAVES, uint n, const struct centre k)
 #undef IN_ORDER
 #undef FETCH_AHEAD
 #undef LEAVES
-#undef SRC
-#undef SRC_REST
+#undef X
+#undef X_REST
 #undef DIFF_DST
 #undef DIFF_DST_REST

@@ -6,16 +6,17 @@
     const global elem *src, ulong src_offset, const global elem *diff_dst, ulong diff_dst_offset,                      \
         global float *partial, ulong partial_offset, struct clnorm_shape shape, const global float *mean,              \
         ulong mean_offset, const global float *mean_low, ulong mean_low_offset, const global float *spread,            \
-        ulong spread_offset, float epsilon, uint flags EXTRA_BUFFERS
+        ulong spread_offset, float epsilon, uint flags EXTRA_BUFFERS VIEW_BUFFERS
+/* x and grad: src and the gradient from the start of a group of samples. */
 #define DIFF_OFFSETS                                                                                                   \
-    src += src_offset + SAMPLE_GROUP * SHAPE_ELEMENTS(shape);                                                          \
+    SRC_IN x = SRC_AT(SRC_BEGIN(src + src_offset, src), SAMPLE_GROUP * SHAPE_PLACE(shape));                         \
     diff_dst += diff_dst_offset;                                                                                       \
     partial += partial_offset + SAMPLE_GROUP * shape.c;                                                                \
     mean += mean_offset + SAMPLE_GROUP * shape.c;                                                                      \
     mean_low += mean_low_offset + SAMPLE_GROUP * shape.c;                                                              \
     spread += spread_offset + SAMPLE_GROUP * shape.c;                                                                  \
     GRAD_BEGIN(first_grad, diff_dst);                                                                                  \
-    GRAD grad = GRAD_AT(first_grad, SAMPLE_GROUP * SHAPE_ELEMENTS(shape))
+    GRAD_IN grad = GRAD_AT(first_grad, SAMPLE_GROUP * SHAPE_PLACE(shape))
 #define DIFF_CENTRE(c) diff_centre(mean, mean_low, spread, epsilon, flags, c)
 /* With the arguments of a kernel that goes on to the finish. */
 #define FUSED_CENTRE(c)                                                                                                \

@@ -27,7 +27,7 @@ kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void diff_stats_c
         for (uint i = 0u; i < VALUES; i++) {
             ulong at = leaf + leaf_distance(&shape, lane + i * CLNORM_LANES);
             dy[i] = lane + i * CLNORM_LANES < n ? GRAD_F(GRAD_AT(grad, at)) : 0.0f;
-            d[i] = lane + i * CLNORM_LANES < n ? diff_centred(GET(src + at), k) : 0.0f;
+            d[i] = lane + i * CLNORM_LANES < n ? diff_centred(GET(SRC_ON(SRC_AT(x, at), 0)), k) : 0.0f;
         }
         float g = team_sum(scratch, team, lane, lane_sum(dy));
         float gd = team_sum(scratch, team, lane, lane_products(dy, d));

@@ -23,7 +23,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cf_item(DI
         centres[j] = DIFF_CENTRE(c + j);
     for (uint b = 0u; b < count; b++) {
         for (uint j = 0u; j < channels; j++) {
-            item = diff_leaf(src, grad, &shape, start + b, c + j, shape.c, centres[j], 1);
+            item = diff_leaf(x, grad, &shape, start + b, c + j, shape.c, centres[j],
+                             !VIEW || (c + j > 0u && c + j + 1u < shape.c));
             tree_push_f(stack[j], NO_TREE, start, b, item);
         }
     }

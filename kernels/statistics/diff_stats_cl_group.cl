@@ -10,15 +10,15 @@
 #include "statistics/columns.cl"
 
 /* The sums over a channels-last leaf of one channel. */
-FUNC sums_f diff_column(const global elem *src, GRAD_IN diff_dst, ulong c, uint n, const struct centre k)
+FUNC sums_f diff_column(const global elem *src, ulong pitch, GRAD_IN diff_dst, ulong c, uint n, const struct centre k)
 {
     struct runs g, gd;
     for (uint r = 0u; r < CLNORM_LANES / 4u; r++) {
         float run = 0.0f, products = 0.0f;
         for (uint i = 4u * r; i < 4u * r + 4u && i < n; i++) {
-            float dy = GRAD_F(GRAD_AT(diff_dst, i * c));
+            float dy = GRAD_F(GRAD_AT(diff_dst, BLOCKS(i, c)));
             run += dy;
-            products = fma(dy, diff_centred(GET(src + i * c), k), products);
+            products = fma(dy, diff_centred(GET(src + i * pitch), k), products);
         }
         g.run[r] = run;
         gd.run[r] = products;
@@ -36,7 +36,8 @@ kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void diff_stats_c
         item_f stack[CLNORM_TREE_LEVELS + 1u];
         for (uint b = 0u; b < k.run; b++) {
             ulong at = leaf_start(&shape, k.first + b, k.c);
-            item_f item = diff_column(src + at, GRAD_AT(grad, at), shape.c, leaf_size(&shape, k.first + b), centre);
+            item_f item = diff_column(SRC_ON(SRC_AT(x, at), 0), ROW_PITCH(x, shape.c), GRAD_AT(grad, at), shape.c,
+                                      leaf_size(&shape, k.first + b), centre);
             tree_push_f(stack, NO_TREE, k.first, b, item);
         }
         nodes[get_local_id(0)] = tree_close_f(stack, NO_TREE, k.first, k.run);

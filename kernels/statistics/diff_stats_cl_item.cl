@@ -23,7 +23,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void diff_stats_cl_item(DI
     item_f root; /* outside loops, see README.md */
     struct centre_v centre[BLOCK_VECS];
     CENTRES(centre, c, channels, DIFF_CENTRE);
-    diff_block(src, grad, &shape, start, count, c, channels, centre, roots);
+    diff_block(x, grad, &shape, start, count, c, channels, centre, roots);
     for (uint v = 0u; channels >= VEC && v < VECS_OF(channels); v++)
         partial_store_vec(partial, &shape, block, c + VEC_AT(v, channels), roots[v]);
     for (uint j = 0u; channels < VEC && j < channels; j++) {

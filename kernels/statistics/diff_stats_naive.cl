@@ -32,7 +32,7 @@ kernel void diff_stats_naive(DIFF_BUFFERS)
             uint v = 0u; /* values of the lane */
             for (uint i = j; i < n; i += LANES, v++) {
                 ulong at = leaf + leaf_distance(&shape, i);
-                float dy = GRAD_F(GRAD_AT(grad, at)), d = diff_centred(GET(src + at), k);
+                float dy = GRAD_F(GRAD_AT(grad, at)), d = diff_centred(GET(SRC_ON(SRC_AT(x, at), 0)), k);
                 runs[v / 4u] = (v % 4u ? runs[v / 4u] : 0.0f) + dy;
                 product_runs[v / 4u] = fma(dy, d, v % 4u ? product_runs[v / 4u] : 0.0f);
             }

@@ -51,19 +51,30 @@ FUNC float lanes_sum(vec *a)
     return lanes_halves((a[0] + a[2]) + (a[1] + a[3]));
 }
 
+/* rest < VEC values of a row, 0 behind them. */
+FUNC vec row_rest(const global elem *p, uint rest)
+{
+    vec r = (vec)(0.0f);
+    for (uint j = 0u; j < rest; j++)
+        ((float *)&r)[j] = GET(p + j);
+    return r;
+}
+
 #define ON(name) name##_src
-#define SOURCE const global elem *
-#define SOURCE_IN const global elem *const
-#define SOURCE_AT(p, i) ((p) + (i))
-#define SOURCE_F(p) GET(p)
-#define SOURCE_V(p) GET_V(p)
-#define SOURCE_FETCH(p, i) PREFETCH((p) + (i))
+#define SOURCE SRC
+#define SOURCE_IN SRC_IN
+#define SOURCE_AT(p, place) SRC_AT(p, place)
+#define SOURCE_ALONG(p, i) SRC_ALONG(p, i)
+#define SOURCE_F(p) GET(SRC_ON(p, 0))
+#define SOURCE_V(p) GET_V(SRC_ON(p, 0))
+#define SOURCE_FETCH(p, i) PREFETCH(SRC_ON(p, i))
 #include "statistics/read_rows.cl"
 #if IS_BACKWARD && ACTIVATION
 #define ON(name) name##_grad
 #define SOURCE GRAD
 #define SOURCE_IN GRAD_IN
-#define SOURCE_AT(p, i) GRAD_AT(p, i)
+#define SOURCE_AT(p, place) GRAD_AT(p, place)
+#define SOURCE_ALONG(p, i) GRAD_ALONG(p, i)
 #define SOURCE_F(p) GRAD_F(p)
 #define SOURCE_V(p) GRAD_V(p)
 #define SOURCE_FETCH(p, i) GRAD_FETCH(p, i)

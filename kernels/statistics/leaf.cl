@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the values of a leaf lie, and the rules of leaves out of the ordinary. After begin.cl. */
 
-/* Elements of a group of samples. */
+/* Elements of a group of samples, and the place behind them. */
 #define SHAPE_ELEMENTS(shape) ((shape).n * (shape).c * (shape).s)
+#if CHANNELS_LAST
+#define SHAPE_PLACE(shape) BLOCKS((shape).n * (shape).s, (shape).c)
+#else
+#define SHAPE_PLACE(shape) BLOCKS((shape).n, (shape).c * (shape).s)
+#endif
 
 /* Values of leaf i. */
 FUNC uint leaf_size(const struct clnorm_shape *shape, uint i)
@@ -16,17 +21,18 @@ FUNC float leaf_reciprocal(const struct clnorm_shape *shape, uint n)
 }
 
 /*
- * Element number of a leaf's first value. Channels-last: the others follow at a distance of c. Channels-first with s > 1024:
- * they follow without a gap. Channels-first with s <= 1024: rows of s values at a distance of c * s.
+ * The place of a leaf's first value. Channels-last: the others are in blocks of c elements that follow. Channels-first with s > 1024:
+ * they follow without a gap. Channels-first with s <= 1024: rows of s values in blocks of c * s that follow.
  */
 FUNC ulong leaf_start(const struct clnorm_shape *shape, uint i, ulong c)
 {
 #if CHANNELS_LAST
-    return (ulong)i * CLNORM_LANES * shape->c + c;
+    return BLOCKS((ulong)i * CLNORM_LANES, shape->c) + c;
 #else
     if (shape->s > CLNORM_LEAF)
-        return ((ulong)(i / shape->period) * shape->c + c) * shape->s + (ulong)(i % shape->period) * CLNORM_LEAF;
-    return ((ulong)i * shape->rows * shape->c + c) * shape->s;
+        return BLOCKS((ulong)(i / shape->period), shape->c * shape->s) + c * shape->s +
+               (ulong)(i % shape->period) * CLNORM_LEAF;
+    return BLOCKS((ulong)i * shape->rows, shape->c * shape->s) + c * shape->s;
 #endif
 }
 
@@ -34,12 +40,12 @@ FUNC ulong leaf_start(const struct clnorm_shape *shape, uint i, ulong c)
 FUNC ulong leaf_distance(const struct clnorm_shape *shape, uint i)
 {
 #if CHANNELS_LAST
-    return i * shape->c;
+    return BLOCKS(i, shape->c);
 #else
     if (shape->s > CLNORM_LEAF)
         return i;
     uint row = i / (uint)shape->s;
-    return row * (shape->c * shape->s) + (i - row * (uint)shape->s);
+    return BLOCKS(row, shape->c * shape->s) + (i - row * (uint)shape->s);
 #endif
 }
 

@@ -6,7 +6,7 @@
 #define NEXT const global elem *
 #define AT(p, i) ((p) + (i))
 #define LOOK(p) GET_V(p)
-#define LOOK_REST(p, rest) lanes_rest_src(p, rest)
+#define LOOK_REST(p, rest) row_rest(p, rest)
 #define FETCH(p, i)                                                                                                    \
     for (uint f_ = 0u; f_ < PAIR; f_ += LINE)                                                                          \
     PREFETCH((p) + (i) + f_)
@@ -87,20 +87,20 @@ FUNC node_f reduce_gathered(vec *leaf, uint n, float rn)
 }
 
 /* Leaf i of channel c; nobody writes to channels c to end - 1 meanwhile; next is a leaf that will be wanted next. */
-FUNC node_f reduce_leaf(const global elem *src, const struct clnorm_shape *shape, uint i, ulong c, ulong end,
-                        const global elem *next)
+FUNC node_f reduce_leaf(SRC_IN src, const struct clnorm_shape *shape, uint i, ulong c, ulong end, SRC_IN next)
 {
     vec leaf[LEAF_VECS];
     uint n = leaf_size(shape, i);
     float rn = leaf_reciprocal(shape, n);
-    const global elem *from = src + leaf_start(shape, i, c);
+    SRC_IN from = SRC_AT(src, leaf_start(shape, i, c));
 #ifndef SMALL_CODE
     if (shape->rows == 1u) {
         struct parts_global parts;
         float s, q;
-        parts_of_global(from, n, &parts);
-        float m = mul_f(leaf_sum_global(from, n, &parts), rn);
-        leaf_squares_global(from, next, n, &parts, m, &s, &q);
+        const global elem *row = SRC_ON(from, 0);
+        parts_of_global(row, n, &parts);
+        float m = mul_f(leaf_sum_global(row, n, &parts), rn);
+        leaf_squares_global(row, SRC_ON(next, 0), n, &parts, m, &s, &q);
         if (LEAF_PLAIN(m, q))
             return leaf_node_f(m, s, q, rn, 1.0f);
     }

@@ -44,7 +44,7 @@ FUNC item_v reduce_leaves(const vec *x, const vec *dy, uint c, const struct cent
 }
 
 /* diff_block of all channels of a tensor that has fewer than VEC. */
-FUNC void diff_narrow(const global elem *src, GRAD_IN diff_dst, const struct clnorm_shape *shape, uint start,
+FUNC void diff_narrow(SRC_IN src, GRAD_IN diff_dst, const struct clnorm_shape *shape, uint start,
                       uint count, const struct centre_v *centre, item_v *root)
 {
     item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], item;
@@ -68,7 +68,7 @@ FUNC void diff_narrow(const global elem *src, GRAD_IN diff_dst, const struct cln
             b += VEC;
             continue;
         }
-        diff_tile(src + at, GRAD_AT(diff_dst, at), c, leaf_size(shape, start + b), c, centre, &items);
+        diff_tile(src + at, c, GRAD_AT(diff_dst, at), c, leaf_size(shape, start + b), c, centre, &items);
         for (uint j = 0u; j < c; j++) {
             item = item_of(&items, j);
             tree_push_f(stack[j], NO_TREE, start, b, item);
@@ -105,7 +105,7 @@ FUNC item_v reduce_leaves(const vec *x, uint c, float rn)
 }
 
 /* reduce_block of all channels of a tensor that has fewer than VEC. */
-FUNC void reduce_narrow(const global elem *src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
+FUNC void reduce_narrow(SRC_IN src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
                         item_v *root)
 {
     item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], node;

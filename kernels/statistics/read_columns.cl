@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading channels-last columns: a template, as read_rows.cl. Part of tile.cl. */
 
-/* n rows of at most VEC channels; absent channels are 0. */
-FUNC void ON(gather_tile)(vec *tile, SOURCE_IN first, ulong c, uint n, uint channels)
+/* n rows of at most VEC channels, so far apart; absent channels are 0. */
+FUNC void ON(gather_tile)(vec *tile, SOURCE_IN first, ulong distance, uint n, uint channels)
 {
     SOURCE p = first;
-    for (uint i = 0u; i < n; i++, p = SOURCE_AT(p, c)) {
+    for (uint i = 0u; i < n; i++, p = SOURCE_AT(p, distance)) {
         if (channels >= VEC) {
             tile[i] = SOURCE_V(p);
             continue;
         }
         tile[i] = (vec)(0.0f);
         for (uint j = 0u; j < channels; j++)
-            ((float *)&tile[i])[j] = SOURCE_F(SOURCE_AT(p, j));
+            ((float *)&tile[i])[j] = SOURCE_F(SOURCE_ALONG(p, j));
     }
 }
 
-#ifndef SMALL_CODE
+#if !defined(SMALL_CODE) && !VIEW
 /* VEC whole leaves of c channels: vector i * c + j has value i of channel j of each. */
 FUNC void ON(gather_leaves)(vec *tile, SOURCE_IN p, uint c)
 {
@@ -34,6 +34,7 @@ FUNC void ON(gather_leaves)(vec *tile, SOURCE_IN p, uint c)
 #undef SOURCE
 #undef SOURCE_IN
 #undef SOURCE_AT
+#undef SOURCE_ALONG
 #undef SOURCE_F
 #undef SOURCE_V
 #undef SOURCE_FETCH

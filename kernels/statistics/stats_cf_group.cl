@@ -11,10 +11,10 @@
 
 kernel __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1))) void
 stats_cf_group(const global elem *src, ulong src_offset, global float *partial, ulong partial_offset,
-               struct clnorm_shape shape, struct clnorm_tree weights)
+               struct clnorm_shape shape, struct clnorm_tree weights VIEW_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
-    src += src_offset + SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
+    SRC_IN x = SRC_AT(SRC_BEGIN(src + src_offset, src), SAMPLE_GROUP * SHAPE_PLACE(shape));
     partial += partial_offset + SAMPLE_GROUP * shape.c;
     local float scratch[WORK_GROUP];
     local int flags[TEAMS], any;
@@ -28,11 +28,11 @@ stats_cf_group(const global elem *src, ulong src_offset, global float *partial, 
     for (uint k = team; k < count + team; k += TEAMS) { /* every team takes as many turns, for the barriers' sake */
         uint n = k < count ? leaf_size(&shape, start + k) : 0u;
         float rn = leaf_reciprocal(&shape, n);
-        const global elem *leaf = src + leaf_start(&shape, start + k, c);
+        SRC_IN leaf = SRC_AT(x, leaf_start(&shape, start + k, c));
         float v[VALUES], most = 0.0f;
         for (uint i = 0u; i < VALUES; i++)
-            v[i] = lane + i * CLNORM_LANES < n ? GET(leaf + leaf_distance(&shape, lane + i * CLNORM_LANES)) : 0.0f;
-        float first = n > 0u ? GET(leaf) : 0.0f;
+            v[i] = lane + i * CLNORM_LANES < n ? GET(SRC_ON(SRC_AT(leaf, leaf_distance(&shape, lane + i * CLNORM_LANES)), 0)) : 0.0f;
+        float first = n > 0u ? GET(SRC_ON(leaf, 0)) : 0.0f;
         int differs = !(fabs(first) <= FLT_MAX);
         for (uint i = 0u; i < VALUES; i++) {
             most = fabs(v[i]) > most ? fabs(v[i]) : most;

@@ -15,7 +15,7 @@
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cf_item(const global elem *src, ulong src_offset,
                                                                          global float *partial, ulong partial_offset,
                                                                          struct clnorm_shape shape,
-                                                                         struct clnorm_tree weights)
+                                                                         struct clnorm_tree weights VIEW_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
     const ulong groups = (shape.c + shape.side - 1u) / shape.side, c = get_global_id(0) % groups * shape.side;
@@ -23,12 +23,12 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cf_item(const g
     item_f stack[CLNORM_SIDE][CLNORM_TREE_LEVELS + 1u], item;
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
-    src += src_offset + SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
+    SRC_IN x = SRC_AT(SRC_BEGIN(src + src_offset, src), SAMPLE_GROUP * SHAPE_PLACE(shape));
     partial += partial_offset + SAMPLE_GROUP * shape.c;
     for (uint i = start; i < start + count; i++) {
         for (uint j = 0u; j < channels; j++) {
-            const global elem *next = src + leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c + j);
-            item = reduce_leaf(src, &shape, i, c + j, shape.c, next);
+            SRC_IN next = SRC_AT(x, leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c + j));
+            item = reduce_leaf(x, &shape, i, c + j, shape.c, next);
             tree_push_f(stack[j], &tree, start, i - start, item);
         }
     }

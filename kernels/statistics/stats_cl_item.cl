@@ -16,7 +16,7 @@
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cl_item(const global elem *src, ulong src_offset,
                                                                          global float *partial, ulong partial_offset,
                                                                          struct clnorm_shape shape,
-                                                                         struct clnorm_tree weights)
+                                                                         struct clnorm_tree weights VIEW_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
     const ulong spans = SPANS(shape.c), c = get_global_id(0) % spans * CLNORM_SPAN(VEC);
@@ -26,9 +26,9 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void stats_cl_item(const g
     uint count = min(1u << shape.block_log2, shape.leaves - start);
     item_v roots[BLOCK_VECS];
     item_f root; /* outside loops, see README.md */
-    src += src_offset + SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
+    SRC_IN x = SRC_AT(SRC_BEGIN(src + src_offset, src), SAMPLE_GROUP * SHAPE_PLACE(shape));
     partial += partial_offset + SAMPLE_GROUP * shape.c;
-    reduce_block(src, &shape, &tree, start, count, c, channels, roots);
+    reduce_block(x, &shape, &tree, start, count, c, channels, roots);
     for (uint v = 0u; channels >= VEC && v < VECS_OF(channels); v++)
         partial_store_vec(partial, &shape, block, c + VEC_AT(v, channels), roots[v]);
     for (uint j = 0u; channels < VEC && j < channels; j++) {

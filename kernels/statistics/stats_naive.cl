@@ -14,14 +14,14 @@
 #include "statistics/halves.cl"
 
 /* The sum of deviations from m and of their squares. */
-void look(const global elem *src, const struct clnorm_shape *shape, uint n, float magnify, float m, float *sum,
+void look(SRC_IN leaf, const struct clnorm_shape *shape, uint n, float magnify, float m, float *sum,
           float *squares)
 {
     float s[LANES], q[LANES], runs[16], square_runs[16];
     for (uint j = 0u; j < LANES; j++) {
         uint k = 0u; /* values of the lane */
         for (uint i = j; i < n; i += LANES, k++) {
-            float d = mul_f(GET(src + leaf_distance(shape, i)), magnify) - m;
+            float d = mul_f(GET(SRC_ON(SRC_AT(leaf, leaf_distance(shape, i)), 0)), magnify) - m;
             runs[k / 4u] = (k % 4u ? runs[k / 4u] : 0.0f) + d;
             square_runs[k / 4u] = fma(d, d, k % 4u ? square_runs[k / 4u] : 0.0f);
         }
@@ -32,29 +32,29 @@ void look(const global elem *src, const struct clnorm_shape *shape, uint n, floa
     *squares = by_halves(q);
 }
 
-node_f reduce_leaf(const global elem *src, const struct clnorm_shape *shape, uint n, float magnify)
+node_f reduce_leaf(SRC_IN leaf, const struct clnorm_shape *shape, uint n, float magnify)
 {
     float a[LANES], runs[16], s, q, rn = leaf_reciprocal(shape, n);
     for (uint j = 0u; j < LANES; j++) {
         uint k = 0u;
         for (uint i = j; i < n; i += LANES, k++)
-            runs[k / 4u] = (k % 4u ? runs[k / 4u] : 0.0f) + mul_f(GET(src + leaf_distance(shape, i)), magnify);
+            runs[k / 4u] = (k % 4u ? runs[k / 4u] : 0.0f) + mul_f(GET(SRC_ON(SRC_AT(leaf, leaf_distance(shape, i)), 0)), magnify);
         a[j] = k ? by_pairs(runs, (k + 3u) / 4u) : 0.0f;
     }
     float m = mul_f(by_halves(a), rn);
-    look(src, shape, n, magnify, m, &s, &q);
+    look(leaf, shape, n, magnify, m, &s, &q);
     if (LEAF_IS_OFF(s, q, rn)) {
         m += mul_f(s, rn);
-        look(src, shape, n, magnify, m, &s, &q);
+        look(leaf, shape, n, magnify, m, &s, &q);
     }
     return leaf_node_f(m, s, q, rn, magnify);
 }
 
 kernel void stats_naive(const global elem *src, ulong src_offset, global float *partial, ulong partial_offset,
-                        struct clnorm_shape shape, struct clnorm_tree weights)
+                        struct clnorm_shape shape, struct clnorm_tree weights VIEW_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
-    src += src_offset + SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
+    SRC_IN x = SRC_AT(SRC_BEGIN(src + src_offset, src), SAMPLE_GROUP * SHAPE_PLACE(shape));
     partial += partial_offset + SAMPLE_GROUP * shape.c;
     ulong c = get_global_id(0) % shape.c;
     uint block = (uint)(get_global_id(0) / shape.c);
@@ -64,12 +64,12 @@ kernel void stats_naive(const global elem *src, ulong src_offset, global float *
     uint start = block << shape.block_log2;
     uint count = min(1u << shape.block_log2, shape.leaves - start);
     for (uint k = 0u; k < count; k++) {
-        const global elem *leaf = src + leaf_start(&shape, start + k, c);
+        SRC_IN leaf = SRC_AT(x, leaf_start(&shape, start + k, c));
         uint n = leaf_size(&shape, start + k);
-        float first = GET(leaf), most = 0.0f;
+        float first = GET(SRC_ON(leaf, 0)), most = 0.0f;
         int same = fabs(first) <= FLT_MAX;
         for (uint i = 0u; i < n; i++) {
-            float v = GET(leaf + leaf_distance(&shape, i));
+            float v = GET(SRC_ON(SRC_AT(leaf, leaf_distance(&shape, i)), 0));
             most = fabs(v) > most ? fabs(v) : most;
             same &= v == first;
         }

@@ -32,11 +32,11 @@ struct fetch {
     uint turns, left; /* pieces a row, and left in this one */
 };
 
-FUNC void fetch_begin(struct fetch *k, const global elem *leaf, ulong c, uint channels)
+FUNC void fetch_begin(struct fetch *k, const global elem *leaf, ulong pitch, uint channels)
 {
     k->at = leaf;
     k->turns = k->left = (channels + PIECE - 1u) / PIECE;
-    k->skip = c - k->turns * PIECE;
+    k->skip = pitch - k->turns * PIECE;
 }
 
 FUNC void fetch_on(struct fetch *k, uint pieces)
@@ -79,15 +79,17 @@ FUNC void transpose(vec *rows)
 #define SOURCE const global elem *
 #define SOURCE_IN const global elem *const
 #define SOURCE_AT(p, i) ((p) + (i))
+#define SOURCE_ALONG(p, i) ((p) + (i))
 #define SOURCE_F(p) GET(p)
 #define SOURCE_V(p) GET_V(p)
 #define SOURCE_FETCH(p, i) PREFETCH((p) + (i))
 #include "statistics/read_columns.cl"
-#if IS_BACKWARD && ACTIVATION
+#if IS_BACKWARD && (ACTIVATION || VIEW)
 #define ON(name) name##_grad
 #define SOURCE GRAD
 #define SOURCE_IN GRAD_IN
-#define SOURCE_AT(p, i) GRAD_AT(p, i)
+#define SOURCE_AT(p, place) GRAD_AT(p, place)
+#define SOURCE_ALONG(p, i) GRAD_ALONG(p, i)
 #define SOURCE_F(p) GRAD_F(p)
 #define SOURCE_V(p) GRAD_V(p)
 #define SOURCE_FETCH(p, i) GRAD_FETCH(p, i)

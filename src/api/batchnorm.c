@@ -99,9 +99,15 @@ int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation
                             (with & CLNORM_WITH_MASK ? CLNORM__HAS_MASK : 0u) |
                             (with & CLNORM_WITH_ACCUMULATION ? CLNORM__HAS_OLD : 0u);
     call.is_preparing = 1;
-    for (unsigned i = 0; i < ways[operation] && status == CLNORM_SUCCESS; i++) {
-        call.ask =
-            (struct clnorm__ask){operation, operation == CLNORM_FORWARD_INFERENCE ? 0 : sums[i], apply[i], extras, 1};
+    /* Views of what only the last step meets come first, then views of all. */
+    for (unsigned i = 0; i < 2 * ways[operation] && status == CLNORM_SUCCESS; i++) {
+        const unsigned way = i / 2, has_views = with & (CLNORM_WITH_SLICES | CLNORM_WITH_VIEWS);
+        call.ask = (struct clnorm__ask){operation, operation == CLNORM_FORWARD_INFERENCE ? 0 : sums[way], apply[way],
+                                        extras, 1};
+        if (i % 2 && !has_views)
+            continue;
+        if (has_views)
+            clnorm__filter_view(&call.filter, with & CLNORM_WITH_VIEWS ? CLNORM__STRIDED : CLNORM__SLICE, i % 2);
         status = clnorm__call_plan(&call, &d, plans, &groups_at, &workspace);
         if (status == CLNORM_SUCCESS)
             status = clnorm__call_prepare(&call, &d, plans);

@@ -143,6 +143,8 @@ static int check_buffers(struct call *call, const struct clnorm__operands *opera
     struct clnorm__uses uses = {0};
     int status =
         clnorm__operands_use(operands, args, size, facts, (unsigned)clnorm_type_bytes(d->type), &uses, call->why);
+    if (status == CLNORM_SUCCESS && d->n > 0)
+        clnorm__operands_use_views(operands, d, &call->buffers, &uses);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_present(&uses, call->why);
     if (status == CLNORM_SUCCESS)
@@ -226,6 +228,8 @@ int clnorm__call_finish(struct call *call, const void *args, cl_uint wait_count,
         operation == CLNORM_FORWARD_TRAINING || operation == CLNORM_FORWARD_INFERENCE || call->buffers.dst.mem != NULL;
     call->filter = clnorm__filter_now(call->context);
     if (desc->n > 0)
+        status = clnorm__operands_view(operands, desc, args, &call->buffers, call->filter.view, call->why);
+    if (status == CLNORM_SUCCESS && desc->n > 0)
         status = clnorm__call_plan(call, &division, plans, &groups_at, &workspace);
     if (status == CLNORM_SUCCESS)
         status = check_buffers(call, operands, args, workspace);

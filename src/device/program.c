@@ -157,6 +157,8 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
     for (unsigned i = 0; i < sizeof extras / sizeof *extras; i++)
         if (form & extras[i].bit)
             length += snprintf(options + length, size - (size_t)length, " -D%s", extras[i].name);
+    if (CLNORM__FORM_VIEW(form))
+        length += snprintf(options + length, size - (size_t)length, " -DVIEW=%u", CLNORM__FORM_VIEW(form));
     if (CLNORM__FORM_TYPE(form))
         length += snprintf(options + length, size - (size_t)length, " -DTYPE=%u", CLNORM__FORM_TYPE(form));
     if (v->kind == CLNORM__CPU_LIKE && v->work_group == 1)

@@ -2,6 +2,7 @@
 #include "plan/check.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "plan/refuse.h"
 
@@ -77,11 +78,11 @@ int clnorm__check_with(enum clnorm_operation operation, const clnorm_activation 
                        char why[CLNORM__WHY])
 {
     const int is_forward = operation == CLNORM_FORWARD_TRAINING || operation == CLNORM_FORWARD_INFERENCE;
-    REFUSE_IF(with >= 2 * CLNORM_WITH_ACCUMULATION || (is_forward && with & CLNORM_WITH_ACCUMULATION) ||
+    REFUSE_IF(with >= 2 * CLNORM_WITH_VIEWS || (is_forward && with & CLNORM_WITH_ACCUMULATION) ||
                   (operation == CLNORM_FORWARD_INFERENCE && with & CLNORM_WITH_MASK),
               CLNORM_INVALID_ENUM,
-              "with is %u; it is a sum of CLNORM_WITH_RESIDUAL (1), CLNORM_WITH_MASK (2), not of inference, and "
-              "CLNORM_WITH_ACCUMULATION (4), of backward calls alone",
+              "with is %u; it is a sum of CLNORM_WITH_RESIDUAL (1), CLNORM_WITH_MASK (2), not of inference, "
+              "CLNORM_WITH_ACCUMULATION (4), of backward calls alone, CLNORM_WITH_SLICES (8) and CLNORM_WITH_VIEWS (16)",
               with);
     REFUSE_IF(
         with & CLNORM_WITH_MASK && !clnorm__is_active(activation), CLNORM_INVALID_ENUM,
@@ -142,6 +143,17 @@ static int check_size(const struct clnorm__use *u, int workspace, char why[CLNOR
     return CLNORM_SUCCESS;
 }
 
+/* Whether two views of the same pitch, which start at these bytes, lie in each other's gaps. */
+static int is_between(const struct clnorm__use *a, const struct clnorm__use *b, uint64_t a_start, uint64_t b_start)
+{
+    const uint64_t pitch = a->pitch * a->bytes, inner = a->inner * a->bytes, other = b->inner * b->bytes;
+    if (pitch == 0 || pitch != b->pitch * b->bytes || inner > pitch || other > pitch)
+        return 0;
+    const uint64_t distance =
+        b_start >= a_start ? (b_start - a_start) % pitch : (pitch - (a_start - b_start) % pitch) % pitch;
+    return distance >= inner && distance + other <= pitch;
+}
+
 static int check_pair(const struct clnorm__use *a, const struct clnorm__use *b, unsigned b_index, char why[CLNORM__WHY])
 {
     if (a->root != b->root || !(a->written || b->written) || !a->elements || !b->elements)
@@ -152,12 +164,14 @@ static int check_pair(const struct clnorm__use *a, const struct clnorm__use *b, 
     if (a_end <= b_start || b_end <= a_start)
         return CLNORM_SUCCESS;
     int may = (a->alias >> b_index) & 1;
-    if (may && a_start == b_start && a_end == b_end)
+    if (may && a_start == b_start && a_end == b_end && memcmp(a->strides, b->strides, sizeof a->strides) == 0)
+        return CLNORM_SUCCESS;
+    if (is_between(a, b, a_start, b_start))
         return CLNORM_SUCCESS;
     REFUSE_IF(1, CLNORM_BUFFER_OVERLAP,
               "%s (bytes %llu to %llu) and %s (bytes %llu to %llu of the same buffer) overlap and one is written; %s",
               a->name, (ull)a_start, (ull)a_end, b->name, (ull)b_start, (ull)b_end,
-              may ? "they may be exactly the same, or apart" : "they must be apart");
+              may ? "they may be exactly the same, strides too, or apart" : "they must be apart");
 }
 
 int clnorm__check_buffers(const struct clnorm__uses *uses, char why[CLNORM__WHY])

@@ -17,6 +17,8 @@ struct clnorm__use {
     int required, written;
     const char *spare; /* of one that is required: what may be given instead, or "" */
     unsigned alias;    /* bit i: may be exactly the same as use number i */
+    /* Of a view: its strides; the largest of those that count, 0 for none; and what elements the others span. */
+    uint64_t strides[3], pitch, inner;
     /* Facts: */
     int foreign;          /* it belongs to another cl_context */
     cl_mem root;          /* the buffer itself, or the one it is a part of */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/types.cl"
+#include "plan/view.h"
 
 /* A row of the list of struct ARGS. */
 #define ROW(name_, size_, when_, ...)                                                                                  \
@@ -14,6 +14,9 @@
         __VA_ARGS__                                                                                                    \
     }
 #define PLACE(place_) .place = offsetof(struct clnorm__buffers, place_)
+/* Of a tensor, which may be a view. */
+#define LIES(name_, place_)                                                                                            \
+    PLACE(place_), .strides = offsetof(ARGS, name_##_strides), .view = offsetof(struct clnorm__buffers, views.place_)
 #define WANTED_BY(member_) .wanted_by = offsetof(ARGS, member_)
 #define SPARED_BY(member_) .spared_by = offsetof(ARGS, member_)
 #define ACTIVATION .is_activation = 1
@@ -25,8 +28,8 @@
 
 #define ARGS clnorm_forward_training_args
 static const struct clnorm__operand forward_training[] = {
-    ROW(src, TENSOR, ALWAYS, PLACE(src)),
-    ROW(dst, TENSOR, ALWAYS, PLACE(dst), WRITTEN, .alias = OVER_ROW(0)),
+    ROW(src, TENSOR, ALWAYS, LIES(src, src)),
+    ROW(dst, TENSOR, ALWAYS, LIES(dst, dst), WRITTEN, .alias = OVER_ROW(0)),
     ROW(scale, CHANNELS, OPTIONAL, PLACE(scale), FLAG(SCALE)),
     ROW(shift, CHANNELS, OPTIONAL, PLACE(shift), FLAG(SHIFT)),
     ROW(running_mean, STATISTICS, OPTIONAL, PLACE(running_mean), WRITTEN, FLAG(RUNNING_MEAN)),
@@ -35,7 +38,7 @@ static const struct clnorm__operand forward_training[] = {
     ROW(save_mean_low, GROUPS, OPTIONAL, PLACE(mean_low), WRITTEN, FLAG(SAVE_MEAN_LOW)),
     ROW(save_invstd, GROUPS, OPTIONAL, PLACE(spread), WRITTEN, FLAG(SAVE_INVSTD)),
     ROW(save_variance, GROUPS, OPTIONAL, PLACE(variance), WRITTEN, FLAG(SAVE_VARIANCE)),
-    ROW(residual, TENSOR, OPTIONAL, PLACE(residual), .alias = OVER_ROW(1)),
+    ROW(residual, TENSOR, OPTIONAL, LIES(residual, residual), .alias = OVER_ROW(1)),
     ROW(mask, MASK, OPTIONAL, PLACE(mask), WRITTEN, ACTIVATION),
     ROW(workspace, WORKSPACE, ALWAYS, PLACE(workspace), WRITTEN),
 };
@@ -43,22 +46,22 @@ static const struct clnorm__operand forward_training[] = {
 
 #define ARGS clnorm_forward_inference_args
 static const struct clnorm__operand forward_inference[] = {
-    ROW(src, TENSOR, ALWAYS, PLACE(src)),
-    ROW(dst, TENSOR, ALWAYS, PLACE(dst), WRITTEN, .alias = OVER_ROW(0)),
+    ROW(src, TENSOR, ALWAYS, LIES(src, src)),
+    ROW(dst, TENSOR, ALWAYS, LIES(dst, dst), WRITTEN, .alias = OVER_ROW(0)),
     ROW(scale, CHANNELS, OPTIONAL, PLACE(scale), FLAG(SCALE)),
     ROW(shift, CHANNELS, OPTIONAL, PLACE(shift), FLAG(SHIFT)),
     ROW(mean, STATISTICS, ALWAYS, PLACE(mean), FLAG(MEAN)),
     ROW(variance, STATISTICS, ALWAYS, PLACE(spread)),
-    ROW(residual, TENSOR, OPTIONAL, PLACE(residual), .alias = OVER_ROW(1)),
+    ROW(residual, TENSOR, OPTIONAL, LIES(residual, residual), .alias = OVER_ROW(1)),
     ROW(workspace, WORKSPACE, ALWAYS, PLACE(workspace), WRITTEN),
 };
 #undef ARGS
 
 #define ARGS clnorm_backward_training_args
 static const struct clnorm__operand backward_training[] = {
-    ROW(src, TENSOR, ALWAYS, PLACE(src)),
-    ROW(diff_dst, TENSOR, ALWAYS, PLACE(diff_dst)),
-    ROW(diff_src, TENSOR, OPTIONAL, PLACE(dst), WRITTEN, .alias = OVER_ROW(0) | OVER_ROW(1)),
+    ROW(src, TENSOR, ALWAYS, LIES(src, src)),
+    ROW(diff_dst, TENSOR, ALWAYS, LIES(diff_dst, diff_dst)),
+    ROW(diff_src, TENSOR, OPTIONAL, LIES(diff_src, dst), WRITTEN, .alias = OVER_ROW(0) | OVER_ROW(1)),
     ROW(scale, CHANNELS, OPTIONAL, PLACE(scale), FLAG(SCALE)),
     ROW(save_mean, GROUPS, NOT_EMPTY, PLACE(mean), FLAG(MEAN)),
     ROW(save_mean_low, GROUPS, OPTIONAL, PLACE(mean_low), FLAG(SAVE_MEAN_LOW)),
@@ -66,25 +69,25 @@ static const struct clnorm__operand backward_training[] = {
     ROW(diff_scale, CHANNELS, OPTIONAL, PLACE(diff_scale), WRITTEN, FLAG(DIFF_SCALE)),
     ROW(diff_shift, CHANNELS, OPTIONAL, PLACE(diff_shift), WRITTEN, FLAG(DIFF_SHIFT)),
     ROW(mask, MASK, OPTIONAL, PLACE(mask), ACTIVATION),
-    ROW(dst, TENSOR, ACTIVATED, PLACE(gate), SPARED_BY(mask), ACTIVATION),
-    ROW(diff_residual, TENSOR, OPTIONAL, PLACE(residual), WRITTEN, .alias = OVER_ROW(1)),
+    ROW(dst, TENSOR, ACTIVATED, LIES(dst, gate), SPARED_BY(mask), ACTIVATION),
+    ROW(diff_residual, TENSOR, OPTIONAL, LIES(diff_residual, residual), WRITTEN, .alias = OVER_ROW(1)),
     ROW(workspace, WORKSPACE, ALWAYS, PLACE(workspace), WRITTEN),
 };
 #undef ARGS
 
 #define ARGS clnorm_backward_frozen_args
 static const struct clnorm__operand backward_frozen[] = {
-    ROW(src, TENSOR, ALWAYS, PLACE(src), WANTED_BY(diff_scale)),
-    ROW(diff_dst, TENSOR, ALWAYS, PLACE(diff_dst)),
-    ROW(diff_src, TENSOR, OPTIONAL, PLACE(dst), WRITTEN, .alias = OVER_ROW(0) | OVER_ROW(1)),
+    ROW(src, TENSOR, ALWAYS, LIES(src, src), WANTED_BY(diff_scale)),
+    ROW(diff_dst, TENSOR, ALWAYS, LIES(diff_dst, diff_dst)),
+    ROW(diff_src, TENSOR, OPTIONAL, LIES(diff_src, dst), WRITTEN, .alias = OVER_ROW(0) | OVER_ROW(1)),
     ROW(scale, CHANNELS, OPTIONAL, PLACE(scale), FLAG(SCALE)),
     ROW(mean, STATISTICS, NOT_EMPTY, PLACE(mean), WANTED_BY(diff_scale), FLAG(MEAN)),
     ROW(variance, STATISTICS, NOT_EMPTY, PLACE(spread)),
     ROW(diff_scale, CHANNELS, OPTIONAL, PLACE(diff_scale), WRITTEN, FLAG(DIFF_SCALE)),
     ROW(diff_shift, CHANNELS, OPTIONAL, PLACE(diff_shift), WRITTEN, FLAG(DIFF_SHIFT)),
     ROW(mask, MASK, OPTIONAL, PLACE(mask), ACTIVATION),
-    ROW(dst, TENSOR, ACTIVATED, PLACE(gate), SPARED_BY(mask), ACTIVATION),
-    ROW(diff_residual, TENSOR, OPTIONAL, PLACE(residual), WRITTEN, .alias = OVER_ROW(1)),
+    ROW(dst, TENSOR, ACTIVATED, LIES(dst, gate), SPARED_BY(mask), ACTIVATION),
+    ROW(diff_residual, TENSOR, OPTIONAL, LIES(diff_residual, residual), WRITTEN, .alias = OVER_ROW(1)),
     ROW(workspace, WORKSPACE, ALWAYS, PLACE(workspace), WRITTEN),
 };
 #undef ARGS
@@ -201,6 +204,54 @@ unsigned clnorm__operands_place(const struct clnorm__operands *of, const void *a
         flags |= buffer.mem ? row->flag : 0u;
     }
     return flags;
+}
+
+/* Steps that read or write the tensor of a place, as bits. */
+static unsigned steps_of(size_t place)
+{
+    const unsigned whole = 1u << CLNORM__FUSED | 1u << CLNORM__DIFF_FUSED | 1u << CLNORM__INFER | 1u << CLNORM__APPLY;
+    if (place == offsetof(struct clnorm__buffers, src))
+        return whole | 1u << CLNORM__STATS | 1u << CLNORM__DIFF_STATS;
+    if (place == offsetof(struct clnorm__buffers, diff_dst) || place == offsetof(struct clnorm__buffers, gate))
+        return whole | 1u << CLNORM__DIFF_STATS;
+    return whole;
+}
+
+int clnorm__operands_view(const struct clnorm__operands *of, const clnorm_desc *desc, const void *args,
+                          struct clnorm__buffers *buffers, unsigned char kinds[CLNORM__STEPS], char why[CLNORM__WHY])
+{
+    for (unsigned i = 0; i < of->count; i++) {
+        const struct clnorm__operand *row = &of->list[i];
+        clnorm_strides strides = {0, 0, 0};
+        struct clnorm_view view;
+        if (!row->strides)
+            continue;
+        if (clnorm__operand_of(row, args).mem)
+            memcpy(&strides, (const char *)args + row->strides, sizeof strides);
+        const int status = clnorm__view_read(row->name, desc, &strides, row->is_written, &view, why);
+        if (status != CLNORM_SUCCESS)
+            return status;
+        memcpy((char *)buffers + row->view, &view, sizeof view);
+        const unsigned char kind = (unsigned char)clnorm__view_kind(desc, &view);
+        for (unsigned step = 0; step < CLNORM__STEPS; step++)
+            if (steps_of(row->place) >> step & 1u && kinds[step] < kind)
+                kinds[step] = kind;
+    }
+    buffers->views.channels = desc->c;
+    buffers->views.positions = desc->s;
+    return CLNORM_SUCCESS;
+}
+
+void clnorm__operands_use_views(const struct clnorm__operands *of, const clnorm_desc *desc,
+                                const struct clnorm__buffers *buffers, struct clnorm__uses *uses)
+{
+    for (unsigned i = 0; i < of->count; i++) {
+        struct clnorm_view view;
+        if (!of->list[i].strides)
+            continue;
+        memcpy(&view, (const char *)buffers + of->list[i].view, sizeof view);
+        clnorm__view_use(desc, &view, &uses->use[i]);
+    }
 }
 
 /* Gradients that a call writes. */

@@ -8,6 +8,7 @@
 
 #include "clnorm_blocks.h"
 #include "plan/check.h"
+#include "plan/variant.h"
 
 /* What kernels take; an absent one is {NULL, 0}. */
 struct clnorm__buffers {
@@ -24,6 +25,7 @@ struct clnorm__buffers {
     uint64_t groups; /* of the launch that joins those of samples; and the factor of its last one's variance */
     float last_factor;
     uint64_t first; /* the number of the first element of src and dst, for its bit of the mask */
+    struct clnorm_views views;
 };
 
 /* What an operand has an element for; a call says how many that are. */
@@ -52,6 +54,8 @@ struct clnorm__operand {
     const char *name; /* its member of the argument struct */
     size_t member;    /* and that member's place */
     size_t place;     /* in struct clnorm__buffers, or CLNORM__NO_PLACE */
+    size_t strides;   /* of a tensor: the member with its strides, and the place of its view in struct clnorm__buffers */
+    size_t view;
     enum clnorm__size size;
     unsigned when;           /* required */
     size_t wanted_by;        /* another member without which it is not required; 0: none, as the first member is none */
@@ -85,6 +89,16 @@ clnorm_buffer clnorm__operand_of(const struct clnorm__operand *row, const void *
 
 /* Puts buffers into their places; returns the flags of those that are given. */
 unsigned clnorm__operands_place(const struct clnorm__operands *of, const void *args, struct clnorm__buffers *buffers);
+
+/*
+ * The views of a call's tensors, into their places, and of each step the kind that it meets. Returns what clnorm__view_read does. n > 0.
+ */
+int clnorm__operands_view(const struct clnorm__operands *of, const clnorm_desc *desc, const void *args,
+                          struct clnorm__buffers *buffers, unsigned char kinds[CLNORM__STEPS], char why[CLNORM__WHY]);
+
+/* Tells the uses of a call how its tensors lie. */
+void clnorm__operands_use_views(const struct clnorm__operands *of, const clnorm_desc *desc,
+                                const struct clnorm__buffers *buffers, struct clnorm__uses *uses);
 
 /* Of a backward call: that some gradient is asked for. */
 int clnorm__check_gradients(const struct clnorm__operands *of, const void *args, char why[CLNORM__WHY]);

@@ -117,6 +117,13 @@ static void launch_groups(uint64_t groups, struct clnorm__launch *l)
     l->dims++;
 }
 
+/* What a kernel compiled for one element at a time is compiled for is any view. */
+static unsigned view_of(const struct clnorm__launch *l, const struct clnorm__filter *filter)
+{
+    const unsigned view = l->variant ? filter->view[l->variant->step] : CLNORM__DENSE;
+    return CLNORM__OF_VIEW(view != CLNORM__DENSE ? l->variant->view : view);
+}
+
 /* What a group may have of the device, so that all groups together fill it. */
 static struct clnorm__device share_of_group(const struct clnorm__device *device, uint64_t groups)
 {
@@ -137,11 +144,11 @@ int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, co
                                           &plan->roots,  &plan->finish, &plan->apply};
     if (status != CLNORM_SUCCESS)
         return status;
-    plan->fused.form |= type | activation | ask->extras;
-    plan->stats.form |= type;
+    plan->fused.form |= type | activation | ask->extras | view_of(&plan->fused, filter);
+    plan->stats.form |= type | view_of(&plan->stats, filter);
     if (plan->stats.variant && plan->stats.variant->step == CLNORM__DIFF_STATS)
         plan->stats.form |= activation | (ask->extras & CLNORM__HAS_MASK);
-    plan->apply.form |= type | activation | ask->extras;
+    plan->apply.form |= type | activation | ask->extras | view_of(&plan->apply, filter);
     if (plan->channels.leaves > 1 && ask->operation == CLNORM_BACKWARD_TRAINING)
         plan->apply.form |= CLNORM__HAS_WEIGHT;
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++)

@@ -12,76 +12,80 @@
 /* Seventeen vectors of channels, a line at a time and then, gathered, each by all the rules; the channels that fill none. */
 #define COLUMNS_TURNS 11000u
 
-#define ROW(name_, room_, entry_, step_, kind_, layouts_, group_, width_, least_, most_, turns_)                       \
+/* Of a kernel that takes one element at a time; of one that takes rows; and of one to which a tensor is one row. */
+#define NAIVE(...) ROW(CLNORM__STRIDED, __VA_ARGS__)
+#define ROWS(...) ROW(CLNORM__SLICE, __VA_ARGS__)
+#define FLAT(...) ROW(CLNORM__DENSE, __VA_ARGS__)
+#define ROW(view_, name_, room_, entry_, step_, kind_, layouts_, group_, width_, least_, most_, turns_)                \
     {                                                                                                                  \
-        name_, room_ "/" entry_ ".cl", entry_, step_, kind_, layouts_, group_, width_, least_, most_, turns_           \
+        name_, room_ "/" entry_ ".cl", entry_, step_, kind_, layouts_, group_, width_, least_, most_, view_, turns_    \
     }
 
 /* Per step: best rows first, the last one fits anything. */
 const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
     /* name, room and entry, which name the source; step, device kind, layouts; work-group, width; least and most leaves of a block (log2); turns */
-    ROW("fused_cf_item", "fused", "fused_cf_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 0, 0, 0),
-    ROW("fused_cl_item", "fused", "fused_cl_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 0, 0, 0),
+    FLAT("fused_cf_item", "fused", "fused_cf_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 0, 0, 0),
+    FLAT("fused_cl_item", "fused", "fused_cl_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 0, 0, 0),
 
-    ROW("stats_cf_item", "statistics", "stats_cf_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 1, 16,
+    ROWS("stats_cf_item", "statistics", "stats_cf_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 1, 16,
         CLNORM__LEAF_TURNS),
-    ROW("stats_cl_item", "statistics", "stats_cl_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 4, 16,
+    ROWS("stats_cl_item", "statistics", "stats_cl_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 4, 16,
         COLUMNS_TURNS),
-    ROW("stats_cf_group256", "statistics", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 256, 32, 2,
+    ROWS("stats_cf_group256", "statistics", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 256, 32, 2,
         6, 64),
-    ROW("stats_cf_group64", "statistics", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 64, 32, 1,
+    ROWS("stats_cf_group64", "statistics", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 64, 32, 1,
         6, 256),
-    ROW("stats_cl_group256", "statistics", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 256, 32, 4,
+    ROWS("stats_cl_group256", "statistics", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 256, 32, 4,
         16, 64),
-    ROW("stats_cl_group64", "statistics", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 64, 16, 4,
+    ROWS("stats_cl_group64", "statistics", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 64, 16, 4,
         16, 128),
-    ROW("stats_naive", "statistics", "stats_naive", CLNORM__STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4, 16,
+    NAIVE("stats_naive", "statistics", "stats_naive", CLNORM__STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4, 16,
         CLNORM__LEAF_TURNS),
 
-    ROW("finish_item", "statistics", "finish_item", CLNORM__FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 64),
-    ROW("finish_group", "statistics", "finish_group", CLNORM__FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32, 0, 16, 1),
+    FLAT("finish_item", "statistics", "finish_item", CLNORM__FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 64),
+    FLAT("finish_group", "statistics", "finish_group", CLNORM__FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32, 0, 16, 1),
 
-    ROW("coefficients_item", "apply", "coefficients_item", CLNORM__COEFFICIENTS, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0,
+    FLAT("coefficients_item", "apply", "coefficients_item", CLNORM__COEFFICIENTS, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0,
         0, 16, 0),
-    ROW("coefficients", "apply", "coefficients", CLNORM__COEFFICIENTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
+    FLAT("coefficients", "apply", "coefficients", CLNORM__COEFFICIENTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 
-    ROW("infer_item", "apply", "infer_item", CLNORM__INFER, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
+    FLAT("infer_item", "apply", "infer_item", CLNORM__INFER, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
 
-    ROW("apply_item", "apply", "apply_item", CLNORM__APPLY, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
-    ROW("apply_flat", "apply", "apply_flat", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 4, 0, 16, 0),
-    ROW("apply_group", "apply", "apply_group", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 0, 0, 16, 0),
-    ROW("apply_naive", "apply", "apply_naive", CLNORM__APPLY, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
+    ROWS("apply_item", "apply", "apply_item", CLNORM__APPLY, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
+    FLAT("apply_flat", "apply", "apply_flat", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 4, 0, 16, 0),
+    ROWS("apply_group", "apply", "apply_group", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 0, 0, 16, 0),
+    NAIVE("apply_naive", "apply", "apply_naive", CLNORM__APPLY, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 
-    ROW("diff_fused_cf_item", "fused", "diff_fused_cf_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0,
+    FLAT("diff_fused_cf_item", "fused", "diff_fused_cf_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0,
         0, 0, 0),
-    ROW("diff_fused_cl_item", "fused", "diff_fused_cl_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0,
+    FLAT("diff_fused_cl_item", "fused", "diff_fused_cl_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0,
         0, 0, 0),
 
-    ROW("diff_stats_cf_item", "statistics", "diff_stats_cf_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE, CLNORM__FIRST,
+    ROWS("diff_stats_cf_item", "statistics", "diff_stats_cf_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE, CLNORM__FIRST,
         1, 0, 1, 16, CLNORM__LEAF_TURNS),
-    ROW("diff_stats_cl_item", "statistics", "diff_stats_cl_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1,
+    ROWS("diff_stats_cl_item", "statistics", "diff_stats_cl_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1,
         0, 4, 16, COLUMNS_TURNS),
-    ROW("diff_stats_cf_group256", "statistics", "diff_stats_cf_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
+    ROWS("diff_stats_cf_group256", "statistics", "diff_stats_cf_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
         CLNORM__FIRST, 256, 32, 2, 6, 64),
-    ROW("diff_stats_cl_group256", "statistics", "diff_stats_cl_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
+    ROWS("diff_stats_cl_group256", "statistics", "diff_stats_cl_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
         CLNORM__LAST, 256, 32, 4, 16, 64),
-    ROW("diff_stats_naive", "statistics", "diff_stats_naive", CLNORM__DIFF_STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4,
+    NAIVE("diff_stats_naive", "statistics", "diff_stats_naive", CLNORM__DIFF_STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4,
         16, CLNORM__LEAF_TURNS),
 
-    ROW("diff_finish_item", "statistics", "finish_item", CLNORM__DIFF_FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0,
+    FLAT("diff_finish_item", "statistics", "finish_item", CLNORM__DIFF_FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0,
         16, 64),
-    ROW("diff_finish_group", "statistics", "finish_group", CLNORM__DIFF_FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32,
+    FLAT("diff_finish_group", "statistics", "finish_group", CLNORM__DIFF_FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32,
         0, 16, 1),
 
-    ROW("join_groups", "statistics", "join_groups", CLNORM__JOIN, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
-    ROW("diff_join_groups", "statistics", "join_groups", CLNORM__DIFF_JOIN, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
+    FLAT("join_groups", "statistics", "join_groups", CLNORM__JOIN, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
+    FLAT("diff_join_groups", "statistics", "join_groups", CLNORM__DIFF_JOIN, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 
-    ROW("spread", "statistics", "spread", CLNORM__SPREAD, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
-    ROW("roots", "statistics", "roots", CLNORM__ROOTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 64),
-    ROW("diff_roots", "statistics", "roots", CLNORM__DIFF_ROOTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 64),
-    ROW("finish_channels", "statistics", "finish_channels", CLNORM__FINISH_CHANNELS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0,
+    FLAT("spread", "statistics", "spread", CLNORM__SPREAD, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
+    FLAT("roots", "statistics", "roots", CLNORM__ROOTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 64),
+    FLAT("diff_roots", "statistics", "roots", CLNORM__DIFF_ROOTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 64),
+    FLAT("finish_channels", "statistics", "finish_channels", CLNORM__FINISH_CHANNELS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0,
         16, 64),
-    ROW("diff_finish_channels", "statistics", "finish_channels", CLNORM__DIFF_FINISH_CHANNELS, CLNORM__ANY,
+    FLAT("diff_finish_channels", "statistics", "finish_channels", CLNORM__DIFF_FINISH_CHANNELS, CLNORM__ANY,
         CLNORM__BOTH, 0, 0, 0, 16, 64),
 };
 
@@ -141,6 +145,14 @@ const char *clnorm__filter_read(const char *names, struct clnorm__filter *filter
     return NULL;
 }
 
+void clnorm__filter_view(struct clnorm__filter *filter, enum clnorm__view view, int is_all)
+{
+    static const enum clnorm__step steps[] = {CLNORM__APPLY, CLNORM__FUSED,     CLNORM__DIFF_FUSED,
+                                              CLNORM__INFER, CLNORM__STATS, CLNORM__DIFF_STATS};
+    for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++)
+        filter->view[steps[i]] = (unsigned char)(i < 4 || is_all ? view : CLNORM__DENSE);
+}
+
 unsigned clnorm__variant_most_log2(const struct clnorm__variant *variant, const struct clnorm__device *device)
 {
     uint64_t leaves = clnorm__turns_pieces(device, variant->turns);
@@ -188,11 +200,13 @@ const struct clnorm__variant *clnorm__variant_choose(enum clnorm__step step, con
     const struct clnorm__variant *spare = NULL;
     unsigned preferred = filter->steps[step] ? 0 : filter->preferred[step][last];
     if (preferred && !filter->unusable[preferred - 1][last] &&
+        clnorm__variants[preferred - 1].view >= filter->view[step] &&
         !clnorm__variant_refusal(&clnorm__variants[preferred - 1], device, last, leaves))
         return &clnorm__variants[preferred - 1];
     for (unsigned i = 0; i < CLNORM__VARIANTS; i++) {
         const struct clnorm__variant *v = &clnorm__variants[i];
-        if (v->step != step || filter->unusable[i][last] || clnorm__variant_refusal(v, device, last, leaves))
+        if (v->step != step || filter->unusable[i][last] || v->view < filter->view[step] ||
+            clnorm__variant_refusal(v, device, last, leaves))
             continue;
         if (filter->steps[step] ? filter->named[i] : v->kind != other)
             return v;

@@ -41,6 +41,15 @@ enum clnorm__apply { CLNORM__APPLY_FORWARD, CLNORM__APPLY_BATCH, CLNORM__APPLY_F
 #define CLNORM__HAS_MASK 128u      /* written; backward: read */
 #define CLNORM__HAS_OLD 256u       /* diff_src is added to what is there */
 #define CLNORM__HAS_WEIGHT 512u    /* backward, groups of channels: of each channel of a group */
+#define CLNORM__OF_VIEW(view) ((unsigned)(view) << 10)
+#define CLNORM__FORM_VIEW(form) ((form) >> 10 & 3u)
+
+/* Kinds of views, as kernels are compiled for them; each is one of the next kind as well. */
+enum clnorm__view {
+    CLNORM__DENSE,
+    CLNORM__SLICE,  /* samples (channels-first) or positions (channels-last) that are dense, equally far apart */
+    CLNORM__STRIDED /* any */
+};
 
 /* Whether a step is one for the pass backward of two that one source has. */
 int clnorm__step_is_backward(enum clnorm__step step);
@@ -58,6 +67,7 @@ struct clnorm__variant {
     unsigned work_group; /* work-items of a work-group the kernel insists on; 0: free */
     unsigned width; /* channels-last group variants: channels a work-group takes; apply_flat: a vector's elements */
     unsigned least_log2, most_log2; /* leaves a block of stage one may have: 2^least .. 2^most */
+    enum clnorm__view view; /* the most that its tensors may be */
     unsigned turns; /* of loops, of a work-item, at most: stage one's for each leaf, stage two's for each partial */
 };
 
@@ -74,7 +84,11 @@ struct clnorm__filter {
     unsigned char preferred[CLNORM__STEPS][2];
     /* Rows that this device turned out not to build or to launch, for each layout. */
     unsigned char unusable[CLNORM__VARIANTS][2];
+    unsigned char view[CLNORM__STEPS]; /* what a call's tensors are */
 };
+
+/* A call whose tensors are such views: those of the last step alone, or all. */
+void clnorm__filter_view(struct clnorm__filter *filter, enum clnorm__view view, int is_all);
 
 /* The step's name, as in the names of its variants or near to it. */
 const char *clnorm__step_name(unsigned step);

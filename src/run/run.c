@@ -80,6 +80,17 @@ static void set_extras(struct setter *s, unsigned form, const struct given *give
     set(s, sizeof extras, &extras);
 }
 
+/* VIEW_BUFFERS of kernels/common/view.cl: the last argument, of a program for views. */
+static void set_views(struct setter *s, unsigned form, const struct given *given)
+{
+    struct clnorm_views views = given->buffers->views;
+    if (!CLNORM__FORM_VIEW(form))
+        return;
+    if (!given->buffers->src.mem) /* as of `either` */
+        views.src = views.diff_dst;
+    set(s, sizeof views, &views);
+}
+
 static void set_stats(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
 {
     const struct clnorm__buffers *b = given->buffers;
@@ -89,6 +100,7 @@ static void set_stats(struct setter *s, const struct clnorm__plan *plan, const s
         set_buffer(s, part(b->workspace, plan->partial_at));
         set(s, sizeof plan->shape, &plan->shape);
         set(s, sizeof plan->low, &plan->low);
+        set_views(s, plan->stats.form, given);
         return;
     }
     cl_uint flags = finish->flags;
@@ -102,6 +114,7 @@ static void set_stats(struct setter *s, const struct clnorm__plan *plan, const s
     set(s, sizeof finish->epsilon, &finish->epsilon);
     set(s, sizeof flags, &flags);
     set_extras(s, plan->stats.form, given);
+    set_views(s, plan->stats.form, given);
 }
 
 /* Where vectors of c elements start. */
@@ -280,6 +293,7 @@ static void set_apply(struct setter *s, const struct clnorm__plan *plan, const s
     set_buffer(s, part(b->workspace, plan->coef_at));
     set(s, sizeof plan->cut, &plan->cut);
     set_extras(s, plan->apply.form, given);
+    set_views(s, plan->apply.form, given);
 }
 
 /* Of groups of samples: forward mean and variance are vectors of all of them, backward shift and scale those of the gradients. */

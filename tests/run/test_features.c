@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a call may ask for beside the normalization - types, activations, residuals, masks, gates, accumulation, groups - and how its buffers
- * lie, crossed with each other, bit for bit against the scalar model. Every two levels of two factors below meet in some call of each step
+ * lie, as parts of others too, crossed with each other, bit for bit against the scalar model. Every two levels of two factors below meet in some call of each step
  * that knows of both, if they can; and every level in some call of each kernel variant.
  *
  * A program is compiled for its form: what is applied, layout, type, and what of activation, residual, mask and old gradient there is.
@@ -37,6 +37,7 @@ enum factor {
     ALIAS,      /* none, src, diff_dst */
     ABSENT, /* nothing; scale, and what goes with it; what is optional, backward diff_scale and diff_shift; diff_src */
     ALIGNMENT, /* nothing; all; tensors that are read */
+    VIEWS,     /* none; slices of all tensors; of those that are written; all in other ways */
     SHAPE,
     DATA,
     FACTORS,
@@ -51,6 +52,7 @@ enum factor {
     F_OLD,
     F_MERGED,
     F_WIDE,
+    F_VIEW,
     LEVELS
 };
 
@@ -66,7 +68,7 @@ static const struct {
     float epsilon;
 } data_kinds[] = {{CASE_NORMAL, 1e-5f}, {CASE_CONSTANT, 0}, {CASE_SPECIAL, 1e-5f}, {CASE_RELU, 0}};
 
-static const unsigned levels[FACTORS] = {4, 2, 3, 5, 3, 3, 2, 4, 3, 3, 3, 4, 3, SHAPES, 4};
+static const unsigned levels[FACTORS] = {4, 2, 3, 5, 3, 3, 2, 4, 3, 3, 3, 4, 3, 4, SHAPES, 4};
 enum { MOST_LEVELS = 10 };
 
 struct row {
@@ -92,7 +94,7 @@ static int wants(const char *what)
 static unsigned known_to(const struct clnorm__variant *variant)
 {
     const unsigned call = BIT(OPERATION) | BIT(LAYOUT) | BIT(ABSENT) | BIT(ALIGNMENT) | BIT(SHAPE) | BIT(DATA);
-    const unsigned reading = call | BIT(TYPE) | BIT(ALIAS) | BIT(SAMPLES);
+    const unsigned reading = call | BIT(TYPE) | BIT(ALIAS) | BIT(SAMPLES) | BIT(VIEWS);
 
     switch (variant ? (int)variant->step : -1) {
     case CLNORM__STATS:
@@ -126,6 +128,15 @@ static uint64_t channel_group(const struct row *row)
     return row->level[CHANNELS] == 0 ? 0 : row->level[CHANNELS] == 1 || k > c ? c : k;
 }
 
+/* What the variant's tensors are. */
+static enum clnorm__view view_of(const struct clnorm__variant *v, const struct row *row)
+{
+    static const enum clnorm__view views[] = {CLNORM__DENSE, CLNORM__SLICE, CLNORM__SLICE, CLNORM__STRIDED};
+    const int is_first = v && (v->step == CLNORM__STATS || v->step == CLNORM__DIFF_STATS);
+
+    return is_first && row->level[VIEWS] == 2 ? CLNORM__DENSE : views[row->level[VIEWS]];
+}
+
 /* Whether the variant has a part in the call. */
 static int takes_part(const struct clnorm__variant *v, const struct row *row)
 {
@@ -136,6 +147,8 @@ static int takes_part(const struct clnorm__variant *v, const struct row *row)
     if (!has_step(&desc, (enum clnorm_operation)l[OPERATION], v))
         return 0;
     if (v && v->layouts == (is_last ? CLNORM__FIRST : CLNORM__LAST))
+        return 0;
+    if (v && known_to(v) & BIT(VIEWS) && v->view < view_of(v, row))
         return 0;
     if (!v || l[OPERATION] < CLNORM_BACKWARD_TRAINING)
         return !v || v->step != CLNORM__JOIN || (l[SAMPLES] > 0 && l[ABSENT] != 2);
@@ -215,6 +228,7 @@ static struct row draw(const struct clnorm__variant *variant)
     l[F_MASK] = l[GATED] > 0;
     l[F_OLD] = l[OLD];
     l[F_MERGED] = l[CHANNELS] > 0;
+    l[F_VIEW] = variant && known & BIT(VIEWS) && view_of(variant, &row) != CLNORM__DENSE;
     return row;
 }
 
@@ -352,6 +366,37 @@ static unsigned extras_of(const struct row *row)
     return (l[ADDED] ? BIT(RESIDUAL) : 0) | (l[GATED] ? BIT(MASK) : 0);
 }
 
+/* Tensors with gaps, each with others; strides of what there is one of are anything. */
+static clnorm_strides strides_of(const struct row *row, enum slot slot, const clnorm_desc *d)
+{
+    const int is_last = d->layout == CLNORM_CHANNELS_LAST || d->s == 1;
+    const uint64_t gap = slot % 2 ? 16 : 1 + slot;
+    clnorm_strides strides = {0, 0, 0};
+
+    if (row->level[VIEWS] == 0 || !is_tensor(slot))
+        return strides;
+    if (row->level[VIEWS] == 2 && slot != OUT && slot != DIFF_RESIDUAL)
+        return strides;
+    if (row->level[VIEWS] < 3)
+        strides = is_last ? (clnorm_strides){d->s * (d->c + gap), 1, d->c + gap}
+                          : (clnorm_strides){d->c * d->s + gap, d->s, 1};
+    else if (slot == RESIDUAL && row->level[ADDED] == 1) /* the same for all samples */
+        strides = (clnorm_strides){0, d->s + gap, 1};
+    else if (slot % 3)
+        strides = is_last ? (clnorm_strides){d->c * (d->s + gap), d->s + gap, 1}
+                          : (clnorm_strides){d->s * (d->c + gap), 1, d->c + gap};
+    else
+        strides = is_last ? (clnorm_strides){d->s * (d->c + gap) + 3, 1, d->c + gap}
+                          : (clnorm_strides){2 * d->c * (d->s + gap), 2 * (d->s + gap), 1};
+    if (d->n == 1 && slot % 2)
+        strides.n = 77777;
+    if (d->c == 1)
+        strides.c = 55555;
+    if (d->s == 1)
+        strides.s = slot % 2 ? 0 : 33333;
+    return strides;
+}
+
 static struct call call_of(const struct row *row)
 {
     static const unsigned aligned[] = {0, BIT(PARTS) - 1, BIT(SRC) | BIT(DIFF_DST) | BIT(RESIDUAL) | BIT(GATE)};
@@ -377,6 +422,8 @@ static struct call call_of(const struct row *row)
     call.accumulate =
         (l[OLD] ? CLNORM_ACCUMULATE_DIFF_SRC : 0u) | (unsigned)l[PARAMETERS] * CLNORM_ACCUMULATE_DIFF_SCALE;
     call.aligned = aligned[l[ALIGNMENT]];
+    for (unsigned slot = 0; slot < SLOTS; slot++)
+        call.strides[slot] = strides_of(row, (enum slot)slot, &call.desc);
     return call;
 }
 
@@ -387,6 +434,8 @@ static void run_row(struct run *run, struct subject *subject, const struct row *
     struct values inputs = {0}, want = {0};
 
     values_make(&inputs, &call.desc, kind);
+    for (size_t i = 0; row->level[VIEWS] == 3 && row->level[ADDED] == 1 && i < inputs.count[RESIDUAL]; i++)
+        inputs.slot[RESIDUAL][i] = inputs.slot[RESIDUAL][i % (call.desc.c * call.desc.s)];
     values_copy(&want, &inputs);
     call_model(&call, &want);
     run_subject(run, subject, &call, case_data_name(kind), &inputs, &want);
