@@ -17,7 +17,7 @@
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 infer_item(const global elem *src, ulong src_offset, global elem *dst, ulong dst_offset, struct clnorm_cut cut,
-           struct clnorm_finish finish, struct clnorm_offsets at, FROZEN_BUFFERS EXTRA_BUFFERS)
+           struct clnorm_finish finish, struct clnorm_offsets at, FROZEN_BUFFERS EXTRA_BUFFERS VIEW_BUFFERS)
 {
     float coef[4u * CLNORM_INFER_CHANNELS];
     const ulong row = get_global_id(0) * cut.rows_per_item, last = min(row + cut.rows_per_item, cut.rows);

@@ -18,7 +18,7 @@
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 diff_fused_cf_item(const global elem *src, ulong src_offset, const global elem *diff_dst, ulong diff_dst_offset,
                    global elem *diff_src, ulong diff_src_offset, struct clnorm_shape shape, struct clnorm_cut cut,
-                   struct clnorm_finish finish, struct clnorm_offsets offsets, CHANNEL_BUFFERS EXTRA_BUFFERS)
+                   struct clnorm_finish finish, struct clnorm_offsets offsets, CHANNEL_BUFFERS EXTRA_BUFFERS VIEW_BUFFERS)
 {
     item_v stack[GROUP_VECS][CLNORM_TREE_LEVELS + 1u], nodes[GROUP_VECS], roots[GROUP_VECS];
     item_f item; /* outside loops, see README.md */
@@ -31,12 +31,11 @@ diff_fused_cf_item(const global elem *src, ulong src_offset, const global elem *
     src += src_offset;
     diff_dst += diff_dst_offset;
     TENSORS(first, diff_src + diff_src_offset, SHAPE_ELEMENTS(shape) * SAMPLE_GROUPS);
-    const struct tensors t = tensors_at(first, SAMPLE_GROUP * SHAPE_ELEMENTS(shape));
-    src += SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
+    const struct tensors t = tensors_at(first, SAMPLE_GROUP * SHAPE_PLACE(shape));
     const struct clnorm_offsets at = at_group(offsets, shape.c);
     before.n = shape.n;
     before.count = 0u;
-    group_fetch(src, &shape, c, min((1u + cut.overlap) * cut.chunk, end - c));
+    group_fetch(t.src, &shape, c, min((1u + cut.overlap) * cut.chunk, end - c));
     group_fetch(GRAD_PLACE(t.diff_dst), &shape, c, min((1u + cut.overlap) * cut.chunk, end - c));
     for (;;) {
         const uint count = (uint)min(cut.chunk, end - c), vecs = (count + VEC - 1u) / VEC, per_leaf = max(count, 1u);
@@ -47,7 +46,7 @@ diff_fused_cf_item(const global elem *src, ulong src_offset, const global elem *
         for (uint i = 0u; i < shape.leaves; i++) {
             for (uint j = 0u; j < per_leaf; j++) {
                 if (count > 0u) {
-                    item = diff_leaf(src, t.diff_dst, &shape, i, c + j, end, centres[j],
+                    item = diff_leaf(t.src, t.diff_dst, &shape, i, c + j, end, centres[j],
                                      c + j > begin && c + j + 1u < end);
                     item_put(&nodes[j / VEC], j % VEC, item);
                 }

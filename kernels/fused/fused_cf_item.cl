@@ -20,7 +20,7 @@
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 fused_cf_item(const global elem *src, ulong src_offset, global elem *dst, ulong dst_offset, struct clnorm_shape shape,
               struct clnorm_tree weights, struct clnorm_cut cut, struct clnorm_finish finish,
-              struct clnorm_offsets offsets, CHANNEL_BUFFERS EXTRA_BUFFERS)
+              struct clnorm_offsets offsets, CHANNEL_BUFFERS EXTRA_BUFFERS VIEW_BUFFERS)
 {
     TREE_BEGIN(tree, weights);
     item_v stack[GROUP_VECS][CLNORM_TREE_LEVELS + 1u], nodes[GROUP_VECS], roots[GROUP_VECS];
@@ -31,12 +31,11 @@ fused_cf_item(const global elem *src, ulong src_offset, global elem *dst, ulong 
     ulong c = get_global_id(0) * cut.rows_per_item, end = min(c + cut.rows_per_item, shape.c);
     src += src_offset;
     TENSORS(first, dst + dst_offset, SHAPE_ELEMENTS(shape) * SAMPLE_GROUPS);
-    const struct tensors t = tensors_at(first, SAMPLE_GROUP * SHAPE_ELEMENTS(shape));
-    src += SAMPLE_GROUP * SHAPE_ELEMENTS(shape);
+    const struct tensors t = tensors_at(first, SAMPLE_GROUP * SHAPE_PLACE(shape));
     const struct clnorm_offsets at = at_group(offsets, shape.c);
     before.n = shape.n;
     before.count = 0u;
-    group_fetch(src, &shape, c, min((1u + cut.overlap) * cut.chunk, end - c));
+    group_fetch(t.src, &shape, c, min((1u + cut.overlap) * cut.chunk, end - c));
     for (;;) {
         const uint count = (uint)min(cut.chunk, end - c), vecs = (count + VEC - 1u) / VEC, per_leaf = max(count, 1u);
         const ulong ahead = group_ahead(&before, &shape, &cut, count, c + count < end);
@@ -44,10 +43,9 @@ fused_cf_item(const global elem *src, ulong src_offset, global elem *dst, ulong 
         for (uint i = 0u; i < shape.leaves; i++) {
             for (uint j = 0u; j < per_leaf; j++) {
                 if (count > 0u) {
-                    const global elem *next =
-                        src + (j + 1u < count ? leaf_start(&shape, i, c + j + 1u)
-                                              : leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c));
-                    item = reduce_leaf(src, &shape, i, c + j, end, next);
+                    SRC_IN next = SRC_AT(t.src, j + 1u < count ? leaf_start(&shape, i, c + j + 1u)
+                                                               : leaf_start(&shape, min(i + 1u, shape.leaves - 1u), c));
+                    item = reduce_leaf(t.src, &shape, i, c + j, end, next);
                     item_put(&nodes[j / VEC], j % VEC, item);
                 }
                 step++;

@@ -51,7 +51,7 @@ FUNC void group_apply(const struct tensors t, const struct clnorm_shape *shape, 
                       const float *run, ulong stream, ulong ahead)
 {
     for (; group->n < until; group->n++) {
-        ulong at = (group->n * shape->c + group->c) * shape->s;
+        const ulong at = BLOCKS(group->n, shape->c * shape->s) + group->c * shape->s;
         if (shape->s < CLNORM_SHORT)
             apply_run(tensors_at(t, at), group->count * (uint)shape->s, run + group->shift, stream, ahead);
         else
@@ -60,10 +60,10 @@ FUNC void group_apply(const struct tensors t, const struct clnorm_shape *shape, 
 }
 
 /* Asks for the first channels of a work-item, from c on: `count` of them to read, where rows are short. */
-FUNC void group_fetch(const global elem *src, const struct clnorm_shape *shape, ulong c, ulong count)
+FUNC void group_fetch(SRC_IN src, const struct clnorm_shape *shape, ulong c, ulong count)
 {
     for (ulong n = 0u; n < shape->n && shape->s < CLNORM_SHORT; n++)
         for (ulong i = 0u; i < count * shape->s; i += VEC)
-            PREFETCH(src + (n * shape->c + c) * shape->s + i);
+            PREFETCH(SRC_ON(SRC_AT(src, BLOCKS(n, shape->c * shape->s) + c * shape->s + i), 0));
     (void)src;
 }

@@ -24,8 +24,8 @@
 /* Per step: best rows first, the last one fits anything. */
 const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
     /* name, room and entry, which name the source; step, device kind, layouts; work-group, width; least and most leaves of a block (log2); turns */
-    FLAT("fused_cf_item", "fused", "fused_cf_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 0, 0, 0),
-    FLAT("fused_cl_item", "fused", "fused_cl_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 0, 0, 0),
+    ROWS("fused_cf_item", "fused", "fused_cf_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 0, 0, 0),
+    ROWS("fused_cl_item", "fused", "fused_cl_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 0, 0, 0),
 
     ROWS("stats_cf_item", "statistics", "stats_cf_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 1, 16,
         CLNORM__LEAF_TURNS),
@@ -49,16 +49,16 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
         0, 16, 0),
     FLAT("coefficients", "apply", "coefficients", CLNORM__COEFFICIENTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 
-    FLAT("infer_item", "apply", "infer_item", CLNORM__INFER, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
+    ROWS("infer_item", "apply", "infer_item", CLNORM__INFER, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
 
     ROWS("apply_item", "apply", "apply_item", CLNORM__APPLY, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
     FLAT("apply_flat", "apply", "apply_flat", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 4, 0, 16, 0),
     ROWS("apply_group", "apply", "apply_group", CLNORM__APPLY, CLNORM__GPU_LIKE, CLNORM__BOTH, 0, 0, 0, 16, 0),
     NAIVE("apply_naive", "apply", "apply_naive", CLNORM__APPLY, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 
-    FLAT("diff_fused_cf_item", "fused", "diff_fused_cf_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0,
+    ROWS("diff_fused_cf_item", "fused", "diff_fused_cf_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0,
         0, 0, 0),
-    FLAT("diff_fused_cl_item", "fused", "diff_fused_cl_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0,
+    ROWS("diff_fused_cl_item", "fused", "diff_fused_cl_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0,
         0, 0, 0),
 
     ROWS("diff_stats_cf_item", "statistics", "diff_stats_cf_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE, CLNORM__FIRST,

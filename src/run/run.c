@@ -259,6 +259,7 @@ static void set_infer(struct setter *s, const struct clnorm__plan *plan, const s
     set(s, sizeof at, &at);
     set_frozen_buffers(s, b);
     set_extras(s, plan->fused.form, given);
+    set_views(s, plan->fused.form, given);
 }
 
 static void set_fused(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
@@ -282,6 +283,7 @@ static void set_fused(struct setter *s, const struct clnorm__plan *plan, const s
     set(s, sizeof at, &at);
     set_channel_buffers(s, backward, b);
     set_extras(s, plan->fused.form, given);
+    set_views(s, plan->fused.form, given);
 }
 
 static void set_apply(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
