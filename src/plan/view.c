@@ -91,11 +91,15 @@ void clnorm__view_use(const clnorm_desc *desc, const struct clnorm_view *view, s
 {
     struct dimension list[3];
     const unsigned count = dimensions(desc, view, list);
+    uint64_t end = 0; /* of a dimension, where the next one goes on as if it were the same */
     use->elements = desc->n ? 1 : 0;
     use->pitch = use->inner = 0;
     for (unsigned i = 0; i < count && desc->n; i++) {
-        use->pitch = list[i].stride;
-        use->inner = use->elements;
+        if (list[i].stride != end || end == 0) {
+            use->pitch = list[i].stride;
+            use->inner = use->elements;
+        }
+        end = list[i].size * list[i].stride;
         use->elements += (list[i].size - 1) * list[i].stride;
     }
     use->strides[0] = view->n;

@@ -33,6 +33,7 @@ struct attempt {
     cl_command_queue queue;
     clnorm_desc desc;
     clnorm_buffer b[PARTS];
+    clnorm_strides strides[SLOTS];
     float momentum;
     unsigned flags, accumulate;
     int no_desc, no_args;
@@ -44,8 +45,10 @@ static struct call base;
 
 static int make(const struct attempt *a, enum clnorm_operation operation, cl_event *event)
 {
-    const struct call call = {.momentum = a->momentum, .running_flags = a->flags, .accumulate = a->accumulate};
+    struct call call = {.momentum = a->momentum, .running_flags = a->flags, .accumulate = a->accumulate, .alias = OUT};
     struct call_args args;
+
+    memcpy(call.strides, a->strides, sizeof(call.strides));
 
     call_args_make(&call, a->b, &args);
     return call_make(a->context, a->queue, operation, a->no_desc ? NULL : &a->desc, a->no_args ? NULL : &args, 0, NULL,
@@ -254,6 +257,41 @@ START_TEST(test_descriptions)
         a = good, a.desc.epsilon = epsilons[i];
         refuse(&a, CLNORM_INVALID_EPSILON, "epsilon is");
     }
+}
+END_TEST
+
+/* Strides of a tensor of 4 samples, 6 channels and 30 positions that is there. */
+START_TEST(test_strides)
+{
+    static const clnorm_strides meeting[] = {{0, 30, 1}, {180, 0, 1}, {180, 30, 0}, {180, 29, 1}, {179, 30, 1}, {1, 1, 1}};
+    struct attempt a, good;
+    char part[64];
+
+    prepare(&good, _i);
+    for (unsigned s = 0; s < SLOTS; s++) {
+        const char *name = slot_name(base.operation, (enum slot)s);
+        const int is_written = (int)(call_writes(&base) >> s & 1u);
+
+        if (!good.b[s].mem || !is_tensor((enum slot)s))
+            continue;
+        a = good, a.strides[s] = (clnorm_strides){1000, 30, 1};
+        snprintf(part, sizeof(part), "%s holds", name);
+        refuse(&a, CLNORM_BUFFER_TOO_SMALL, part);
+        a = good, a.strides[s] = (clnorm_strides){UINT64_C(1) << 60, 30, 1};
+        snprintf(part, sizeof(part), "%s_strides are {1152921504606846976, 30, 1}", name);
+        refuse(&a, CLNORM_SIZE_OVERFLOW, part);
+        snprintf(part, sizeof(part), "; %s is written", name);
+        for (size_t i = 0; is_written && i < sizeof(meeting) / sizeof(*meeting); i++) {
+            a = good, a.strides[s] = meeting[i];
+            refuse(&a, CLNORM_INVALID_STRIDES, part);
+        }
+    }
+    if (!good.b[OUT].mem || !good.b[SRC].mem)
+        return;
+    /* In place with other strides, which span as much. */
+    a = good, a.b[OUT] = a.b[SRC];
+    a.strides[OUT] = (clnorm_strides){180, 1, 6};
+    refuse(&a, CLNORM_BUFFER_OVERLAP, "strides too");
 }
 END_TEST
 
@@ -500,6 +538,7 @@ int main(void)
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_loop_test(cases, test_valid, 0, ALL_CALLS);
     tcase_add_loop_test(cases, test_handles, 0, 4);
+    tcase_add_loop_test(cases, test_strides, 0, ALL_CALLS);
     tcase_add_loop_test(cases, test_descriptions, 0, 4);
     tcase_add_test(cases, test_momentum);
     tcase_add_loop_test(cases, test_buffers, 0, ALL_CALLS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What types, activations, residuals, masks and groups cost: each in turn with the plain float32 call, in one process.
+ * What types, activations, residuals, masks, groups and slices (half of the channels of all tensors) cost: each in turn with the plain float32 call, in one process.
  *
  *   bench_forms [N C S [ROUNDS]]      default 32 256 3136 9: tensors of 103 MB
  *
@@ -18,7 +18,7 @@ enum { MOST_ROUNDS = 101, CHUNK = 8192, VECTORS = 12 };
 static const struct form {
     const char *name;
     enum clnorm_type type;
-    int is_active, has_residual, has_mask, in_passes;
+    int is_active, has_residual, has_mask, in_passes, is_slice;
     uint64_t group, channels;
 } forms[] = {
     {.name = "float32"},
@@ -32,6 +32,7 @@ static const struct form {
     {.name = "groups of 1", .group = 1},
     {.name = "groups of 4", .group = 4},
     {.name = "32 groups of channels", .group = 1, .channels = 32},
+    {.name = "slices", .is_slice = 1},
     {.name = "float16 add+relu+mask", .type = CLNORM_FLOAT16, .is_active = 1, .has_residual = 1, .has_mask = 1},
 };
 enum { FORMS = sizeof forms / sizeof *forms };
@@ -74,6 +75,11 @@ static void launch(cl_kernel kernel, unsigned count, const int *arguments)
 static void run(const struct form *f, int operation, clnorm_desc desc)
 {
     const clnorm_buffer none = {NULL, 0};
+    const uint64_t pitch = 2 * channels;
+    clnorm_strides strides = {0, 0, 0};
+    if (f->is_slice)
+        strides = desc.layout == CLNORM_CHANNELS_LAST ? (clnorm_strides){positions * pitch, 1, pitch}
+                                                      : (clnorm_strides){positions * pitch, positions, 1};
     desc.type = f->type;
     desc.group_samples = f->group;
     desc.group_channels = f->channels ? channels / f->channels : 0;
@@ -86,12 +92,14 @@ static void run(const struct form *f, int operation, clnorm_desc desc)
         a.save_mean = vector(2), a.save_mean_low = vector(3), a.save_invstd = vector(4);
         a.residual = f->has_residual ? whole(tensors[RESIDUAL]) : none;
         a.mask = f->has_mask ? whole(mask) : none;
+        a.src_strides = a.dst_strides = strides;
         TRY(clnorm_forward_training(context, queue, &desc, &a, 0, NULL, NULL));
     } else if (operation == INFER) {
         clnorm_forward_inference_args a = {
             .src = whole(tensors[SRC]), .dst = whole(tensors[DST]), .workspace = whole(workspace)};
         a.scale = vector(0), a.shift = vector(1), a.mean = vector(5), a.variance = vector(6);
         a.residual = f->has_residual ? whole(tensors[RESIDUAL]) : none;
+        a.src_strides = a.dst_strides = strides;
         TRY(clnorm_forward_inference(context, queue, &desc, &a, 0, NULL, NULL));
     } else {
         clnorm_backward_training_args a = {
@@ -105,6 +113,7 @@ static void run(const struct form *f, int operation, clnorm_desc desc)
         a.mask = f->has_mask ? whole(mask) : none;
         a.dst = f->is_active && !f->has_mask ? whole(tensors[DST]) : none;
         a.diff_residual = f->has_residual ? whole(tensors[DIFF_RESIDUAL]) : none;
+        a.src_strides = a.diff_dst_strides = a.diff_src_strides = strides;
         TRY(clnorm_backward_training(context, queue, &desc, &a, 0, NULL, NULL));
     }
     if (f->in_passes && operation != BACKWARD) {
@@ -165,7 +174,8 @@ static void fill(uint64_t elements)
         words[i] = 0x3c003c00u + (state & 0x83ff83ffu);
     }
     for (int t = 0; t < TENSORS; t++)
-        TRY(clEnqueueWriteBuffer(queue, tensors[t], CL_TRUE, 0, elements * 4, words, 0, NULL, NULL));
+        for (uint64_t half = 0; half < 2; half++) /* a slice's buffer is twice as large */
+            TRY(clEnqueueWriteBuffer(queue, tensors[t], CL_TRUE, half * elements * 4, elements * 4, words, 0, NULL, NULL));
     TRY(clEnqueueWriteBuffer(queue, mask, CL_TRUE, 0, elements / 8, words, 0, NULL, NULL));
     TRY(clEnqueueFillBuffer(queue, vectors, &one, sizeof one, 0, VECTORS * n * channels * 4, 0, NULL, NULL));
     TRY(clFinish(queue));
@@ -193,7 +203,7 @@ int main(int count, char **arguments)
     TRY(e);
     TRY(clnorm_create_context(cl, info.device, NULL, &context));
     for (int t = 0; t < TENSORS; t++)
-        tensors[t] = clCreateBuffer(cl, CL_MEM_READ_WRITE, elements * 4, NULL, &e);
+        tensors[t] = clCreateBuffer(cl, CL_MEM_READ_WRITE, 2 * elements * 4, NULL, &e);
     mask = clCreateBuffer(cl, CL_MEM_READ_WRITE, elements / 8, NULL, &e);
     vectors = clCreateBuffer(cl, CL_MEM_READ_WRITE, VECTORS * n * channels * 4, NULL, &e);
     size_t most = 4;

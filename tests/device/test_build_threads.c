@@ -235,7 +235,7 @@ START_TEST(test_prepared)
     };
     clnorm_context_options options = messages_options(&rig.messages);
     clnorm_context *context;
-    clnorm_desc none = case_desc(&shapes[0]);
+    clnorm_desc none = case_desc(&shapes[0]), shape = none;
 
     options.cache_dir = "";
     for (unsigned is_free = 0; is_free < 2; is_free++) {
@@ -266,10 +266,51 @@ START_TEST(test_prepared)
             values_free(&want);
         }
         none.n = 0;
+        ck_assert_int_eq(clnorm_prepare_with(context, CLNORM_FORWARD_TRAINING, &shape, 32), CLNORM_INVALID_ENUM);
         ck_assert_int_eq(clnorm_prepare(context, CLNORM_FORWARD_TRAINING, &none), CLNORM_SUCCESS);
         ck_assert_int_eq(clnorm_prepare(context, (enum clnorm_operation)4, &none), CLNORM_INVALID_ENUM);
         ck_assert_int_eq(clnorm_prepare(context, CLNORM_FORWARD_TRAINING, NULL), CLNORM_INVALID_ARGUMENT);
         ck_assert_int_eq(clnorm_prepare(NULL, CLNORM_FORWARD_TRAINING, &none), CLNORM_INVALID_CONTEXT);
+        ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
+    }
+}
+END_TEST
+
+/* Of views as well: slices and others, of all tensors or of those that are written. */
+START_TEST(test_prepared_views)
+{
+    static const clnorm_strides views[] = {{300, 49, 1}, {300, 60, 1}};
+    const struct case_shape shape = {3, 5, 49, CLNORM_CHANNELS_FIRST};
+    clnorm_context_options options = messages_options(&rig.messages);
+    clnorm_context *context;
+
+    options.cache_dir = "";
+    options.variants = "stats_naive,diff_stats_naive,apply_naive";
+    for (unsigned i = 0; i < 8; i++) {
+        struct call call = {.operation = i & 1u ? CLNORM_BACKWARD_TRAINING : CLNORM_FORWARD_TRAINING, .alias = OUT};
+        struct values inputs = {0}, want = {0};
+        struct parts parts = {.cl = rig.cl};
+        struct finding finding;
+
+        call.desc = case_desc(&shape);
+        for (unsigned s = 0; s < SLOTS; s++)
+            if (s == OUT || (i & 2u && is_tensor((enum slot)s)))
+                call.strides[s] = views[i >> 2];
+        ck_assert_int_eq(clnorm_create_context(rig.cl, rig.info.device, &options, &context), CLNORM_SUCCESS);
+        values_make(&inputs, &call.desc, CASE_NORMAL);
+        values_copy(&want, &inputs);
+        call_model(&call, &want);
+        ck_assert_int_eq(clnorm_prepare_with(context, call.operation, &call.desc,
+                                             i & 4u ? CLNORM_WITH_VIEWS : CLNORM_WITH_SLICES),
+                         CLNORM_SUCCESS);
+        const int prepared = programs;
+        ck_assert_int_eq(call_run(context, rig.queue, &call, &parts, &inputs, &want, rig.info.bits, &finding),
+                         CLNORM_SUCCESS);
+        ck_assert_msg(finding.differences == 0, "%s", finding.text);
+        ck_assert_msg(programs == prepared, "call %u: %d programs more", i, programs - prepared);
+        parts_free(&parts);
+        values_free(&inputs);
+        values_free(&want);
         ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
     }
 }
@@ -304,6 +345,7 @@ int main(void)
     tcase_add_test(cases, test_slow_compiler);
     tcase_add_test(cases, test_same_program);
     tcase_add_test(cases, test_prepared);
+    tcase_add_test(cases, test_prepared_views);
     suite_add_tcase(suite, cases);
     int status = suite_run(suite);
     fixture_remove_folders();
