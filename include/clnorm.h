@@ -431,11 +431,12 @@ CLNORM_API int clnorm_prepare(clnorm_context *context, enum clnorm_operation ope
 
 /* The same of calls with some of what is optional beside the normalization: each has kernels of its own. */
 enum clnorm_with {
-    CLNORM_WITH_RESIDUAL = 1,    /* backward: its gradient */
-    CLNORM_WITH_MASK = 2,        /* in backward calls, instead of dst */
+    CLNORM_WITH_RESIDUAL = 1,     /* backward: its gradient */
+    CLNORM_WITH_MASK = 2,         /* in backward calls, instead of dst */
     CLNORM_WITH_ACCUMULATION = 4, /* of diff_src */
-    CLNORM_WITH_SLICES = 8, /* views, of some tensors or of all, whose samples or positions are dense; see clnorm_strides */
-    CLNORM_WITH_VIEWS = 16  /* any views */
+    CLNORM_WITH_SLICES =
+        8, /* views, of some tensors or of all, whose samples or positions are dense; see clnorm_strides */
+    CLNORM_WITH_VIEWS = 16 /* any views */
 };
 CLNORM_API int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
                                    unsigned with);

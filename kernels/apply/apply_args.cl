@@ -108,8 +108,8 @@ FUNC struct tensors tensors_at(const struct tensors first, ulong place)
 
 #define APPLY_BUFFERS                                                                                                  \
     const global elem *src, ulong src_offset, const global elem *diff_dst, ulong diff_dst_offset, global elem *dst,    \
-        ulong dst_offset, const global float *coef, ulong coef_offset, struct clnorm_cut cut EXTRA_BUFFERS         \
-        VIEW_BUFFERS
+        ulong dst_offset, const global float *coef, ulong coef_offset,                                                 \
+        struct clnorm_cut cut EXTRA_BUFFERS VIEW_BUFFERS
 /* Declares t, the tensors from where those of the work-item's group of samples start. */
 #define APPLY_BEGIN(t)                                                                                                 \
     src += src_offset;                                                                                                 \

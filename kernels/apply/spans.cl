@@ -202,23 +202,58 @@ FUNC void apply_block(const struct tensors t, ulong row, ulong last, const COEF_
     apply_span(t, (last - row) * cut->length, at, coef, cut, edge, 0u);
 }
 
+#if VIEW
+/*
+ * apply_rows of blocks with gaps between them. Channels-last a block is one row: no vector reaches into the next, and no processor foresees
+ * where that is.
+ */
+#if CHANNELS_LAST
+#define ROWS_AHEAD 4u
+
+FUNC void apply_blocks(const struct tensors starts, ulong row, ulong last, const COEF_PLACE float *coef,
+                       const struct clnorm_cut *cut)
+{
+    const struct tensors first = tensors_at(starts, ROW_PLACE(row, cut));
+    TENSORS_OWN(t, first, (last - row) * cut->length);
+    const ulong whole = cut->length / VEC * VEC, ahead = ROW_PLACE(ROWS_AHEAD, cut);
+    const int past = HINTS && cut->stream && (cut->length | ROW_PITCH(t.dst, 0u)) % LINE == 0u &&
+                     until_line(DST_ON(t.dst, 0), LINE) == 0u;
+    outcome_v y;
+    for (; row < last; row++, t = tensors_at(t, ROW_PLACE(1u, cut))) {
+        for (ulong i = 0u; i < whole; i += VEC) {
+            TENSORS_FETCH(t, ahead + i);
+            y = step_v(t, i, coefs_load_v(coef, cut->channels * APPLY_GROUPS, i));
+            LEAVE_V(t, i, y, past);
+        }
+        for (ulong i = whole; i < cut->length; i++)
+            leave_f(t, i, step_f(t, i, coefs_load_f(coef, cut->channels * APPLY_GROUPS, i)));
+    }
+}
+#else
+FUNC void apply_blocks(const struct tensors t, ulong row, ulong last, const COEF_PLACE float *coef,
+                       const struct clnorm_cut *cut)
+{
+    for (ulong end; row < last; row = end) {
+        end = min(last, row - row % cut->channels + cut->channels);
+        apply_block(tensors_at(t, ROW_PLACE(row, cut)), row, end, coef, cut, 0);
+    }
+}
+#endif
+#endif
+
 /* Whole rows, from number `row` to before `last`; t: the tensors' starts. */
 FUNC void apply_rows(const struct tensors t, ulong row, ulong last, const COEF_PLACE float *coef,
                      const struct clnorm_cut *cut)
 {
+#if VIEW
+    apply_blocks(t, row, last, coef, cut);
+#else
 #if CHANNELS_LAST
     float edge[COEFS_WORDS * EDGE_STRIDE];
     edge_fill(edge, coef, cut);
 #else
     const float *edge = 0;
 #endif
-#if VIEW
-    const ulong rows = CHANNELS_LAST ? 1u : cut->channels; /* of a block */
-    for (ulong end; row < last; row = end) {
-        end = min(last, row - row % rows + rows);
-        apply_block(tensors_at(t, ROW_PLACE(row, cut)), row, end, coef, cut, edge);
-    }
-#else
     apply_block(tensors_at(t, ROW_PLACE(row, cut)), row, last, coef, cut, edge);
 #endif
 }

@@ -46,7 +46,8 @@ struct grad {
 #if MASK
 #if VIEW == VIEW_SLICE
 #define GRAD_BEGIN(g, diff_dst)                                                                                        \
-    struct grad g = {SRC_BEGIN(diff_dst, diff_dst), mask + extras.mask, extras.first, VIEW_BLOCK, extras.slope, extras.cap}
+    struct grad g = {                                                                                                  \
+        SRC_BEGIN(diff_dst, diff_dst), mask + extras.mask, extras.first, VIEW_BLOCK, extras.slope, extras.cap}
 #else
 #define GRAD_BEGIN(g, diff_dst)                                                                                        \
     struct grad g = {SRC_BEGIN(diff_dst, diff_dst), mask + extras.mask, extras.first, extras.slope, extras.cap}
@@ -80,7 +81,7 @@ FUNC vec grad_v(const struct grad g)
 #endif
 #else
 #define GRAD_BEGIN(g, diff_dst)                                                                                        \
-    struct grad g = {SRC_BEGIN(diff_dst, diff_dst), SRC_BEGIN((const global elem *)mask + extras.mask, gate),         \
+    struct grad g = {SRC_BEGIN(diff_dst, diff_dst), SRC_BEGIN((const global elem *)mask + extras.mask, gate),          \
                      extras.slope, extras.cap}
 #define GRAD_FETCH(g, i)                                                                                               \
     {                                                                                                                  \

@@ -18,7 +18,8 @@
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 diff_fused_cf_item(const global elem *src, ulong src_offset, const global elem *diff_dst, ulong diff_dst_offset,
                    global elem *diff_src, ulong diff_src_offset, struct clnorm_shape shape, struct clnorm_cut cut,
-                   struct clnorm_finish finish, struct clnorm_offsets offsets, CHANNEL_BUFFERS EXTRA_BUFFERS VIEW_BUFFERS)
+                   struct clnorm_finish finish, struct clnorm_offsets offsets,
+                   CHANNEL_BUFFERS EXTRA_BUFFERS VIEW_BUFFERS)
 {
     item_v stack[GROUP_VECS][CLNORM_TREE_LEVELS + 1u], nodes[GROUP_VECS], roots[GROUP_VECS];
     item_f item; /* outside loops, see README.md */

@@ -75,8 +75,8 @@ FUNC item_v reduce_tile(vec *tile, uint n, float rn)
  * The roots of `count` leaves from `start` on, for `channels` channels from c on: BLOCK_VECS vectors at most. Those of vector v are of
  * the channels from VEC_AT(v, channels) on.
  */
-FUNC void reduce_block(SRC_IN src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
-                       ulong c, uint channels, item_v *roots)
+FUNC void reduce_block(SRC_IN src, const struct clnorm_shape *shape, TREE tree, uint start, uint count, ulong c,
+                       uint channels, item_v *roots)
 {
     item_v stack[BLOCK_VECS][CLNORM_TREE_LEVELS + 1u], nodes[WIDE_VECS];
     vec tile[CLNORM_LANES];

@@ -53,8 +53,8 @@ FUNC void diff_tile(const global elem *src, ulong pitch, GRAD_IN diff_dst, ulong
 #endif
 
 /* The roots of `count` leaves from `start` on, as reduce_block's. */
-FUNC void diff_block(SRC_IN src, GRAD_IN diff_dst, const struct clnorm_shape *shape, uint start, uint count,
-                     ulong c, uint channels, const struct centre_v *centre, item_v *roots)
+FUNC void diff_block(SRC_IN src, GRAD_IN diff_dst, const struct clnorm_shape *shape, uint start, uint count, ulong c,
+                     uint channels, const struct centre_v *centre, item_v *roots)
 {
     item_v stack[BLOCK_VECS][CLNORM_TREE_LEVELS + 1u], items[WIDE_VECS];
     struct fetch fetch[2];

@@ -9,7 +9,7 @@
         ulong spread_offset, float epsilon, uint flags EXTRA_BUFFERS VIEW_BUFFERS
 /* x and grad: src and the gradient from the start of a group of samples. */
 #define DIFF_OFFSETS                                                                                                   \
-    SRC_IN x = SRC_AT(SRC_BEGIN(src + src_offset, src), SAMPLE_GROUP * SHAPE_PLACE(shape));                         \
+    SRC_IN x = SRC_AT(SRC_BEGIN(src + src_offset, src), SAMPLE_GROUP * SHAPE_PLACE(shape));                            \
     diff_dst += diff_dst_offset;                                                                                       \
     partial += partial_offset + SAMPLE_GROUP * shape.c;                                                                \
     mean += mean_offset + SAMPLE_GROUP * shape.c;                                                                      \

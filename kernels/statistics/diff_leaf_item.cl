@@ -46,8 +46,8 @@ FUNC sums_f diff_few(vec x, vec dy, uint n, const struct centre k)
 }
 
 /* Leaf i of channel c. Nobody writes to channels c to end - 1 meanwhile; quiet: nor to the channels beside c, whichever they are. */
-FUNC sums_f diff_leaf(SRC_IN src, GRAD_IN diff_dst, const struct clnorm_shape *shape, uint i, ulong c,
-                      ulong end, const struct centre k, int quiet)
+FUNC sums_f diff_leaf(SRC_IN src, GRAD_IN diff_dst, const struct clnorm_shape *shape, uint i, ulong c, ulong end,
+                      const struct centre k, int quiet)
 {
     vec x[LEAF_VECS], g[LEAF_VECS];
     uint n = leaf_size(shape, i);

@@ -4,9 +4,9 @@
 /* Elements of a group of samples, and the place behind them. */
 #define SHAPE_ELEMENTS(shape) ((shape).n * (shape).c * (shape).s)
 #if CHANNELS_LAST
-#define SHAPE_PLACE(shape) BLOCKS((shape).n * (shape).s, (shape).c)
+#define SHAPE_PLACE(shape) BLOCKS((shape).n *(shape).s, (shape).c)
 #else
-#define SHAPE_PLACE(shape) BLOCKS((shape).n, (shape).c * (shape).s)
+#define SHAPE_PLACE(shape) BLOCKS((shape).n, (shape).c *(shape).s)
 #endif
 
 /* Values of leaf i. */

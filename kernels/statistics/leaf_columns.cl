@@ -14,7 +14,8 @@ FUNC float column_sum(const global elem *leaf, ulong pitch, uint n, float magnif
 }
 
 /* Of deviations from m: their sum and that of their squares. */
-FUNC void column_squares(const global elem *leaf, ulong pitch, uint n, float magnify, float m, float *sum, float *squares)
+FUNC void column_squares(const global elem *leaf, ulong pitch, uint n, float magnify, float m, float *sum,
+                         float *squares)
 {
     struct runs s, q;
     for (uint r = 0u; r < CLNORM_LANES / 4u; r++) {

@@ -44,8 +44,8 @@ FUNC item_v reduce_leaves(const vec *x, const vec *dy, uint c, const struct cent
 }
 
 /* diff_block of all channels of a tensor that has fewer than VEC. */
-FUNC void diff_narrow(SRC_IN src, GRAD_IN diff_dst, const struct clnorm_shape *shape, uint start,
-                      uint count, const struct centre_v *centre, item_v *root)
+FUNC void diff_narrow(SRC_IN src, GRAD_IN diff_dst, const struct clnorm_shape *shape, uint start, uint count,
+                      const struct centre_v *centre, item_v *root)
 {
     item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], item;
     item_v items;
@@ -105,8 +105,7 @@ FUNC item_v reduce_leaves(const vec *x, uint c, float rn)
 }
 
 /* reduce_block of all channels of a tensor that has fewer than VEC. */
-FUNC void reduce_narrow(SRC_IN src, const struct clnorm_shape *shape, TREE tree, uint start, uint count,
-                        item_v *root)
+FUNC void reduce_narrow(SRC_IN src, const struct clnorm_shape *shape, TREE tree, uint start, uint count, item_v *root)
 {
     item_f stack[VEC][CLNORM_TREE_LEVELS + 1u], node;
     item_v nodes;

@@ -44,7 +44,8 @@ FUNC vec ON(walk_on)(struct ON(walk) * k)
         return SOURCE_V(p);
     k->at -= k->s;
     k->row = SOURCE_AT(k->row, k->distance);
-    return SELECT(SOURCE_V(SOURCE_ALONG(k->row, (long)k->at - VEC)), SOURCE_V(p), LANE_NUMBERS < (ivec)(VEC - (int)k->at));
+    return SELECT(SOURCE_V(SOURCE_ALONG(k->row, (long)k->at - VEC)), SOURCE_V(p),
+                  LANE_NUMBERS < (ivec)(VEC - (int)k->at));
 }
 
 /*

@@ -31,7 +31,9 @@ stats_cf_group(const global elem *src, ulong src_offset, global float *partial, 
         SRC_IN leaf = SRC_AT(x, leaf_start(&shape, start + k, c));
         float v[VALUES], most = 0.0f;
         for (uint i = 0u; i < VALUES; i++)
-            v[i] = lane + i * CLNORM_LANES < n ? GET(SRC_ON(SRC_AT(leaf, leaf_distance(&shape, lane + i * CLNORM_LANES)), 0)) : 0.0f;
+            v[i] = lane + i * CLNORM_LANES < n
+                       ? GET(SRC_ON(SRC_AT(leaf, leaf_distance(&shape, lane + i * CLNORM_LANES)), 0))
+                       : 0.0f;
         float first = n > 0u ? GET(SRC_ON(leaf, 0)) : 0.0f;
         int differs = !(fabs(first) <= FLT_MAX);
         for (uint i = 0u; i < VALUES; i++) {

@@ -14,8 +14,7 @@
 #include "statistics/halves.cl"
 
 /* The sum of deviations from m and of their squares. */
-void look(SRC_IN leaf, const struct clnorm_shape *shape, uint n, float magnify, float m, float *sum,
-          float *squares)
+void look(SRC_IN leaf, const struct clnorm_shape *shape, uint n, float magnify, float m, float *sum, float *squares)
 {
     float s[LANES], q[LANES], runs[16], square_runs[16];
     for (uint j = 0u; j < LANES; j++) {
@@ -38,7 +37,8 @@ node_f reduce_leaf(SRC_IN leaf, const struct clnorm_shape *shape, uint n, float 
     for (uint j = 0u; j < LANES; j++) {
         uint k = 0u;
         for (uint i = j; i < n; i += LANES, k++)
-            runs[k / 4u] = (k % 4u ? runs[k / 4u] : 0.0f) + mul_f(GET(SRC_ON(SRC_AT(leaf, leaf_distance(shape, i)), 0)), magnify);
+            runs[k / 4u] =
+                (k % 4u ? runs[k / 4u] : 0.0f) + mul_f(GET(SRC_ON(SRC_AT(leaf, leaf_distance(shape, i)), 0)), magnify);
         a[j] = k ? by_pairs(runs, (k + 3u) / 4u) : 0.0f;
     }
     float m = mul_f(by_halves(a), rn);

@@ -30,7 +30,8 @@ static int run_step(struct call *call, const struct clnorm__stream *whole, int i
 static void move_to_rest(struct clnorm__buffers *b, uint64_t samples, uint64_t statistics, uint64_t channels)
 {
     clnorm_buffer *const tensors[] = {&b->src, &b->diff_dst, &b->dst, &b->residual, &b->gate};
-    const uint64_t sample[] = {b->views.src.n, b->views.diff_dst.n, b->views.dst.n, b->views.residual.n, b->views.gate.n};
+    const uint64_t sample[] = {b->views.src.n, b->views.diff_dst.n, b->views.dst.n, b->views.residual.n,
+                               b->views.gate.n};
     clnorm_buffer *const vectors[] = {&b->mean, &b->mean_low, &b->spread, &b->variance};
     clnorm_buffer *const sums[] = {&b->diff_scale, &b->diff_shift};
     for (unsigned i = 0; i < sizeof tensors / sizeof *tensors; i++)
@@ -96,8 +97,8 @@ int clnorm__call_run_groups(struct call *call, const struct division *d, struct 
     if (status == CLNORM_SUCCESS)
         status = run_step(call, &whole, !d->rest && !is_joined, &before, &plans[0]);
     if (status == CLNORM_SUCCESS && d->rest) {
-        move_to_rest(&call->buffers, d->equal * d->each,
-                     d->equal * (channels / clnorm__channel_group(call->desc)), d->equal * channels);
+        move_to_rest(&call->buffers, d->equal * d->each, d->equal * (channels / clnorm__channel_group(call->desc)),
+                     d->equal * channels);
         clnorm__call_part(call, d, 1);
         status = run_step(call, &whole, !is_joined, &before, &plans[1]);
     }

@@ -54,7 +54,7 @@ struct clnorm__operand {
     const char *name; /* its member of the argument struct */
     size_t member;    /* and that member's place */
     size_t place;     /* in struct clnorm__buffers, or CLNORM__NO_PLACE */
-    size_t strides;   /* of a tensor: the member with its strides, and the place of its view in struct clnorm__buffers */
+    size_t strides; /* of a tensor: the member with its strides, and the place of its view in struct clnorm__buffers */
     size_t view;
     enum clnorm__size size;
     unsigned when;           /* required */

@@ -28,25 +28,26 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
     ROWS("fused_cl_item", "fused", "fused_cl_item", CLNORM__FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 0, 0, 0),
 
     ROWS("stats_cf_item", "statistics", "stats_cf_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0, 1, 16,
-        CLNORM__LEAF_TURNS),
+         CLNORM__LEAF_TURNS),
     ROWS("stats_cl_item", "statistics", "stats_cl_item", CLNORM__STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0, 4, 16,
-        COLUMNS_TURNS),
-    ROWS("stats_cf_group256", "statistics", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 256, 32, 2,
-        6, 64),
+         COLUMNS_TURNS),
+    ROWS("stats_cf_group256", "statistics", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 256, 32,
+         2, 6, 64),
     ROWS("stats_cf_group64", "statistics", "stats_cf_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__FIRST, 64, 32, 1,
-        6, 256),
+         6, 256),
     ROWS("stats_cl_group256", "statistics", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 256, 32, 4,
-        16, 64),
+         16, 64),
     ROWS("stats_cl_group64", "statistics", "stats_cl_group", CLNORM__STATS, CLNORM__GPU_LIKE, CLNORM__LAST, 64, 16, 4,
-        16, 128),
+         16, 128),
     NAIVE("stats_naive", "statistics", "stats_naive", CLNORM__STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4, 16,
-        CLNORM__LEAF_TURNS),
+          CLNORM__LEAF_TURNS),
 
     FLAT("finish_item", "statistics", "finish_item", CLNORM__FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 64),
-    FLAT("finish_group", "statistics", "finish_group", CLNORM__FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32, 0, 16, 1),
+    FLAT("finish_group", "statistics", "finish_group", CLNORM__FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32, 0, 16,
+         1),
 
     FLAT("coefficients_item", "apply", "coefficients_item", CLNORM__COEFFICIENTS, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0,
-        0, 16, 0),
+         0, 16, 0),
     FLAT("coefficients", "apply", "coefficients", CLNORM__COEFFICIENTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 
     ROWS("infer_item", "apply", "infer_item", CLNORM__INFER, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0, 16, 0),
@@ -57,25 +58,25 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
     NAIVE("apply_naive", "apply", "apply_naive", CLNORM__APPLY, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
 
     ROWS("diff_fused_cf_item", "fused", "diff_fused_cf_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE, CLNORM__FIRST, 1, 0,
-        0, 0, 0),
+         0, 0, 0),
     ROWS("diff_fused_cl_item", "fused", "diff_fused_cl_item", CLNORM__DIFF_FUSED, CLNORM__CPU_LIKE, CLNORM__LAST, 1, 0,
-        0, 0, 0),
+         0, 0, 0),
 
     ROWS("diff_stats_cf_item", "statistics", "diff_stats_cf_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE, CLNORM__FIRST,
-        1, 0, 1, 16, CLNORM__LEAF_TURNS),
-    ROWS("diff_stats_cl_item", "statistics", "diff_stats_cl_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE, CLNORM__LAST, 1,
-        0, 4, 16, COLUMNS_TURNS),
+         1, 0, 1, 16, CLNORM__LEAF_TURNS),
+    ROWS("diff_stats_cl_item", "statistics", "diff_stats_cl_item", CLNORM__DIFF_STATS, CLNORM__CPU_LIKE, CLNORM__LAST,
+         1, 0, 4, 16, COLUMNS_TURNS),
     ROWS("diff_stats_cf_group256", "statistics", "diff_stats_cf_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
-        CLNORM__FIRST, 256, 32, 2, 6, 64),
+         CLNORM__FIRST, 256, 32, 2, 6, 64),
     ROWS("diff_stats_cl_group256", "statistics", "diff_stats_cl_group", CLNORM__DIFF_STATS, CLNORM__GPU_LIKE,
-        CLNORM__LAST, 256, 32, 4, 16, 64),
+         CLNORM__LAST, 256, 32, 4, 16, 64),
     NAIVE("diff_stats_naive", "statistics", "diff_stats_naive", CLNORM__DIFF_STATS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 4,
-        16, CLNORM__LEAF_TURNS),
+          16, CLNORM__LEAF_TURNS),
 
     FLAT("diff_finish_item", "statistics", "finish_item", CLNORM__DIFF_FINISH, CLNORM__CPU_LIKE, CLNORM__BOTH, 1, 0, 0,
-        16, 64),
+         16, 64),
     FLAT("diff_finish_group", "statistics", "finish_group", CLNORM__DIFF_FINISH, CLNORM__GPU_LIKE, CLNORM__BOTH, 64, 32,
-        0, 16, 1),
+         0, 16, 1),
 
     FLAT("join_groups", "statistics", "join_groups", CLNORM__JOIN, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
     FLAT("diff_join_groups", "statistics", "join_groups", CLNORM__DIFF_JOIN, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
@@ -83,10 +84,10 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
     FLAT("spread", "statistics", "spread", CLNORM__SPREAD, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 0),
     FLAT("roots", "statistics", "roots", CLNORM__ROOTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 64),
     FLAT("diff_roots", "statistics", "roots", CLNORM__DIFF_ROOTS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 64),
-    FLAT("finish_channels", "statistics", "finish_channels", CLNORM__FINISH_CHANNELS, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0,
-        16, 64),
+    FLAT("finish_channels", "statistics", "finish_channels", CLNORM__FINISH_CHANNELS, CLNORM__ANY, CLNORM__BOTH, 0, 0,
+         0, 16, 64),
     FLAT("diff_finish_channels", "statistics", "finish_channels", CLNORM__DIFF_FINISH_CHANNELS, CLNORM__ANY,
-        CLNORM__BOTH, 0, 0, 0, 16, 64),
+         CLNORM__BOTH, 0, 0, 0, 16, 64),
 };
 
 static const char *const step_names[CLNORM__STEPS] = {
@@ -147,7 +148,7 @@ const char *clnorm__filter_read(const char *names, struct clnorm__filter *filter
 
 void clnorm__filter_view(struct clnorm__filter *filter, enum clnorm__view view, int is_all)
 {
-    static const enum clnorm__step steps[] = {CLNORM__APPLY, CLNORM__FUSED,     CLNORM__DIFF_FUSED,
+    static const enum clnorm__step steps[] = {CLNORM__APPLY, CLNORM__FUSED, CLNORM__DIFF_FUSED,
                                               CLNORM__INFER, CLNORM__STATS, CLNORM__DIFF_STATS};
     for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++)
         filter->view[steps[i]] = (unsigned char)(i < 4 || is_all ? view : CLNORM__DENSE);

@@ -67,7 +67,7 @@ struct clnorm__variant {
     unsigned work_group; /* work-items of a work-group the kernel insists on; 0: free */
     unsigned width; /* channels-last group variants: channels a work-group takes; apply_flat: a vector's elements */
     unsigned least_log2, most_log2; /* leaves a block of stage one may have: 2^least .. 2^most */
-    enum clnorm__view view; /* the most that its tensors may be */
+    enum clnorm__view view;         /* the most that its tensors may be */
     unsigned turns; /* of loops, of a work-item, at most: stage one's for each leaf, stage two's for each partial */
 };
 

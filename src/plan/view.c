@@ -62,10 +62,11 @@ int clnorm__view_read(const char *name, const clnorm_desc *desc, const clnorm_st
     *view = (struct clnorm_view){strides->n, strides->c, strides->s};
     const unsigned count = dimensions(desc, view, list);
     for (unsigned i = 0; i < count; i++) {
-        REFUSE_IF(is_written && list[i].stride <= span, CLNORM_INVALID_STRIDES,
-                  "%s_strides are {%llu, %llu, %llu}; %s is written, and with a stride of %llu beside elements that span "
-                  "%llu two of its elements may coincide",
-                  name, (ull)strides->n, (ull)strides->c, (ull)strides->s, name, (ull)list[i].stride, (ull)span + 1);
+        REFUSE_IF(
+            is_written && list[i].stride <= span, CLNORM_INVALID_STRIDES,
+            "%s_strides are {%llu, %llu, %llu}; %s is written, and with a stride of %llu beside elements that span "
+            "%llu two of its elements may coincide",
+            name, (ull)strides->n, (ull)strides->c, (ull)strides->s, name, (ull)list[i].stride, (ull)span + 1);
         const uint64_t length = list[i].stride ? product(list[i].size - 1, list[i].stride) : 0;
         REFUSE_IF((list[i].stride && !length) || length > MOST_ELEMENTS - 1 - span, CLNORM_SIZE_OVERFLOW,
                   "%s_strides are {%llu, %llu, %llu}; with them it spans more than 2^54 elements", name,

@@ -263,7 +263,8 @@ END_TEST
 /* Strides of a tensor of 4 samples, 6 channels and 30 positions that is there. */
 START_TEST(test_strides)
 {
-    static const clnorm_strides meeting[] = {{0, 30, 1}, {180, 0, 1}, {180, 30, 0}, {180, 29, 1}, {179, 30, 1}, {1, 1, 1}};
+    static const clnorm_strides meeting[] = {{0, 30, 1},   {180, 0, 1},  {180, 30, 0},
+                                             {180, 29, 1}, {179, 30, 1}, {1, 1, 1}};
     struct attempt a, good;
     char part[64];
 

@@ -175,7 +175,8 @@ static void fill(uint64_t elements)
     }
     for (int t = 0; t < TENSORS; t++)
         for (uint64_t half = 0; half < 2; half++) /* a slice's buffer is twice as large */
-            TRY(clEnqueueWriteBuffer(queue, tensors[t], CL_TRUE, half * elements * 4, elements * 4, words, 0, NULL, NULL));
+            TRY(clEnqueueWriteBuffer(queue, tensors[t], CL_TRUE, half * elements * 4, elements * 4, words, 0, NULL,
+                                     NULL));
     TRY(clEnqueueWriteBuffer(queue, mask, CL_TRUE, 0, elements / 8, words, 0, NULL, NULL));
     TRY(clEnqueueFillBuffer(queue, vectors, &one, sizeof one, 0, VECTORS * n * channels * 4, 0, NULL, NULL));
     TRY(clFinish(queue));

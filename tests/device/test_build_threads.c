@@ -300,9 +300,9 @@ START_TEST(test_prepared_views)
         values_make(&inputs, &call.desc, CASE_NORMAL);
         values_copy(&want, &inputs);
         call_model(&call, &want);
-        ck_assert_int_eq(clnorm_prepare_with(context, call.operation, &call.desc,
-                                             i & 4u ? CLNORM_WITH_VIEWS : CLNORM_WITH_SLICES),
-                         CLNORM_SUCCESS);
+        ck_assert_int_eq(
+            clnorm_prepare_with(context, call.operation, &call.desc, i & 4u ? CLNORM_WITH_VIEWS : CLNORM_WITH_SLICES),
+            CLNORM_SUCCESS);
         const int prepared = programs;
         ck_assert_int_eq(call_run(context, rig.queue, &call, &parts, &inputs, &want, rig.info.bits, &finding),
                          CLNORM_SUCCESS);

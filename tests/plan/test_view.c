@@ -106,10 +106,10 @@ END_TEST
 START_TEST(test_large)
 {
     const uint64_t most = UINT64_C(1) << 31;
-    const clnorm_desc descs[] = {desc_of(FIRST, 2, 3, most / 3), desc_of(FIRST, 2, 3, most / 3 + 1),
-                                 desc_of(FIRST, most - 1, 3, 5), desc_of(FIRST, most, 3, 5),
+    const clnorm_desc descs[] = {desc_of(FIRST, 2, 3, most / 3),    desc_of(FIRST, 2, 3, most / 3 + 1),
+                                 desc_of(FIRST, most - 1, 3, 5),    desc_of(FIRST, most, 3, 5),
                                  desc_of(LAST, 2, 3, most / 2 - 1), desc_of(LAST, 2, 3, most / 2),
-                                 desc_of(LAST, 2, most - 1, 4), desc_of(LAST, 2, most, 4)};
+                                 desc_of(LAST, 2, most - 1, 4),     desc_of(LAST, 2, most, 4)};
 
     for (size_t i = 0; i < sizeof(descs) / sizeof(*descs); i++) {
         const clnorm_desc *d = &descs[i];
