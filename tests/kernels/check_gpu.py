@@ -23,6 +23,7 @@ LIBRARY = '/usr/lib/clc/'
 LIMITS = {
     'apply_flat': {'divisions': 4, 'wide': (4, 4)},
     'apply_group': {'divisions': 1},
+    'apply_group -DVIEW=1': {'divisions': 2},  # one for where a group of samples starts
     'finish_group': {'private': 352},
     'stats_cf_group': {'private': 344, 'divisions': 1},
     'stats_cl_group': {'private': 472, 'divisions': 2},
@@ -91,7 +92,7 @@ def main(programs, folder):
             if name not in LIMITS or (name != 'apply_flat' and any(o.startswith('-DTYPE') for o in options)):
                 continue  # of types, what the last step makes of them says enough
             # AMD's registers are the ampler ones: plain forms say how far they are filled.
-            for target in ('nvidia', 'amd') if not re.search('TYPE|ACTIVATION|WEIGHTED', line) else ('nvidia',):
+            for target in ('nvidia', 'amd') if not re.search('TYPE|ACTIVATION|WEIGHTED|VIEW', line) else ('nvidia',):
                 out = os.path.join(temporary, 'out.s')
                 status, said = compile_for(target, folder, source, options, out)
                 if status != 0:
@@ -99,7 +100,7 @@ def main(programs, folder):
                 else:
                     with open(out, encoding='utf-8') as file:
                         seen = look(target, file.read())
-                    wrong = judge(LIMITS[name], seen)
+                    wrong = judge(LIMITS.get(f'{name} -DVIEW=1' if '-DVIEW=1' in options else name, LIMITS[name]), seen)
                 count += 1
                 failed += wrong != ''
                 facts = '' if seen is None else (f"private {seen['private']:4}  spills {seen['spills']}  divisions {seen['divisions']}  "

@@ -76,7 +76,10 @@ static const char *first_of(const char *text, const char *const *ends, size_t co
 
 /* ---- tests ---- */
 
-/* Rows are what the struct has as buffers, all of them and each once; nothing but one or two numbers stands there beside them. */
+/*
+ * Rows are what the struct has as buffers, all of them and each once; nothing but the strides of tensors and one or two numbers stands there
+ * beside them.
+ */
 START_TEST(test_structs)
 {
     const struct clnorm__operands *of = &clnorm__operands[_i];
@@ -84,6 +87,17 @@ START_TEST(test_structs)
     size_t rest = of->bytes - of->count * sizeof(clnorm_buffer);
 
     for (unsigned i = 0; i < of->count; i++) {
+        const int has_strides = of->list[i].size == CLNORM__OF_TENSOR;
+        char name[100];
+
+        snprintf(name, sizeof(name), "%s_strides", of->list[i].name);
+        ck_assert_int_eq(has_word(at, end, name), has_strides);
+        ck_assert(has_strides == (of->list[i].strides > 0) && has_strides == (of->list[i].view > 0));
+        rest -= has_strides ? sizeof(clnorm_strides) : 0;
+        for (unsigned j = 0; has_strides && j < of->count; j++)
+            ck_assert(of->list[i].strides >= of->list[j].member + sizeof(clnorm_buffer) &&
+                      (i == j || of->list[i].strides != of->list[j].strides) &&
+                      (i == j || of->list[i].view != of->list[j].view));
         ck_assert_msg(has_word(at, end, of->list[i].name), "%s has no %s", of->args, of->list[i].name);
         ck_assert_uint_le(of->list[i].member, of->bytes - sizeof(clnorm_buffer));
         for (unsigned j = 0; j < i; j++)
