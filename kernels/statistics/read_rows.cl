@@ -61,7 +61,7 @@ FUNC void ON(gather_rows)(vec *leaf, SOURCE_IN from, SOURCE_IN from_next, const 
     SOURCE next = from_next;
     uint s = shape->rows == 1u ? n : (uint)shape->s; /* a leaf of one row may be a part of it */
     const ulong distance = BLOCKS(1u, shape->c * shape->s);
-    if (s < VEC && room >= VEC) {
+    if (s < VEC && (shape->s > CLNORM_LEAF ? n : room) >= VEC) {
         for (uint at = 0u; at < n; at += s, src = SOURCE_AT(src, distance), next = SOURCE_AT(next, distance)) {
             SOURCE_FETCH(next, 0u);
             VEC_STORE(private, SOURCE_V(src), to + at);

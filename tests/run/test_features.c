@@ -498,6 +498,30 @@ START_TEST(test_features)
 }
 END_TEST
 
+/* The rest of a long row, shorter than a vector and gathered as special values are, beside a channel that is being written: for Oclgrind. */
+START_TEST(test_rest_in_place)
+{
+    static struct run run;
+    struct call call = {.operation = CLNORM_FORWARD_TRAINING, .alias = SRC};
+    struct values inputs = {0}, want = {0};
+    size_t i = 1;
+
+    open_run(&run, &devices[_i], 0);
+    while (i < run.subject_count && strcmp(run.subjects[i].variant->name, "fused_cf_item") != 0)
+        i++;
+    ck_assert_uint_lt(i, run.subject_count);
+    call.desc = (clnorm_desc){.n = 1, .c = 2, .s = CLNORM_LEAF + 3, .epsilon = 1e-5f};
+    values_make(&inputs, &call.desc, CASE_SPECIAL);
+    values_copy(&want, &inputs);
+    call_model(&call, &want);
+    run_subject(&run, &run.subjects[i], &call, case_data_name(CASE_SPECIAL), &inputs, &want);
+    ck_assert_msg(run.reports == 0, "it differs from the model");
+    values_free(&inputs);
+    values_free(&want);
+    close_run(&run);
+}
+END_TEST
+
 /* Of no samples: sums become 0, or stay; nothing else is written. */
 START_TEST(test_no_samples)
 {
@@ -534,6 +558,7 @@ int main(void)
     device_count = fixture_devices(devices);
     tcase_set_timeout(cases, 0);
     tcase_add_loop_test(cases, test_features, 0, (int)device_count);
+    tcase_add_loop_test(cases, test_rest_in_place, 0, (int)device_count);
     tcase_add_loop_test(cases, test_no_samples, 0, (int)device_count);
     suite_add_tcase(suite, cases);
     int status = suite_run(suite);
