@@ -498,7 +498,7 @@ START_TEST(test_features)
 }
 END_TEST
 
-/* The rest of a long row, shorter than a vector and gathered as special values are, beside a channel that is being written: for Oclgrind. */
+/* The rest of a long row, shorter than a vector and gathered as equal values are, beside a channel that is being written: for Oclgrind. */
 START_TEST(test_rest_in_place)
 {
     static struct run run;
@@ -511,10 +511,10 @@ START_TEST(test_rest_in_place)
         i++;
     ck_assert_uint_lt(i, run.subject_count);
     call.desc = (clnorm_desc){.n = 1, .c = 2, .s = CLNORM_LEAF + 3, .epsilon = 1e-5f};
-    values_make(&inputs, &call.desc, CASE_SPECIAL);
+    values_make(&inputs, &call.desc, CASE_CONSTANT);
     values_copy(&want, &inputs);
     call_model(&call, &want);
-    run_subject(&run, &run.subjects[i], &call, case_data_name(CASE_SPECIAL), &inputs, &want);
+    run_subject(&run, &run.subjects[i], &call, case_data_name(CASE_CONSTANT), &inputs, &want);
     ck_assert_msg(run.reports == 0, "it differs from the model");
     values_free(&inputs);
     values_free(&want);
