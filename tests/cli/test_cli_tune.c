@@ -81,9 +81,9 @@ static void change_kernel(const char *name, const char *line)
  */
 static void slow_defaults(void)
 {
-    change_kernel("apply/apply_item.cl", "    for (volatile uint busy = 0u; busy < 2000000u; busy++)\n        ;");
-    change_kernel("apply/apply_flat.cl", "    for (volatile uint busy = 0u; busy < 20000u; busy++)\n        ;");
-    change_kernel("apply/apply_group.cl", "    for (volatile uint busy = 0u; busy < 20000u; busy++)\n        ;");
+    change_kernel("apply/apply_item.cl", "    for (volatile uint busy = 0u; busy < 500000u; busy++)\n        ;");
+    change_kernel("apply/apply_flat.cl", "    for (volatile uint busy = 0u; busy < 5000u; busy++)\n        ;");
+    change_kernel("apply/apply_group.cl", "    for (volatile uint busy = 0u; busy < 5000u; busy++)\n        ;");
 }
 
 static int says(const char *part)

@@ -3,7 +3,7 @@
  * Prints a line for every program of the tables of variants and of blocks' kernels in every layout and step, and for the probe's, for
  * check_kernels.sh: the source file and the options that it is compiled with. Made from the tables, so that no kernel can be forgotten.
  * Of types and of what a step does beside the normalization it prints neither; all together, in binary16; and an activation and a
- * residual without a mask, in bfloat16. Of views it prints the plain form, all together, and all but the mask.
+ * residual without a mask, in bfloat16. Of views it prints the plain form, and all together.
  */
 #include "device/probe.h"
 #include "device/program.h"
@@ -69,7 +69,6 @@ static void print_forms(const struct clnorm__variant *v, unsigned last, unsigned
     if (v->view != CLNORM__DENSE) {
         print_form(v, plain | CLNORM__OF_VIEW(v->view));
         print_form(v, plain | CLNORM__OF_VIEW(v->view) | CLNORM__OF_TYPE(CLNORM_FLOAT16) | extras);
-        print_form(v, plain | CLNORM__OF_VIEW(v->view) | (extras & ~CLNORM__HAS_MASK));
     }
 }
 

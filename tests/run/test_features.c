@@ -206,16 +206,21 @@ static unsigned wide_of(const struct row *row)
     return log2;
 }
 
-/* A row at random, of those that the variant has a part in. */
-static struct row draw(const struct clnorm__variant *variant)
+/*
+ * A row at random, of those that the variant has a part in: with a third of the levels of one of them drawn anew, which most often gives
+ * another one, where nearly all that are drawn from nothing have two levels that do not go together.
+ */
+static struct row draw(const struct clnorm__variant *variant, const struct row *from)
 {
     const unsigned known = known_to(variant);
-    struct row row = {{0}};
+    struct row row;
     unsigned char *l = row.level;
 
     do {
+        memset(&row, 0, sizeof(row));
         for (unsigned f = 0; f < FACTORS; f++)
-            l[f] = known & BIT(f) ? (unsigned char)draw_below(levels[f]) : 0;
+            if (known & BIT(f))
+                l[f] = from && draw_below(3) ? from->level[f] : (unsigned char)draw_below(levels[f]);
         if (variant && variant->step == CLNORM__DIFF_STATS)
             l[ABSENT] = 3;
         l[F_LAYOUT] = l[LAYOUT] || shapes[l[SHAPE]].s == 1;
@@ -310,7 +315,7 @@ static size_t rows_of(const struct clnorm__variant *variant, struct row *rows, s
 
     state = 12;
     for (size_t i = 0; i < POOL; i++)
-        pool[i] = draw(variant);
+        pool[i] = draw(variant, i ? &pool[i - 1] : NULL);
     if (variant->step != step || wants("pairs"))
         memset(&of_forms, 0, sizeof(of_forms));
     step = variant->step;
@@ -327,7 +332,7 @@ static size_t rows_of(const struct clnorm__variant *variant, struct row *rows, s
     if (fixture_is_small())
         return *forms = count < SMALL_FORMS ? count : SMALL_FORMS;
     for (size_t i = 0; i < POOL;) {
-        pool[i] = draw(variant);
+        pool[i] = draw(variant, &rows[draw_below((unsigned)count)]);
         i += (size_t)has_form(rows, count, &pool[i]);
     }
     memset(&of_calls, 0, sizeof(of_calls));
@@ -531,7 +536,7 @@ START_TEST(test_no_samples)
     state = 5;
     for (unsigned i = 0; i < 200; i++) {
         struct values inputs = {0}, want = {0};
-        struct row row = draw(NULL);
+        struct row row = draw(NULL, NULL);
         struct call call = call_of(&row);
 
         call.desc.n = 0;
