@@ -399,8 +399,8 @@ typedef struct clnorm_buffer {
  *   rows of S padded to P                      strides {C * P, P, 1}
  *
  * Where samples (channels-first: C * S elements each) or positions (channels-last: C elements each) are dense in themselves and a fixed
- * distance apart, as in slices along channels and along samples, kernels are as fast as on dense tensors, or nearly; elsewhere they take
- * one element at a time. The stride of a size that is 1 counts for nothing. A stride may be 0 in a tensor that is read: its elements
+ * distance apart, as in slices along channels and along samples, kernels are those of dense tensors but for their addresses; elsewhere they
+ * take one element at a time. The stride of a size that is 1 counts for nothing. A stride may be 0 in a tensor that is read: its elements
  * are read again and again. In one that is written no two elements may coincide: sorted, each stride must be larger than the distance
  * between the first and the last element of what the smaller ones span.
  */
@@ -435,8 +435,8 @@ enum clnorm_with {
     CLNORM_WITH_MASK = 2,         /* in backward calls, instead of dst */
     CLNORM_WITH_ACCUMULATION = 4, /* of diff_src */
     CLNORM_WITH_SLICES =
-        8, /* views, of some tensors or of all, whose samples or positions are dense; see clnorm_strides */
-    CLNORM_WITH_VIEWS = 16 /* any views */
+        8, /* views whose samples or positions are dense, see clnorm_strides: all tensors, or those written */
+    CLNORM_WITH_VIEWS = 16 /* the same of any views */
 };
 CLNORM_API int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
                                    unsigned with);

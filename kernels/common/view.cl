@@ -38,11 +38,10 @@
 #endif
 
 #if VIEW == VIEW_SLICE
-#if CHANNELS_LAST
 #define LIES ulong pitch
+#if CHANNELS_LAST
 #define LIE(r, view) r.pitch = (view).s
 #else
-#define LIES ulong pitch
 #define LIE(r, view) r.pitch = (view).n
 #endif
 #define MOVE(r, place) r.p += PLACE_BLOCKS(place) * r.pitch + PLACE_REST(place)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The leaf of n rows, `pitch` elements apart, of VECS vectors of channels side by side. A template: REDUCE is its name; KEEP(i) may keep what the first look reads,
- * KEPT(i, v) is what the second reads of row i of a run. The loop over runs stays one: compilers that see several runs at once need
- * more registers than there are.
+ * The leaf of n rows, `pitch` elements apart, of VECS vectors of channels side by side. A template: REDUCE is its name; KEEP(i) may keep
+ * what the first look reads, KEPT(i, v) is what the second reads of row i of a run. The loop over runs stays one: compilers that see
+ * several runs at once need more registers than there are.
  */
 FUNC void REDUCE(const global elem *p, ulong pitch, uint n, float rn, struct fetch *fetch, item_v *nodes)
 {

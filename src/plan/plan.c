@@ -117,7 +117,7 @@ static void launch_groups(uint64_t groups, struct clnorm__launch *l)
     l->dims++;
 }
 
-/* What a kernel compiled for one element at a time is compiled for is any view. */
+/* The views that a launch's program is compiled for: a variant that takes any has no program for slices alone. */
 static unsigned view_of(const struct clnorm__launch *l, const struct clnorm__filter *filter)
 {
     const unsigned view = l->variant ? filter->view[l->variant->step] : CLNORM__DENSE;

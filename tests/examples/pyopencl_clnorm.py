@@ -26,6 +26,10 @@ class Buffer(ctypes.Structure):
     _fields_ = [('mem', ctypes.c_void_p), ('offset', ctypes.c_uint64)]
 
 
+class Strides(ctypes.Structure):
+    _fields_ = [('n', ctypes.c_uint64), ('c', ctypes.c_uint64), ('s', ctypes.c_uint64)]
+
+
 class Desc(ctypes.Structure):
     _fields_ = [('n', ctypes.c_uint64), ('c', ctypes.c_uint64), ('s', ctypes.c_uint64), ('layout', ctypes.c_int),
                 ('type', ctypes.c_int), ('epsilon', ctypes.c_float), ('slope', ctypes.c_float), ('cap', ctypes.c_float),
@@ -35,7 +39,8 @@ class Desc(ctypes.Structure):
 class ForwardTraining(ctypes.Structure):
     _fields_ = [(name, Buffer) for name in ('src', 'dst', 'scale', 'shift', 'running_mean', 'running_variance', 'save_mean',
                                             'save_mean_low', 'save_invstd', 'save_variance', 'workspace')]
-    _fields_ += [('momentum', ctypes.c_float), ('running_flags', ctypes.c_uint), ('residual', Buffer), ('mask', Buffer)]
+    _fields_ += [('momentum', ctypes.c_float), ('running_flags', ctypes.c_uint), ('residual', Buffer), ('mask', Buffer),
+                 ('src_strides', Strides), ('dst_strides', Strides), ('residual_strides', Strides)]
 
 
 class DeviceInfo(ctypes.Structure):
