@@ -37,6 +37,13 @@
  * The rest of the workspace is the gradient of the product, n * dst_c * dst_h * dst_w, in a backward pass, and copies that
  * CLBlast makes of large matrices.
  *
+ * Types
+ * -----
+ * With CLNORM_BLOCK_REPRODUCIBLE src, product, dst and their gradients may be binary16 or bfloat16, which halves what is kept for the backward
+ * pass. They are how tensors are stored: a product is added up in binary32 and rounded once, and what is normalized is the rounded one. Weights,
+ * bias, parameters, statistics and their gradients are binary32. (clnorm_block_fold alone takes weights of the type: fold those of a
+ * block with a description of binary32.) On a driver that ends loops (llvmpipe) a sum of more terms than a loop may have is refused.
+ *
  * Reproducibility
  * ---------------
  * Products come from CLBlast, which is fast and picks its kernels for each device: the same device gives the same bits
@@ -74,7 +81,8 @@ typedef struct clnorm_block_desc {
     uint64_t dilation_h, dilation_w;
     clnorm_activation activation;
     unsigned flags; /* enum clnorm_block_flags */
-    enum clnorm_type type;
+    enum clnorm_type
+        type;      /* of src, product, dst and their gradients; others than binary32 with CLNORM_BLOCK_REPRODUCIBLE */
     float epsilon; /* as in clnorm_desc; checked even where there is no normalization */
 } clnorm_block_desc;
 

@@ -6,24 +6,27 @@
 #include "common/begin.cl"
 #include "product/image.cl"
 
-/* dst[i * stride] += src[i] for n elements. */
-FUNC void add_strided(const global float *src, global float *dst, ulong stride, ulong n)
+#define PIECE 64u /* elements that are summed up at a time */
+
+/* sums[i * stride] += src[i] for n elements. */
+FUNC void add_strided(const global float *src, float *sums, ulong stride, ulong n)
 {
     ulong i = 0u;
     if (stride == 1u)
         for (; i + VEC <= n; i += VEC)
-            VEC_STORE(global, VEC_LOAD(global, dst + i) + VEC_LOAD(global, src + i), dst + i);
+            VEC_STORE(private, VEC_LOAD(private, sums + i) + VEC_LOAD(global, src + i), sums + i);
     for (; i < n; i++)
-        dst[i * stride] += src[i];
+        sums[i * stride] += src[i];
 }
 
-/* Columns [from, to) of row y of the image. columns: of the channel's first weight and the image's first position. */
-FUNC void scatter_row(const global float *columns, global float *dst, const struct clnorm_images *g, ulong y,
-                      ulong from, ulong to)
+/* Columns [from, to) of row y of the image, at most PIECE. columns: of the channel's first weight and the image's first position. */
+FUNC void scatter_row(const global float *columns, global elem *dst, const struct clnorm_images *g, ulong y, ulong from,
+                      ulong to)
 {
-    ulong positions = g->dst_h * g->dst_w;
-    for (ulong x = from; x < to; x++)
-        dst[x - from] = 0.0f;
+    const ulong positions = g->dst_h * g->dst_w, n = to - from;
+    float sums[PIECE];
+    for (uint i = 0u; i < n; i++)
+        sums[i] = 0.0f;
     for (ulong ky = 0u; ky < g->kernel_h; ky++) {
         ulong reach = ky * g->dilation_h, row = y + g->pad_h - reach;
         if (reach > y + g->pad_h || row % g->stride_h != 0u || row / g->stride_h >= g->dst_h)
@@ -37,12 +40,17 @@ FUNC void scatter_row(const global float *columns, global float *dst, const stru
             if (first < last)
                 add_strided(columns + (ky * g->kernel_w + kx) * g->samples * positions + row / g->stride_h * g->dst_w +
                                 first,
-                            dst + (first * g->stride_w + left - low), g->stride_w, last - first);
+                            sums + (first * g->stride_w + left - low), g->stride_w, last - first);
         }
     }
+    ulong i = 0u;
+    for (; i + VEC <= n; i += VEC)
+        PUT_V(VEC_LOAD(private, sums + i), dst + i);
+    for (; i < n; i++)
+        PUT(sums[i], dst + i);
 }
 
-kernel void col2im(const global float *columns, global float *diff_src, struct clnorm_images g)
+kernel void col2im(const global float *columns, global elem *diff_src, struct clnorm_images g)
 {
     ulong size = g.src_h * g.src_w, chunks = (size + g.chunk - 1u) / g.chunk;
     ulong begin = get_global_id(0) % chunks * g.chunk, end = min(begin + g.chunk, size);
@@ -51,9 +59,9 @@ kernel void col2im(const global float *columns, global float *diff_src, struct c
         ulong sample = row / g.src_c, c = row % g.src_c;
         const global float *mine =
             columns + g.columns_at + (c * g.kernel_h * g.kernel_w * g.samples + sample) * g.dst_h * g.dst_w;
-        global float *image = diff_src + g.image_at + row * size;
+        global elem *image = diff_src + g.image_at + row * size;
         for (ulong i = begin; i < end;) {
-            ulong y = i / g.src_w, x = i % g.src_w, n = min(g.src_w - x, end - i);
+            ulong y = i / g.src_w, x = i % g.src_w, n = min(min(g.src_w - x, end - i), (ulong)PIECE);
             scatter_row(mine, image + i, &g, y, x, x + n);
             i += n;
         }

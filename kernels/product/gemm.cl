@@ -2,6 +2,33 @@
 /* What the kernels of products share: kernels/README.md, "Products". */
 #include "product/block_types.cl"
 
+/* Which of a, b and c are of the tensors' type; what is not is binary32. */
+#if A_TYPED
+#define A_ELEM elem
+#define A_GET(p) GET(p)
+#else
+#define A_ELEM float
+#define A_GET(p) (*(p))
+#endif
+#if B_TYPED
+#define B_ELEM elem
+#define B_GET(p) GET(p)
+#define B_GET_V(p) GET_V(p)
+#else
+#define B_ELEM float
+#define B_GET(p) (*(p))
+#define B_GET_V(p) VEC_LOAD(global, p)
+#endif
+#if C_TYPED
+#define C_ELEM elem
+#define C_GET(p) GET(p)
+#define C_PUT(value, p) PUT(value, p)
+#else
+#define C_ELEM float
+#define C_GET(p) (*(p))
+#define C_PUT(value, p) (*(p) = (value))
+#endif
+
 /* Where number i stands: `stride` from one to the next within a run, `image` from one run to the next. */
 FUNC ulong gemm_place(ulong i, ulong run, ulong stride, ulong image)
 {

@@ -41,18 +41,21 @@ FUNC ulong line_at(ulong first, ulong runs, ulong run, uint ahead, ulong stride,
 }
 
 /* What a work-item fetches of `terms` terms. p: the image of the first one, its number there: place. */
-FUNC void fetch_tile(const global float *p, const ulong *at, ulong place, ulong run, ulong stride, ulong image,
-                     uint terms, float *out)
-{
-    int along_terms = stride == 1u;
-    for (uint f = 0u; f < FETCHES; f++) {
-        uint term = fetched_term(f, along_terms);
-        ulong from = at[f], t = place + term;
-        for (; t >= run && term < terms; t -= run)
-            from += image;
-        out[f] = at[f] != NOWHERE && term < terms ? p[from + t * stride] : 0.0f;
+#define FETCH_TILE(name, ELEMENT, GET_ONE)                                                                             \
+    FUNC void name(const global ELEMENT *p, const ulong *at, ulong place, ulong run, ulong stride, ulong image,        \
+                   uint terms, float *out)                                                                             \
+    {                                                                                                                  \
+        int along_terms = stride == 1u;                                                                                \
+        for (uint f = 0u; f < FETCHES; f++) {                                                                          \
+            uint term = fetched_term(f, along_terms);                                                                  \
+            ulong from = at[f], t = place + term;                                                                      \
+            for (; t >= run && term < terms; t -= run)                                                                 \
+                from += image;                                                                                         \
+            out[f] = at[f] != NOWHERE && term < terms ? GET_ONE(p + (from + t * stride)) : 0.0f;                       \
+        }                                                                                                              \
     }
-}
+FETCH_TILE(fetch_a, A_ELEM, A_GET)
+FETCH_TILE(fetch_b, B_ELEM, B_GET)
 
 FUNC void put_tile(const float *in, int along_terms, local float *tile)
 {
@@ -60,10 +63,9 @@ FUNC void put_tile(const float *in, int along_terms, local float *tile)
         tile[fetched_term(f, along_terms) * WIDE * EACH + fetched_line(f, along_terms)] = in[f];
 }
 
-kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_group(const global float *a,
-                                                                                const global float *b, global float *c,
-                                                                                const global float *bias,
-                                                                                struct clnorm_gemm g)
+kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void
+gemm_group(const global A_ELEM *a, const global B_ELEM *b, global C_ELEM *c, const global float *bias,
+           struct clnorm_gemm g)
 {
     local float4 a_tile[DEPTH * WIDE], b_tile[DEPTH * WIDE];
     uint tiles = (uint)((g.m + CLNORM_GEMM_TILE - 1u) / CLNORM_GEMM_TILE), group = (uint)get_group_id(0);
@@ -84,7 +86,7 @@ kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_group(
         for (uint j = 0u; j < EACH; j++) {
             ulong row = first + y * EACH + i, column = left + x * EACH + j;
             sum[i][j] = row >= g.m || column >= g.n ? 0.0f
-                        : g.from == CLNORM_FROM_C   ? c[to[j] + row * g.c_row]
+                        : g.from == CLNORM_FROM_C   ? C_GET(c + (to[j] + row * g.c_row))
                                                     : gemm_bias(bias, &g, row, column);
         }
     int a_along = g.a_term == 1u, b_along = g.b_term == 1u;
@@ -98,8 +100,8 @@ kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_group(
     a += g.a_at;
     b += g.b_at;
     uint next = (uint)min((ulong)DEPTH, g.k);
-    fetch_tile(a, a_lines, place, g.term_run, g.a_term, g.a_image, next, a_next);
-    fetch_tile(b, b_lines, place, g.term_run, g.b_term, g.b_image, next, b_next);
+    fetch_a(a, a_lines, place, g.term_run, g.a_term, g.a_image, next, a_next);
+    fetch_b(b, b_lines, place, g.term_run, g.b_term, g.b_image, next, b_next);
     for (ulong t = 0u; t < g.k; t += DEPTH) {
         uint terms = next;
         barrier(CLK_LOCAL_MEM_FENCE);
@@ -112,8 +114,8 @@ kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_group(
                 a += g.a_image;
                 b += g.b_image;
             }
-            fetch_tile(a, a_lines, place, g.term_run, g.a_term, g.a_image, next, a_next);
-            fetch_tile(b, b_lines, place, g.term_run, g.b_term, g.b_image, next, b_next);
+            fetch_a(a, a_lines, place, g.term_run, g.a_term, g.a_image, next, a_next);
+            fetch_b(b, b_lines, place, g.term_run, g.b_term, g.b_image, next, b_next);
         }
         for (uint s = 0u; s < terms; s++) {
             const float4 row = a_tile[s * WIDE + y], column = b_tile[s * WIDE + x];
@@ -128,6 +130,6 @@ kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_group(
         for (uint i = 0u; i < EACH; i++) {
             ulong row = first + y * EACH + i;
             if (row < g.m && left + x * EACH + j < g.n)
-                c[to[j] + row * g.c_row] = sum[i][j];
+                C_PUT(sum[i][j], c + (to[j] + row * g.c_row));
         }
 }

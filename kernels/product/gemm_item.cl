@@ -21,32 +21,31 @@
  * them are read as one vector, and so are those of the first and what follows: with runs of VEC or more, all of it is within the
  * images.
  */
-FUNC void pack_columns(const global float *b, const struct clnorm_gemm *g, ulong left, uint from, uint columns,
+FUNC void pack_columns(const global B_ELEM *b, const struct clnorm_gemm *g, ulong left, uint from, uint columns,
                        uint depth, float *pack)
 {
     ulong column = left + from, place = column % g->column_run;
     ulong room = g->b_image == g->column_run ? VEC : g->column_run - place;
-    const global float *p = b + column / g->column_run * g->b_image + place * g->b_column;
+    const global B_ELEM *p = b + column / g->column_run * g->b_image + place * g->b_column;
     int is_whole = g->b_column == 1u && columns >= from + VEC;
     if (is_whole && room >= VEC) {
         for (uint t = 0u; t < depth; t++)
-            VEC_STORE(private, VEC_LOAD(global, p + t * g->b_term), pack + t * COLUMNS + from);
+            VEC_STORE(private, B_GET_V(p + t * g->b_term), pack + t * COLUMNS + from);
     } else if (is_whole && g->column_run >= VEC) {
-        const global float *next = p + (g->b_image - g->column_run); /* of the second image, as far on as p */
+        const global B_ELEM *next = p + (g->b_image - g->column_run); /* of the second image, as far on as p */
         float number[VEC];
         for (uint j = 0u; j < VEC; j++)
             number[j] = (float)j;
         ivec is_next = VEC_LOAD(private, number) >= (vec)((float)room);
         for (uint t = 0u; t < depth; t++)
-            VEC_STORE(private,
-                      SELECT(VEC_LOAD(global, p + t * g->b_term), VEC_LOAD(global, next + t * g->b_term), is_next),
+            VEC_STORE(private, SELECT(B_GET_V(p + t * g->b_term), B_GET_V(next + t * g->b_term), is_next),
                       pack + t * COLUMNS + from);
     } else {
         uint j = from;
         for (; j < min(columns, from + VEC); j++) {
-            const global float *q = b + gemm_place(left + j, g->column_run, g->b_column, g->b_image);
+            const global B_ELEM *q = b + gemm_place(left + j, g->column_run, g->b_column, g->b_image);
             for (uint t = 0u; t < depth; t++)
-                pack[t * COLUMNS + j] = q[t * g->b_term];
+                pack[t * COLUMNS + j] = B_GET(q + t * g->b_term);
         }
         for (; j < from + VEC; j++)
             for (uint t = 0u; t < depth; t++)
@@ -55,7 +54,7 @@ FUNC void pack_columns(const global float *b, const struct clnorm_gemm *g, ulong
 }
 
 /* Terms [first, first + depth) of COLUMNS columns of b. */
-FUNC void pack_terms(const global float *b, const struct clnorm_gemm *g, ulong left, uint columns, ulong first,
+FUNC void pack_terms(const global B_ELEM *b, const struct clnorm_gemm *g, ulong left, uint columns, ulong first,
                      uint depth, float *pack)
 {
     /* Images that follow each other without a gap are one. */
@@ -63,7 +62,7 @@ FUNC void pack_terms(const global float *b, const struct clnorm_gemm *g, ulong l
     b += first / run * g->b_image;
     for (uint t = 0u; t < depth; place = 0u, b += g->b_image) {
         uint terms = (uint)min((ulong)(depth - t), run - place);
-        const global float *p = b + place * g->b_term;
+        const global B_ELEM *p = b + place * g->b_term;
         pack_columns(p, g, left, 0u, columns, terms, pack + t * COLUMNS);
         pack_columns(p, g, left, VEC, columns, terms, pack + t * COLUMNS);
         t += terms;
@@ -74,11 +73,11 @@ FUNC void pack_terms(const global float *b, const struct clnorm_gemm *g, ulong l
  * ROWS rows of the tile take depth terms, the first of them number `place` of a's image. The rows of a that are not there are the
  * last one again.
  */
-FUNC void add_terms(const global float *a, const struct clnorm_gemm *g, ulong place, uint rows, const float *pack,
+FUNC void add_terms(const global A_ELEM *a, const struct clnorm_gemm *g, ulong place, uint rows, const float *pack,
                     uint depth, float *tile)
 {
     vec left[ROWS], right[ROWS];
-    const global float *row[ROWS];
+    const global A_ELEM *row[ROWS];
 #pragma unroll
     for (uint r = 0u; r < ROWS; r++) {
         left[r] = VEC_LOAD(private, tile + r * COLUMNS);
@@ -93,7 +92,7 @@ FUNC void add_terms(const global float *a, const struct clnorm_gemm *g, ulong pl
             vec b_left = VEC_LOAD(private, pack + t * COLUMNS), b_right = VEC_LOAD(private, pack + t * COLUMNS + VEC);
 #pragma unroll
             for (uint r = 0u; r < ROWS; r++) {
-                vec value = (vec)(row[r][at]);
+                vec value = (vec)(A_GET(row[r] + at));
                 left[r] = fma(value, b_left, left[r]);
                 right[r] = fma(value, b_right, right[r]);
             }
@@ -108,21 +107,22 @@ FUNC void add_terms(const global float *a, const struct clnorm_gemm *g, ulong pl
 
 /* The columns of an image at a time: they are next to each other. */
 FUNC void store_tile(const float *tile, const struct clnorm_gemm *g, ulong first, uint rows, ulong left, uint columns,
-                     global float *c)
+                     global C_ELEM *c)
 {
     for (uint j = 0u; j < columns;) {
         ulong column = left + j;
         uint end = (uint)min((ulong)columns, j + (g->column_run - column % g->column_run));
-        global float *out = c + gemm_element(g, first, column) - j;
+        global C_ELEM *out = c + gemm_element(g, first, column) - j;
         for (uint r = 0u; r < rows; r++)
             for (uint i = j; i < end; i++)
-                out[r * g->c_row + i] = tile[r * COLUMNS + i];
+                C_PUT(tile[r * COLUMNS + i], out + (r * g->c_row + i));
         j = end;
     }
 }
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-gemm_item(const global float *a, const global float *b, global float *c, const global float *bias, struct clnorm_gemm g)
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_item(const global A_ELEM *a, const global B_ELEM *b,
+                                                                     global C_ELEM *c, const global float *bias,
+                                                                     struct clnorm_gemm g)
 {
     float pack[DEPTH * COLUMNS], tile[CLNORM_GEMM_TILE * COLUMNS];
     ulong tiles = (g.m + g.rows_per_item - 1u) / g.rows_per_item;
@@ -131,7 +131,7 @@ gemm_item(const global float *a, const global float *b, global float *c, const g
     for (uint r = 0u; r < CLNORM_GEMM_TILE; r++)
         for (uint j = 0u; j < COLUMNS; j++)
             tile[r * COLUMNS + j] = r >= rows || j >= columns ? 0.0f
-                                    : g.from == CLNORM_FROM_C ? c[gemm_element(&g, first + r, left + j)]
+                                    : g.from == CLNORM_FROM_C ? C_GET(c + gemm_element(&g, first + r, left + j))
                                                               : gemm_bias(bias, &g, first + r, left + j);
     a += g.a_at + first * g.a_row;
     b += g.b_at;

@@ -3,7 +3,7 @@
 #include "common/begin.cl"
 #include "product/gemm.cl"
 
-kernel void gemm_naive(const global float *a, const global float *b, global float *c, const global float *bias,
+kernel void gemm_naive(const global A_ELEM *a, const global B_ELEM *b, global C_ELEM *c, const global float *bias,
                        struct clnorm_gemm g)
 {
     ulong row = get_global_id(0) / g.n, column = get_global_id(0) % g.n;
@@ -12,11 +12,11 @@ kernel void gemm_naive(const global float *a, const global float *b, global floa
     a += g.a_at + row * g.a_row;
     b += g.b_at + gemm_place(column, g.column_run, g.b_column, g.b_image);
     c += gemm_element(&g, row, column);
-    float sum = g.from == CLNORM_FROM_C ? *c : gemm_bias(bias, &g, row, column);
+    float sum = g.from == CLNORM_FROM_C ? C_GET(c) : gemm_bias(bias, &g, row, column);
     for (ulong first = 0u; first < g.k; first += g.term_run, a += g.a_image, b += g.b_image) {
         ulong terms = min(g.term_run, g.k - first);
         for (ulong t = 0u; t < terms; t++)
-            sum = fma(a[t * g.a_term], b[t * g.b_term], sum);
+            sum = fma(A_GET(a + t * g.a_term), B_GET(b + t * g.b_term), sum);
     }
-    *c = sum;
+    C_PUT(sum, c);
 }

@@ -6,25 +6,34 @@
 #include "common/begin.cl"
 #include "product/image.cl"
 
+/* As they are: of other types than binary32 no number is made of them. */
+#if TYPE == CLNORM_TYPE_FLOAT32
+#define COPY_V(from, to) PUT_V(GET_V(from), to)
+#elif defined(__clang__)
+#define COPY_V(from, to) (*(global loose_elems *)(to) = *(const global loose_elems *)(from))
+#else
+#define COPY_V(from, to) PASTE(vstore, VEC)(PASTE(vload, VEC)(0, from), 0, to)
+#endif
+
 /* n elements at distances of stride. */
-FUNC void copy_strided(const global float *src, ulong stride, global float *dst, ulong n)
+FUNC void copy_strided(const global elem *src, ulong stride, global elem *dst, ulong n)
 {
     ulong i = 0u;
     if (stride == 1u)
         for (; i + VEC <= n; i += VEC)
-            VEC_STORE(global, VEC_LOAD(global, src + i), dst + i);
+            COPY_V(src + i, dst + i);
     for (; i < n; i++)
         dst[i] = src[i * stride];
 }
 
-FUNC void zero_run(global float *dst, ulong n)
+FUNC void zero_run(global elem *dst, ulong n)
 {
     for (ulong i = 0u; i < n; i++)
-        dst[i] = 0.0f;
+        dst[i] = 0; /* of every type */
 }
 
 /* Positions [from, to) of row y of dst's image, for the weight at (ky, kx). */
-FUNC void gather_row(const global float *image, global float *dst, const struct clnorm_images *g, ulong ky, ulong kx,
+FUNC void gather_row(const global elem *image, global elem *dst, const struct clnorm_images *g, ulong ky, ulong kx,
                      ulong y, ulong from, ulong to)
 {
     ulong src_y = y * g->stride_h + ky * g->dilation_h;
@@ -40,7 +49,7 @@ FUNC void gather_row(const global float *image, global float *dst, const struct 
     zero_run(dst + (last - from), to - last);
 }
 
-kernel void im2col(const global float *src, global float *columns, struct clnorm_images g)
+kernel void im2col(const global elem *src, global elem *columns, struct clnorm_images g)
 {
     ulong positions = g.dst_h * g.dst_w, chunks = (positions + g.chunk - 1u) / g.chunk;
     ulong begin = get_global_id(0) % chunks * g.chunk, end = min(begin + g.chunk, positions);
@@ -49,8 +58,8 @@ kernel void im2col(const global float *src, global float *columns, struct clnorm
     for (; row < last; row++) {
         ulong k = row / g.samples, sample = row % g.samples;
         ulong kx = k % g.kernel_w, ky = k / g.kernel_w % g.kernel_h, c = k / (g.kernel_w * g.kernel_h);
-        const global float *image = src + g.image_at + (sample * g.src_c + c) * g.src_h * g.src_w;
-        global float *out = columns + g.columns_at + row * positions;
+        const global elem *image = src + g.image_at + (sample * g.src_c + c) * g.src_h * g.src_w;
+        global elem *out = columns + g.columns_at + row * positions;
         for (ulong p = begin; p < end;) {
             ulong y = p / g.dst_w, x = p % g.dst_w, n = min(g.dst_w - x, end - p);
             gather_row(image, out + p, &g, ky, kx, y, x, x + n);

@@ -4,7 +4,7 @@
 #include "common/activation.cl"
 #include "product/block_types.cl"
 
-kernel void mask(const global float *diff_dst, const global float *dst, global float *diff_src, struct clnorm_rows r)
+kernel void mask(const global elem *diff_dst, const global elem *dst, global elem *diff_src, struct clnorm_rows r)
 {
     ulong begin = get_global_id(0) * r.chunk;
     if (begin >= r.length)
@@ -14,9 +14,10 @@ kernel void mask(const global float *diff_dst, const global float *dst, global f
     dst += r.bias_at + begin;
     diff_src += r.dst_at + begin;
     for (; i + VEC <= n; i += VEC) {
-        vec y = VEC_LOAD(global, dst + i);
-        VEC_STORE(global, gate_v(VEC_LOAD(global, diff_dst + i), y, r.slope, r.cap), diff_src + i);
+        vec y = GET_V(dst + i);
+        y = gate_v(GET_V(diff_dst + i), y, r.slope, r.cap);
+        PUT_V(y, diff_src + i);
     }
     for (; i < n; i++)
-        diff_src[i] = gate_f(diff_dst[i], dst[i], r.slope, r.cap);
+        PUT(gate_f(GET(diff_dst + i), GET(dst + i), r.slope, r.cap), diff_src + i);
 }

@@ -5,26 +5,30 @@
 #include "product/block_types.cl"
 
 /* One run of a row. bias: the run's, one for each element, or one for all. */
-FUNC void move_run(const global float *src, global float *dst, uint n, const global float *bias, uint kind,
+FUNC void move_run(const global elem *src, global elem *dst, uint n, const global float *bias, uint kind,
                    const struct clnorm_rows *r)
 {
     uint i = 0u;
     for (; i + VEC <= n; i += VEC) {
-        vec x = VEC_LOAD(global, src + i);
+        vec x = GET_V(src + i);
         if (kind != CLNORM_NO_BIAS)
             x += kind == CLNORM_ROW_BIAS ? (vec)(bias[0]) : VEC_LOAD(global, bias + i);
-        VEC_STORE(global, r->is_active ? activate_v(x, r->slope, r->cap) : x, dst + i);
+        if (r->is_active)
+            x = activate_v(x, r->slope, r->cap);
+        PUT_V(x, dst + i);
     }
     for (; i < n; i++) {
-        float x = src[i];
+        float x = GET(src + i);
         if (kind != CLNORM_NO_BIAS)
             x += kind == CLNORM_ROW_BIAS ? bias[0] : bias[i];
-        dst[i] = r->is_active ? activate_f(x, r->slope, r->cap) : x;
+        if (r->is_active)
+            x = activate_f(x, r->slope, r->cap);
+        PUT(x, dst + i);
     }
 }
 
 /* dst may be src, row by row. */
-kernel void move_rows(const global float *src, global float *dst, const global float *bias, struct clnorm_rows r)
+kernel void move_rows(const global elem *src, global elem *dst, const global float *bias, struct clnorm_rows r)
 {
     ulong chunks = (r.length + r.chunk - 1u) / r.chunk;
     ulong begin = get_global_id(0) % chunks * r.chunk, row = get_global_id(0) / chunks * r.rows_per_item;

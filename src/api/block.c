@@ -52,11 +52,10 @@ static int check(struct call *call, enum clnorm__call which, const void *args, c
                  const cl_event *wait_list, cl_event *event)
 {
     const struct clnorm__geometry *g = &call->plan.g;
-    const uint64_t size[CLNORM__SIZES] = {[CLNORM__OF_SRC] = g->src_count,
-                                          [CLNORM__OF_WEIGHTS] = g->weights_count,
-                                          [CLNORM__OF_CHANNELS] = g->channels,
-                                          [CLNORM__OF_DST] = g->dst_count,
-                                          [CLNORM__OF_WORKSPACE] = call->plan.workspace};
+    const uint64_t size[CLNORM__SIZES] = {
+        [CLNORM__OF_SRC] = g->src_count,        [CLNORM__OF_WEIGHTS] = g->weights_count,
+        [CLNORM__OF_FOLDED] = g->weights_count, [CLNORM__OF_CHANNELS] = g->channels,
+        [CLNORM__OF_DST] = g->dst_count,        [CLNORM__OF_WORKSPACE] = call->plan.workspace};
     const unsigned facts = (g->n ? CLNORM__NOT_EMPTY : 0u) | (call->plan.is_active ? CLNORM__ACTIVATED : 0u) |
                            (call->plan.plain ? CLNORM__PLAIN : 0u);
     int status = clnorm__operands_use(&clnorm__operands[which], args, size, facts,
@@ -248,12 +247,12 @@ int clnorm_fold(clnorm_context *context, cl_command_queue queue, const clnorm_de
 static clnorm_buffer product_gradient(struct call *call, const clnorm_block_backward_args *args, int wanted)
 {
     struct clnorm__chain *chain = &call->chain;
-    clnorm_buffer diff = args->diff_dst, mine = chain->workspace;
-    mine.offset += call->plan.diff_at;
+    const clnorm_buffer diff = args->diff_dst;
+    const clnorm_buffer mine = clnorm__block_tensor(&call->plan, chain->workspace, call->plan.diff_at);
     if (call->plan.plain) {
         if (!call->plan.is_active || !wanted)
             return diff;
-        CLNORM__CHAIN(chain, clnorm__block_mask(chain->context, &chain->step, diff, args->dst, mine,
+        CLNORM__CHAIN(chain, clnorm__block_mask(chain->context, &chain->step, diff, args->dst, mine, call->plan.type,
                                                 call->plan.g.dst_count, call->desc->activation));
         return mine;
     }
@@ -279,7 +278,8 @@ static void sum_bias(struct call *call, clnorm_buffer diff, clnorm_buffer diff_b
     struct clnorm__chain *chain = &call->chain;
     clnorm_desc norm = clnorm__block_norm(&call->plan, call->desc);
     norm.activation = CLNORM_IDENTITY;
-    clnorm_backward_frozen_args n = {.diff_dst = diff, .variance = diff, .diff_shift = diff_bias};
+    clnorm_backward_frozen_args n = {.diff_dst = diff, .variance = chain->workspace, .diff_shift = diff_bias};
+    n.variance.offset += call->plan.sum_at;
     n.workspace = norm_workspace(call);
     CLNORM__CHAIN(chain, clnorm_backward_frozen(chain->context, chain->step.queue, &norm, &n, chain->step.wait_count,
                                                 chain->step.wait_list, chain->step.event));

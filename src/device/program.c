@@ -137,11 +137,10 @@ void clnorm__build_options(const struct clnorm__device *device, const struct cln
     static const struct {
         unsigned bit;
         const char *name;
-    } extras[] = {{CLNORM__HAS_ACTIVATION, "ACTIVATION"},
-                  {CLNORM__HAS_RESIDUAL, "RESIDUAL"},
-                  {CLNORM__HAS_MASK, "MASK"},
-                  {CLNORM__HAS_OLD, "ACCUMULATE"},
-                  {CLNORM__HAS_WEIGHT, "WEIGHTED"}};
+    } extras[] = {
+        {CLNORM__HAS_ACTIVATION, "ACTIVATION"}, {CLNORM__HAS_RESIDUAL, "RESIDUAL"}, {CLNORM__HAS_MASK, "MASK"},
+        {CLNORM__HAS_OLD, "ACCUMULATE"},        {CLNORM__HAS_WEIGHT, "WEIGHTED"},   {CLNORM__A_TYPED, "A_TYPED"},
+        {CLNORM__B_TYPED, "B_TYPED"},           {CLNORM__C_TYPED, "C_TYPED"}};
     /*
      * FP_CONTRACT is off in the sources. No option that relaxes arithmetic belongs here. Some drivers print what their compiler
      * says, past the log: our own sources, which tests compile with warnings as errors, build without a word.

@@ -76,10 +76,8 @@ int clnorm__check_block_desc(const clnorm_block_desc *desc, struct clnorm__geome
               "desc is NULL; clnorm_describe_linear and clnorm_describe_convolution fill one");
     REFUSE_IF(desc->flags > (CLNORM_BLOCK_REPRODUCIBLE | CLNORM_BLOCK_PLAIN), CLNORM_INVALID_ENUM,
               "flags is %u; it is CLNORM_BLOCK_REPRODUCIBLE (1), CLNORM_BLOCK_PLAIN (2), both or 0", desc->flags);
-    REFUSE_IF(
-        clnorm_type_bytes(desc->type) == 0, CLNORM_INVALID_ENUM,
-        "type is %d; it is CLNORM_FLOAT32 (0), or where weights are folded CLNORM_FLOAT16 (1) or CLNORM_BFLOAT16 (2)",
-        (int)desc->type);
+    REFUSE_IF(clnorm_type_bytes(desc->type) == 0, CLNORM_INVALID_ENUM,
+              "type is %d; it is CLNORM_FLOAT32 (0), CLNORM_FLOAT16 (1) or CLNORM_BFLOAT16 (2)", (int)desc->type);
     REFUSE_IF(!isfinite(desc->epsilon) || desc->epsilon < 0, CLNORM_INVALID_EPSILON,
               "epsilon is %g; it is a finite number >= 0, 1e-5 as a rule", (double)desc->epsilon);
     int status = clnorm__check_activation(&desc->activation, why);

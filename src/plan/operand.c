@@ -132,13 +132,13 @@ static const struct clnorm__operand block_inference[] = {
 
 #define ARGS clnorm_fold_args
 static const struct clnorm__operand block_fold[] = {
-    ROW(weights, WEIGHTS, ALWAYS, HERE),
+    ROW(weights, FOLDED, ALWAYS, HERE),
     ROW(bias, CHANNELS, OPTIONAL, HERE),
     ROW(scale, CHANNELS, OPTIONAL, NORM),
     ROW(shift, CHANNELS, OPTIONAL, NORM),
     ROW(mean, CHANNELS, ALWAYS, NORM),
     ROW(variance, CHANNELS, ALWAYS, NORM),
-    ROW(folded_weights, WEIGHTS, ALWAYS, HERE, WRITTEN, .alias = OVER_ROW(0)),
+    ROW(folded_weights, FOLDED, ALWAYS, HERE, WRITTEN, .alias = OVER_ROW(0)),
     ROW(folded_bias, CHANNELS, ALWAYS, HERE, WRITTEN, .alias = OVER_ROW(1)),
 };
 #undef ARGS
@@ -279,6 +279,11 @@ int clnorm__check_gradients(const struct clnorm__operands *of, const void *args,
     return CLNORM_MISSING_BUFFER;
 }
 
+static int is_typed(enum clnorm__size size)
+{
+    return size == CLNORM__OF_TENSOR || size == CLNORM__OF_SRC || size == CLNORM__OF_DST || size == CLNORM__OF_FOLDED;
+}
+
 int clnorm__operands_use(const struct clnorm__operands *of, const void *args, const uint64_t size[CLNORM__SIZES],
                          unsigned facts, unsigned type_bytes, struct clnorm__uses *uses, char why[CLNORM__WHY])
 {
@@ -300,7 +305,7 @@ int clnorm__operands_use(const struct clnorm__operands *of, const void *args, co
             return CLNORM_UNEXPECTED_BUFFER;
         }
         u.elements = size[row->size];
-        u.bytes = row->size == CLNORM__OF_TENSOR || row->size == CLNORM__OF_WEIGHTS ? type_bytes : 4;
+        u.bytes = is_typed(row->size) ? type_bytes : 4;
         u.required = (row->when & (facts | CLNORM__ALWAYS)) && (!row->wanted_by || member(args, row->wanted_by).mem) &&
                      (!row->spared_by || !member(args, row->spared_by).mem);
         u.written = row->is_written;

@@ -34,10 +34,11 @@ enum clnorm__size {
     CLNORM__OF_CHANNELS,   /* c; of a block, output channels */
     CLNORM__OF_STATISTICS, /* c, or one for each group of channels */
     CLNORM__OF_GROUPS,     /* those for each group of samples */
-    CLNORM__OF_SRC,        /* of a block: its images */
-    CLNORM__OF_WEIGHTS,    /* of its type as well */
-    CLNORM__OF_DST,
-    CLNORM__OF_MASK, /* words of a bit for each element */
+    CLNORM__OF_SRC,        /* of a block: its images, of its type as well */
+    CLNORM__OF_DST,        /* the same of what it makes */
+    CLNORM__OF_WEIGHTS,
+    CLNORM__OF_FOLDED, /* weights of the type */
+    CLNORM__OF_MASK,   /* words of a bit for each element */
     CLNORM__OF_WORKSPACE,
     CLNORM__SIZES
 };

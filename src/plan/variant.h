@@ -41,6 +41,9 @@ enum clnorm__apply { CLNORM__APPLY_FORWARD, CLNORM__APPLY_BATCH, CLNORM__APPLY_F
 #define CLNORM__HAS_MASK 128u      /* written; backward: read */
 #define CLNORM__HAS_OLD 256u       /* diff_src is added to what is there */
 #define CLNORM__HAS_WEIGHT 512u    /* backward, groups of channels: of each channel of a group */
+#define CLNORM__A_TYPED 4096u      /* products: operands that are of the tensors' type */
+#define CLNORM__B_TYPED 8192u
+#define CLNORM__C_TYPED 16384u
 #define CLNORM__OF_VIEW(view) ((unsigned)(view) << 10)
 #define CLNORM__FORM_VIEW(form) ((form) >> 10 & 3u)
 

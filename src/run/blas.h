@@ -16,6 +16,7 @@ struct clnorm__product {
     uint64_t a_stride, b_stride, c_stride;
     uint64_t column_run, term_run, a_image, b_image, c_image; /* as in struct clnorm_gemm; CLBlast knows no images */
     clnorm_buffer a, b, c;
+    unsigned form; /* in the fixed order: the type, and which operands are of it; they count elements of it */
 };
 
 /* Whether the library was built with CLBlast. */

@@ -6,6 +6,7 @@
 #include "device/kernel.h"
 #include "device/program.h"
 #include "plan/arithmetic.h"
+#include "plan/rounded.h"
 #include "plan/turns.h"
 
 /* Elements a work-item of an elementwise kernel takes on a CPU-like device. */
@@ -17,11 +18,11 @@ static uint64_t free_group(const struct clnorm__device *device)
 }
 
 int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
-                         enum clnorm_type type, const struct clnorm__arg *args, unsigned count, uint64_t items)
+                         unsigned form, const struct clnorm__arg *args, unsigned count, uint64_t items)
 {
     const struct clnorm__variant *v = &clnorm__block_kernels[kernel];
     struct clnorm__kernel taken;
-    int status = clnorm__kernel_take(context, v, CLNORM__OF_TYPE(type), &taken);
+    int status = clnorm__kernel_take(context, v, form, &taken);
     if (status != CLNORM_SUCCESS)
         return status;
     cl_int e = CL_SUCCESS;
@@ -45,7 +46,7 @@ int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *s
 
 /* The product by one of the kernels that make it, all in the same order. */
 static int launch_gemm(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
-                       const clnorm_buffer buffers[4], struct clnorm_gemm g)
+                       const clnorm_buffer buffers[4], unsigned form, struct clnorm_gemm g)
 {
     uint64_t items = g.m * g.n;
     if (kernel == CLNORM__GEMM_GROUP)
@@ -59,11 +60,11 @@ static int launch_gemm(clnorm_context *context, const struct clnorm__stream *str
     }
     const struct clnorm__arg args[] = {CLNORM__MEM(buffers[0]), CLNORM__MEM(buffers[1]), CLNORM__MEM(buffers[2]),
                                        CLNORM__MEM(buffers[3]), CLNORM__ARG(g)};
-    return clnorm__block_launch(context, stream, kernel, CLNORM_FLOAT32, args, 5, items);
+    return clnorm__block_launch(context, stream, kernel, form, args, 5, items);
 }
 
 int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer a, clnorm_buffer b,
-                       clnorm_buffer c, clnorm_buffer bias, struct clnorm_gemm g)
+                       clnorm_buffer c, clnorm_buffer bias, unsigned form, struct clnorm_gemm g)
 {
     const clnorm_buffer buffers[4] = {a, b, c, bias};
     pthread_mutex_lock(&context->lock);
@@ -73,12 +74,12 @@ int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *str
     g.b_at = b.offset;
     g.c_at = c.offset;
     g.bias_at = bias.offset;
-    int status = launch_gemm(context, stream, kernel, buffers, g);
+    int status = launch_gemm(context, stream, kernel, buffers, form, g);
     if (kernel == CLNORM__GEMM_NAIVE || !clnorm__gives_way(context, &clnorm__block_kernels[kernel], status))
         return status;
     clnorm__log(context, CLNORM_LOG_WARNING, "%s cannot run on %s (%s); gemm_naive takes its place",
                 clnorm__block_kernels[kernel].name, context->device.info.name, clnorm_status_string(status));
-    status = launch_gemm(context, stream, CLNORM__GEMM_NAIVE, buffers, g);
+    status = launch_gemm(context, stream, CLNORM__GEMM_NAIVE, buffers, form, g);
     if (status == CLNORM_SUCCESS) {
         pthread_mutex_lock(&context->lock);
         context->gemm = CLNORM__GEMM_NAIVE;
@@ -106,7 +107,7 @@ static uint64_t share(const struct clnorm__device *device, uint64_t rows, uint64
 }
 
 int clnorm__block_rows(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
-                       clnorm_buffer dst, clnorm_buffer bias, struct clnorm_rows r)
+                       clnorm_buffer dst, clnorm_buffer bias, enum clnorm_type type, struct clnorm_rows r)
 {
     r.src_at = src.offset;
     r.dst_at = dst.offset;
@@ -115,29 +116,29 @@ int clnorm__block_rows(clnorm_context *context, const struct clnorm__stream *str
     if (!bias.mem)
         r.bias = CLNORM_NO_BIAS;
     const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(dst), CLNORM__MEM(bias), CLNORM__ARG(r)};
-    return clnorm__block_launch(context, stream, CLNORM__MOVE_ROWS, CLNORM_FLOAT32, args, 4, items);
+    return clnorm__block_launch(context, stream, CLNORM__MOVE_ROWS, CLNORM__OF_TYPE(type), args, 4, items);
 }
 
 int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
-                         clnorm_buffer columns, struct clnorm_images g)
+                         clnorm_buffer columns, enum clnorm_type type, struct clnorm_images g)
 {
     g.image_at = src.offset;
     g.columns_at = columns.offset;
     uint64_t items = share(&context->device, g.src_c * g.kernel_h * g.kernel_w * g.samples, g.dst_h * g.dst_w,
                            MOVE_TURNS, &g.chunk, &g.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(columns), CLNORM__ARG(g)};
-    return clnorm__block_launch(context, stream, CLNORM__IM2COL, CLNORM_FLOAT32, args, 3, items);
+    return clnorm__block_launch(context, stream, CLNORM__IM2COL, CLNORM__OF_TYPE(type), args, 3, items);
 }
 
 int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer columns,
-                         clnorm_buffer diff_src, struct clnorm_images g)
+                         clnorm_buffer diff_src, enum clnorm_type type, struct clnorm_images g)
 {
     g.image_at = diff_src.offset;
     g.columns_at = columns.offset;
     uint64_t items = share(&context->device, g.samples * g.src_c, g.src_h * g.src_w,
                            clnorm__turns_of_image(g.kernel_h, g.kernel_w), &g.chunk, &g.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(columns), CLNORM__MEM(diff_src), CLNORM__ARG(g)};
-    return clnorm__block_launch(context, stream, CLNORM__COL2IM, CLNORM_FLOAT32, args, 3, items);
+    return clnorm__block_launch(context, stream, CLNORM__COL2IM, CLNORM__OF_TYPE(type), args, 3, items);
 }
 
 float clnorm__block_cap(clnorm_activation activation)
@@ -146,17 +147,19 @@ float clnorm__block_cap(clnorm_activation activation)
 }
 
 int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
-                       clnorm_buffer dst, clnorm_buffer diff_src, uint64_t count, clnorm_activation activation)
+                       clnorm_buffer dst, clnorm_buffer diff_src, enum clnorm_type type, uint64_t count,
+                       clnorm_activation activation)
 {
     struct clnorm_rows r = {.rows = 1, .channels = 1, .length = count};
     r.slope = activation.slope;
+    activation.cap = clnorm__rounded(type, activation.cap); /* as dst holds it */
     r.cap = clnorm__block_cap(activation);
     r.src_at = diff_dst.offset;
     r.bias_at = dst.offset;
     r.dst_at = diff_src.offset;
     uint64_t items = share(&context->device, 1, count, MOVE_TURNS, &r.chunk, &r.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(diff_dst), CLNORM__MEM(dst), CLNORM__MEM(diff_src), CLNORM__ARG(r)};
-    return clnorm__block_launch(context, stream, CLNORM__MASK, CLNORM_FLOAT32, args, 4, items);
+    return clnorm__block_launch(context, stream, CLNORM__MASK, CLNORM__OF_TYPE(type), args, 4, items);
 }
 
 int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,
@@ -177,5 +180,5 @@ int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *str
         CLNORM__MEM(args->weights),     CLNORM__MEM(args->folded_weights), CLNORM__MEM(args->bias),
         CLNORM__MEM(args->folded_bias), CLNORM__MEM(args->scale),          CLNORM__MEM(args->shift),
         CLNORM__MEM(args->mean),        CLNORM__MEM(args->variance),       CLNORM__ARG(f)};
-    return clnorm__block_launch(context, stream, CLNORM__FOLD, type, arg, 9, channels);
+    return clnorm__block_launch(context, stream, CLNORM__FOLD, CLNORM__OF_TYPE(type), arg, 9, channels);
 }

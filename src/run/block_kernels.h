@@ -18,28 +18,29 @@ struct clnorm__arg {
 
 /* Enqueues a kernel of `items` work-items, or of that many work-groups where the kernel insists on a size of them. */
 int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
-                         enum clnorm_type type, const struct clnorm__arg *args, unsigned count, uint64_t items);
+                         unsigned form, const struct clnorm__arg *args, unsigned count, uint64_t items);
 
-/* c = a * b in the fixed order, by the context's kernel; rows_per_item is set here. */
+/* c = a * b in the fixed order, by the context's kernel; form: as of clnorm__product. rows_per_item is set here. */
 int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer a, clnorm_buffer b,
-                       clnorm_buffer c, clnorm_buffer bias, struct clnorm_gemm g);
+                       clnorm_buffer c, clnorm_buffer bias, unsigned form, struct clnorm_gemm g);
 
-/* dst = activation(src + bias), row by row; chunk and rows_per_item are set here. */
+/* dst = activation(src + bias), row by row, both of the type; chunk and rows_per_item are set here. */
 int clnorm__block_rows(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
-                       clnorm_buffer dst, clnorm_buffer bias, struct clnorm_rows r);
+                       clnorm_buffer dst, clnorm_buffer bias, enum clnorm_type type, struct clnorm_rows r);
 
-/* Columns from images, or diff_src from their gradients; offsets, chunk and rows_per_item are set here. */
+/* Columns from images, or diff_src from their gradients, which are binary32; offsets, chunk and rows_per_item are set here. */
 int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
-                         clnorm_buffer columns, struct clnorm_images g);
+                         clnorm_buffer columns, enum clnorm_type type, struct clnorm_images g);
 int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer columns,
-                         clnorm_buffer diff_src, struct clnorm_images g);
+                         clnorm_buffer diff_src, enum clnorm_type type, struct clnorm_images g);
 
 /* The cap as kernels compare with it: NaN, which nothing reaches, where there is none. */
 float clnorm__block_cap(clnorm_activation activation);
 
 /* diff_src = diff_dst where dst > 0; count elements. */
 int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
-                       clnorm_buffer dst, clnorm_buffer diff_src, uint64_t count, clnorm_activation activation);
+                       clnorm_buffer dst, clnorm_buffer diff_src, enum clnorm_type type, uint64_t count,
+                       clnorm_activation activation);
 
 /* Folds the statistics into weights and bias; length: weights a channel. */
 int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,

@@ -32,6 +32,26 @@ clnorm_desc clnorm__block_norm(const struct clnorm__block_plan *plan, const clno
     return norm;
 }
 
+clnorm_buffer clnorm__block_tensor(const struct clnorm__block_plan *plan, clnorm_buffer workspace, uint64_t at)
+{
+    workspace.offset = (workspace.offset + at) * (4 / clnorm_type_bytes(plan->type));
+    return workspace;
+}
+
+/* Of the operands, weights and their gradient are binary32, and so are gradients of columns, which are added up yet. */
+static unsigned form_of(const struct clnorm__block_plan *plan, enum clnorm__pass pass)
+{
+    const struct clnorm__geometry *g = &plan->g;
+    const unsigned both = g->dense ? CLNORM__A_TYPED : CLNORM__B_TYPED;
+    if (plan->type == CLNORM_FLOAT32)
+        return 0;
+    if (pass == CLNORM__PASS_WEIGHTS)
+        return CLNORM__OF_TYPE(plan->type) | CLNORM__A_TYPED | CLNORM__B_TYPED;
+    if (pass == CLNORM__PASS_SRC && !g->dense && !g->direct)
+        return CLNORM__OF_TYPE(plan->type) | both;
+    return CLNORM__OF_TYPE(plan->type) | both | CLNORM__C_TYPED;
+}
+
 /* Rows are samples. */
 static struct clnorm__product dense_product(const struct clnorm__geometry *g, enum clnorm__pass pass)
 {
@@ -69,12 +89,16 @@ struct clnorm__product clnorm__block_product(const struct clnorm__block_plan *pl
                                              uint64_t samples)
 {
     const struct clnorm__geometry *g = &plan->g;
-    if (g->dense)
-        return dense_product(g, pass);
+    if (g->dense) {
+        struct clnorm__product dense = dense_product(g, pass);
+        dense.form = form_of(plan, pass);
+        return dense;
+    }
     struct stand product = stand_of(g, g->channels, samples, plan->in_place);
     struct stand columns = stand_of(g, g->terms, samples, plan->in_place && g->direct);
     struct clnorm__product p = {.m = g->channels, .n = samples * g->positions, .k = g->terms};
     p.column_run = g->positions;
+    p.form = form_of(plan, pass);
     switch (pass) {
     case CLNORM__PASS_FORWARD:
         p.a_stride = p.k;
@@ -142,19 +166,39 @@ static int plan_norm(clnorm_context *context, enum clnorm_operation operation, c
     return status;
 }
 
+/* Where the driver ends loops, a long sum goes on from what is stored: in another type than binary32 that would be other bits. */
+static int check_terms(clnorm_context *context, enum clnorm_operation operation, const struct clnorm__block_plan *plan,
+                       char why[CLNORM__WHY])
+{
+    const uint64_t most_terms = clnorm__turns_terms(&context->device);
+    const uint64_t back = plan->g.dense || plan->g.direct ? plan->g.channels : 0;
+    const uint64_t terms = operation == CLNORM_BACKWARD_TRAINING ? back : plan->g.terms;
+    if (plan->type == CLNORM_FLOAT32 || most_terms == 0 || terms <= most_terms)
+        return CLNORM_SUCCESS;
+    snprintf(
+        why, CLNORM__WHY,
+        "type is %d; the driver of %.64s ends loops, and there sums of more than %llu terms (here %llu) are taken in "
+        "CLNORM_FLOAT32 (0) alone",
+        (int)plan->type, context->device.info.name, (unsigned long long)most_terms, (unsigned long long)terms);
+    return CLNORM_UNSUPPORTED_TYPE;
+}
+
 int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enum clnorm_operation operation,
                             const clnorm_block_desc *desc, struct clnorm__block_plan *plan, char why[CLNORM__WHY])
 {
     struct clnorm__geometry *g = &plan->g;
     int backward = operation == CLNORM_BACKWARD_TRAINING, status = CLNORM_SUCCESS;
     uint64_t norm = 0;
-    if (desc->type != CLNORM_FLOAT32) {
-        snprintf(why, CLNORM__WHY,
-                 "type is %d; a block computes with CLNORM_FLOAT32 (0) alone, and folds weights of any",
-                 (int)desc->type);
+    plan->reproducible = (desc->flags & CLNORM_BLOCK_REPRODUCIBLE) != 0;
+    plan->type = desc->type;
+    if (desc->type != CLNORM_FLOAT32 && !plan->reproducible) {
+        snprintf(
+            why, CLNORM__WHY,
+            "type is %d; with CLBlast a block computes with CLNORM_FLOAT32 (0) alone, with CLNORM_BLOCK_REPRODUCIBLE "
+            "with any",
+            (int)desc->type);
         return CLNORM_UNSUPPORTED_TYPE;
     }
-    plan->reproducible = (desc->flags & CLNORM_BLOCK_REPRODUCIBLE) != 0;
     plan->plain = (desc->flags & CLNORM_BLOCK_PLAIN) != 0;
     plan->is_active = clnorm__is_active(&desc->activation);
     plan->temp = plan->workspace = 0;
@@ -170,6 +214,8 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     if (backward && !g->dense && !g->direct)
         status = clnorm__turns_check(&context->device, clnorm__turns_of_image(desc->kernel_h, desc->kernel_w), why,
                                      CLNORM__WHY, "the gradient of an image by a kernel that large");
+    if (status == CLNORM_SUCCESS)
+        status = check_terms(context, operation, plan, why);
     if (!plan->reproducible && status == CLNORM_SUCCESS)
         status = plan_temp(context, queue, backward, plan, why);
     if (status == CLNORM_SUCCESS)
@@ -179,7 +225,10 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     plan->temp_at = 0;
     plan->norm_at = plan->temp ? plan->temp + context->device.base_align / sizeof(cl_float) : 0;
     plan->diff_at = plan->norm_at + norm;
-    plan->columns_at = plan->diff_at + (backward && (!plan->plain || plan->is_active) ? g->dst_count : 0);
+    plan->sum_at = plan->diff_at;
+    if (backward && (!plan->plain || plan->is_active))
+        plan->sum_at += ceil_div(g->dst_count * clnorm_type_bytes(desc->type), sizeof(cl_float));
+    plan->columns_at = plan->sum_at + (backward ? g->channels : 0);
     plan->rows_at = plan->columns_at;
     if (!g->dense && !(g->direct && plan->in_place))
         plan->rows_at += g->terms * g->positions * g->group;

@@ -89,7 +89,7 @@ static int run_terms(struct clnorm__chain *chain, const struct clnorm__product *
     g.from = p->accumulate ? CLNORM_FROM_C : CLNORM_FROM_ZERO;
     if (bias.mem)
         g.from = chain->plan->g.dense ? CLNORM_FROM_COLUMN_BIAS : CLNORM_FROM_ROW_BIAS;
-    return clnorm__block_gemm(chain->context, &chain->step, p->a, p->b, p->c, bias, g);
+    return clnorm__block_gemm(chain->context, &chain->step, p->a, p->b, p->c, bias, p->form, g);
 }
 
 static clnorm_buffer part(clnorm_buffer buffer, uint64_t at)
@@ -149,7 +149,7 @@ static void finish_product(struct clnorm__chain *chain, clnorm_buffer dst, clnor
     }
     r.src_image = r.dst_image = r.channels * r.length;
     activate(chain, &r, is_active);
-    CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, dst, dst, bias, r));
+    CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, dst, dst, bias, chain->plan->type, r));
 }
 
 static void forward_dense(struct clnorm__chain *chain, clnorm_buffer src, clnorm_buffer weights, clnorm_buffer bias,
@@ -214,14 +214,15 @@ static struct clnorm_rows transposition(const struct clnorm__geometry *g, uint64
 static clnorm_buffer gather(struct clnorm__chain *chain, clnorm_buffer src, uint64_t samples)
 {
     const struct clnorm__geometry *g = &chain->plan->g;
-    clnorm_buffer columns = part(chain->workspace, chain->plan->columns_at);
+    clnorm_buffer columns = clnorm__block_tensor(chain->plan, chain->workspace, chain->plan->columns_at);
     if (g->direct && chain->plan->in_place)
         return src;
     if (g->direct)
-        CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, src, columns, none,
+        CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, src, columns, none, CLNORM_FLOAT32,
                                                 transposition(g, samples, chain->desc->src_c, 0)));
     else
-        CLNORM__CHAIN(chain, clnorm__block_im2col(chain->context, &chain->step, src, columns, images(chain, samples)));
+        CLNORM__CHAIN(chain, clnorm__block_im2col(chain->context, &chain->step, src, columns, chain->plan->type,
+                                                  images(chain, samples)));
     return columns;
 }
 
@@ -240,8 +241,8 @@ static void forward_group(struct clnorm__chain *chain, clnorm_buffer src, clnorm
     struct clnorm_rows r = transposition(g, samples, g->channels, 1);
     r.bias = CLNORM_ROW_BIAS;
     activate(chain, &r, is_active);
-    CLNORM__CHAIN(
-        chain, clnorm__block_rows(chain->context, &chain->step, rows, out, chain->plan->reproducible ? none : bias, r));
+    CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, rows, out,
+                                            chain->plan->reproducible ? none : bias, CLNORM_FLOAT32, r));
 }
 
 void clnorm__chain_forward(struct clnorm__chain *chain, clnorm_buffer src, clnorm_buffer weights, clnorm_buffer bias,
@@ -276,11 +277,11 @@ static void scatter(struct clnorm__chain *chain, clnorm_buffer rows, clnorm_buff
     if (g->direct && chain->plan->in_place)
         return;
     if (g->direct)
-        CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, columns, diff_src, none,
+        CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, columns, diff_src, none, CLNORM_FLOAT32,
                                                 transposition(g, samples, chain->desc->src_c, 1)));
     else
-        CLNORM__CHAIN(chain,
-                      clnorm__block_col2im(chain->context, &chain->step, columns, diff_src, images(chain, samples)));
+        CLNORM__CHAIN(chain, clnorm__block_col2im(chain->context, &chain->step, columns, diff_src, chain->plan->type,
+                                                  images(chain, samples)));
 }
 
 void clnorm__chain_backward(struct clnorm__chain *chain, clnorm_buffer diff, clnorm_buffer src, clnorm_buffer weights,
@@ -299,7 +300,7 @@ void clnorm__chain_backward(struct clnorm__chain *chain, clnorm_buffer diff, cln
             clnorm_buffer images_diff = rows;
             rows = part(chain->workspace, chain->plan->rows_at);
             CLNORM__CHAIN(chain, clnorm__block_rows(chain->context, &chain->step, images_diff, rows, none,
-                                                    transposition(g, samples, g->channels, 0)));
+                                                    CLNORM_FLOAT32, transposition(g, samples, g->channels, 0)));
         }
         if (diff_weights.mem) {
             struct clnorm__product p = clnorm__block_product(chain->plan, CLNORM__PASS_WEIGHTS, samples);

@@ -60,6 +60,8 @@ START_TEST(test_wrong_usage)
         {"train --seed -1", "option --seed: expected a whole number below 1.8e19, got '-1'"},
         {"train --test-fraction 2", "option --test-fraction: expected a number from 0 to 1"},
         {"train --hidden none", "with neither --hidden nor --conv there is nothing to normalize; expected --no-norm"},
+        {"train --type float16", "CLBlast's products are of float32 alone; expected --reproducible as well"},
+        {"train --type half", "option --type: expected float32|float16|bfloat16, got 'half'"},
         {"train --compare p.svg --out m.npz", "--compare trains many networks and keeps none; expected no --out"},
         {"train --compare p.svg --no-norm", "--compare trains with and without batch norm; expected no --no-norm"},
         {"train --compare p.svg --rate 2e37", "--compare goes up to 30 times --rate 2e+37, which is beyond float32"},

@@ -65,7 +65,7 @@ static void open_device(int device)
 
     snprintf(selector, sizeof(selector), "%d", device);
     ck_assert_int_eq(session_open(&session, only ? only : selector, 0), 0);
-    ck_assert_int_eq(train_kernels_open(&session, &kernels), 0);
+    ck_assert_int_eq(train_kernels_open(&session, &kernels, CLNORM_FLOAT32), 0);
 }
 
 static void close_device(void)

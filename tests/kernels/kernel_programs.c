@@ -72,6 +72,16 @@ static void print_forms(const struct clnorm__variant *v, unsigned last, unsigned
     }
 }
 
+/* A kernel of blocks, of products with the operands of other types that they take. */
+static void print_product(const struct clnorm__variant *v, int is_product)
+{
+    static const unsigned typed[] = {CLNORM__A_TYPED | CLNORM__C_TYPED, CLNORM__B_TYPED | CLNORM__C_TYPED,
+                                     CLNORM__A_TYPED | CLNORM__B_TYPED, CLNORM__B_TYPED};
+    print_form(v, CLNORM__FORM(0, 0));
+    for (unsigned i = 0; i < (is_product ? 4 : 1); i++)
+        print_form(v, CLNORM__OF_TYPE(i % 2 ? CLNORM_BFLOAT16 : CLNORM_FLOAT16) | (is_product ? typed[i] : 0u));
+}
+
 int main(void)
 {
     for (int i = 0; i < CLNORM__VARIANTS; i++) {
@@ -84,7 +94,8 @@ int main(void)
         }
     }
     for (int i = 0; i < CLNORM__BLOCK_KERNELS; i++)
-        print_form(&clnorm__block_kernels[i], CLNORM__FORM(0, 0));
+        print_product(&clnorm__block_kernels[i],
+                      i == CLNORM__GEMM_ITEM || i == CLNORM__GEMM_GROUP || i == CLNORM__GEMM_NAIVE);
     print_form(&clnorm__probe_kernel, CLNORM__FORM(0, 0));
     return 0;
 }

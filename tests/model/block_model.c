@@ -109,7 +109,7 @@ clnorm_desc model_block_norm(const clnorm_block_desc *d)
     clnorm_desc norm = {.n = d->n, .c = d->dst_c, .s = sizes_of(d).positions};
 
     norm.layout = CLNORM_CHANNELS_FIRST;
-    norm.type = CLNORM_FLOAT32;
+    norm.type = d->type;
     norm.epsilon = d->epsilon;
     norm.activation = d->activation;
     return norm;

@@ -4,6 +4,7 @@
 #include "fixture/block_case.h"
 
 #include "device/context.h"
+#include "half.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -91,17 +92,18 @@ static void spoil(struct block_case *c)
     static const float odd[] = {NAN, INFINITY, -INFINITY, -0.0f, 1e30f, -1e30f};
 
     for (unsigned i = 0; i < 6; i++) {
-        c->value[B_SRC][i * 7919 % c->count[B_SRC]] = odd[i];
-        c->value[B_DIFF_DST][i * 104729 % c->count[B_DIFF_DST]] = odd[5 - i];
+        c->value[B_SRC][i * 7919 % c->count[B_SRC]] = half_round(c->desc.type, odd[i]);
+        c->value[B_DIFF_DST][i * 104729 % c->count[B_DIFF_DST]] = half_round(c->desc.type, odd[5 - i]);
     }
 }
 
-static uint64_t compare_shape(struct rig *rig, unsigned shape, unsigned form, uint64_t hash)
+static uint64_t compare_shape(struct rig *rig, unsigned shape, unsigned form, enum clnorm_type type, uint64_t hash)
 {
     clnorm_block_desc d = desc_of(&shapes[shape], CLNORM_BLOCK_REPRODUCIBLE | (form & 2 ? CLNORM_BLOCK_PLAIN : 0u),
                                   activation_of(form & 1, shape + form / 2));
     struct block_case c;
 
+    d.type = type;
     block_make(&c, &d);
     if (form & 4)
         spoil(&c);
@@ -132,11 +134,35 @@ START_TEST(test_reproducible_bits)
         for (unsigned s = is_simulator ? k : 0; s < shape_count(); s += is_simulator ? 3 : 1)
             /* The small set, in turn: activated, spoiled, and both without a normalization. */
             for (unsigned form = fixture_is_small() ? 1 + 3 * (s % 3) : 0; form < 8; form += fixture_is_small() ? 8 : 1)
-                hash = compare_shape(&rig, s, form, hash);
+                hash = compare_shape(&rig, s, form, CLNORM_FLOAT32, hash);
         if (!is_simulator)
             printf("%s, %s: digest %016llx\n", rig.info.name, clnorm__block_kernels[kernels[k]].name,
                    (unsigned long long)hash);
         first = k && !is_simulator ? first : hash;
+        ck_assert_uint_eq(hash, first);
+    }
+    rig_close(&rig);
+}
+END_TEST
+
+/* Images and what comes of them of 16 bits: every way that operands of a product lie, by every kernel. */
+START_TEST(test_types)
+{
+    static const enum clnorm__block_kernel kernels[] = {CLNORM__GEMM_ITEM, CLNORM__GEMM_GROUP, CLNORM__GEMM_NAIVE};
+    static const unsigned picked[] = {2, 4, 6, 7, 10}; /* linear, with pads, dilated, of 1 x 1, of large strides */
+    static struct rig rig;
+    uint64_t first = 0;
+
+    fixture_fast_rows(&devices[_i]);
+    rig_open(&rig, &devices[_i], 1);
+    for (unsigned k = 0; k < 3; k++) {
+        uint64_t hash = CASE_HASH_START;
+
+        rig.context->gemm = kernels[k];
+        for (unsigned i = 0; i < sizeof(picked) / sizeof(*picked); i++)
+            for (unsigned form = 0; form < 8; form += fixture_is_small() ? 5 : 1)
+                hash = compare_shape(&rig, picked[i], form, (form + i) % 2 ? CLNORM_FLOAT16 : CLNORM_BFLOAT16, hash);
+        first = k ? first : hash;
         ck_assert_uint_eq(hash, first);
     }
     rig_close(&rig);
@@ -485,6 +511,7 @@ int main(void)
     if (!has_blas)
         printf("not tested: CLBlast's products\n");
     tcase_set_timeout(cases, 0);
+    tcase_add_loop_test(cases, test_types, 0, (int)device_count);
     tcase_add_loop_test(cases, test_reproducible_bits, 0, (int)device_count);
     tcase_add_loop_test(cases, test_forward, 0, (int)device_count);
     tcase_add_loop_test(cases, test_gradients, 0, (int)device_count);

@@ -93,6 +93,7 @@ static int add_layer(struct network *network, const struct network_options *opti
         return -1;
     }
     desc->activation = is_last ? CLNORM_IDENTITY : CLNORM_RELU;
+    desc->type = (enum clnorm_type)options->type;
     desc->flags = (options->is_reproducible ? CLNORM_BLOCK_REPRODUCIBLE : 0) |
                   (options->is_plain || is_last ? CLNORM_BLOCK_PLAIN : 0);
     layer->desc = *desc;
@@ -207,13 +208,13 @@ static void make_layer_buffers(struct session *session, struct network_layer *la
     uint64_t padded = (layer->desc.dst_c + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     clnorm_buffer saved;
 
-    layer->dst = session_buffer(session, NULL, most * layer->dst_length);
+    layer->dst = session_tensor(session, layer->desc.type, NULL, most * layer->dst_length);
     if (batch == 0)
         return;
-    layer->diff_dst = session_buffer(session, NULL, batch * layer->dst_length);
+    layer->diff_dst = session_tensor(session, layer->desc.type, NULL, batch * layer->dst_length);
     if (!network_is_normalized(layer))
         return;
-    layer->product = session_buffer(session, NULL, batch * layer->dst_length);
+    layer->product = session_tensor(session, layer->desc.type, NULL, batch * layer->dst_length);
     saved = session_buffer(session, NULL, 3 * padded);
     layer->save_mean = saved;
     layer->save_mean_low = part(saved, padded);
@@ -241,12 +242,12 @@ void network_open(struct network *network, struct session *session, uint64_t bat
         grow_workspace(network, CLNORM_FORWARD_INFERENCE, samples % chunk, &bytes);
     }
     network->workspace = session_buffer(session, NULL, (bytes + 3) / 4);
-    network->src = session_buffer(session, NULL, most * network->length);
+    network->src = session_tensor(session, last->desc.type, NULL, most * network->length);
     for (unsigned i = 0; i < network->count; i++)
         make_layer_buffers(session, &network->layers[i], most, batch);
     /* The softmax writes there in inference as well. */
     if (most > batch)
-        last->diff_dst = session_buffer(session, NULL, most * last->dst_length);
+        last->diff_dst = session_tensor(session, last->desc.type, NULL, most * last->dst_length);
 }
 
 void network_upload(struct network *network, const float *parameters, const float *statistics)

@@ -46,6 +46,7 @@ struct network_options {
     unsigned conv_count, hidden_count;
     uint64_t classes;
     int is_plain, is_reproducible;
+    int type; /* enum clnorm_type, of what is kept of samples: what layers read and write, and its gradients */
 };
 
 /* conv_count + hidden_count must be below NETWORK_MOST_LAYERS. */

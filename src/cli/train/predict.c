@@ -101,7 +101,7 @@ static int run_device(const struct predict_options *o, struct model *model, cons
     show_progress("preparing the device");
     if (session_open(&session, o->device, o->is_verbose) != 0)
         return -1;
-    if (train_kernels_open(&session, &kernels) == 0) {
+    if (train_kernels_open(&session, &kernels, CLNORM_FLOAT32) == 0) {
         for (unsigned i = 0; i < model->network.count && o->is_reproducible; i++)
             model->network.layers[i].desc.flags |= CLNORM_BLOCK_REPRODUCIBLE;
         network_open(&model->network, &session, 0, set->count);

@@ -2,6 +2,7 @@
 #include "cli/train/train.h"
 
 #include "cli/commands.h"
+#include "cli/form.h"
 #include "cli/gnuplot.h"
 #include "cli/message.h"
 #include "cli/train/model_file.h"
@@ -129,10 +130,10 @@ static int is_on_record(const struct train_options *o)
 {
     const struct network_options *n = &o->network;
 
-    return n->is_reproducible && !o->in && !n->is_plain && n->conv_count == 0 && n->hidden_count == 2 &&
-           n->hidden[0] == 128 && n->hidden[1] == 64 && o->batch == defaults.batch && o->epochs == defaults.epochs &&
-           o->seed == defaults.seed && o->rate == defaults.rate && o->momentum == defaults.momentum &&
-           o->held_out == defaults.held_out;
+    return n->is_reproducible && n->type == CLNORM_FLOAT32 && !o->in && !n->is_plain && n->conv_count == 0 &&
+           n->hidden_count == 2 && n->hidden[0] == 128 && n->hidden[1] == 64 && o->batch == defaults.batch &&
+           o->epochs == defaults.epochs && o->seed == defaults.seed && o->rate == defaults.rate &&
+           o->momentum == defaults.momentum && o->held_out == defaults.held_out;
 }
 
 static void print_digest(const struct train_options *o, const struct model *model)
@@ -153,6 +154,8 @@ static void print_summary(const struct train_options *o, const struct trainer *t
 
     network_text(&model->network, text, sizeof(text));
     printf("network   %s, %llu weights\n", text, (unsigned long long)model->network.weight_count);
+    if (o->network.type != CLNORM_FLOAT32)
+        printf("storage   %s of what is kept of samples; weights float32\n", type_name(o->network.type));
     printf("data      %s: %llu samples to train with, %llu held out\n", data_name(trainer->set),
            (unsigned long long)trainer->train_count, (unsigned long long)trainer->held_out_count);
     printf("training  %llu epochs of %llu steps of %llu, rate %g, momentum %g, seed %llu\n",

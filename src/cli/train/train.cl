@@ -13,6 +13,30 @@
 #define FUNC
 #endif
 
+/* What a network keeps of samples: numbers of binary32, or of TYPE 1 (binary16) or 2 (bfloat16), rounded to nearest even. */
+#if TYPE == 1
+typedef half kept;
+#define LOAD(p, i) vload_half(i, p)
+#define STORE(value, p, i) vstore_half_rte(value, i, p)
+#elif TYPE == 2
+typedef ushort kept;
+#define LOAD(p, i) as_float((uint)(p)[i] << 16)
+#define STORE(value, p, i) ((p)[i] = train_narrow(value))
+
+FUNC ushort train_narrow(float x)
+{
+    uint bits = as_uint(x);
+
+    if ((bits & 0x7fffffffu) > 0x7f800000u)
+        return (ushort)(bits >> 16 | 0x40u);
+    return (ushort)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+#else
+typedef float kept;
+#define LOAD(p, i) ((p)[i])
+#define STORE(value, p, i) ((p)[i] = (value))
+#endif
+
 /* The product exactly rounded, which no compiler can contract with an addition. */
 FUNC float train_mul(float a, float b)
 {
@@ -53,11 +77,11 @@ FUNC float train_reciprocal(float x)
 }
 
 /* Row number i of dst is row number order[first + i] of src. Work-items: a value of a row, a row. */
-kernel void gather_rows(ulong length, ulong first, global const uint *order, global const float *src, global float *dst)
+kernel void gather_rows(ulong length, ulong first, global const uint *order, global const float *src, global kept *dst)
 {
     size_t column = get_global_id(0), row = get_global_id(1);
 
-    dst[row * length + column] = src[order[first + row] * length + column];
+    STORE(src[order[first + row] * length + column], dst, row * length + column);
 }
 
 /*
@@ -72,30 +96,29 @@ kernel void gather_rows(ulong length, ulong first, global const uint *order, glo
  * gradient then is the probability.
  */
 kernel void softmax(ulong classes, float factor, ulong first, global const uint *order, global const uint *labels,
-                    global const float *logits, global float *gradient, global float *sums, global float *margins,
+                    global const kept *logits, global kept *gradient, global float *sums, global float *margins,
                     global uint *predicted)
 {
     size_t i = get_global_id(0);
-    global const float *logit = logits + i * classes;
-    global float *out = gradient + i * classes;
+    global const kept *logit = logits + i * classes;
+    global kept *out = gradient + i * classes;
     uint label = labels[order[first + i]], best = 0;
-    float most = logit[0], sum = 0, reciprocal;
+    float most = LOAD(logit, 0), sum = 0, reciprocal;
 
     for (uint k = 1; k < classes; k++) {
-        if (logit[k] > most) {
-            most = logit[k];
+        if (LOAD(logit, k) > most) {
+            most = LOAD(logit, k);
             best = k;
         }
     }
-    for (uint k = 0; k < classes; k++) {
-        out[k] = train_exp(logit[k] - most);
-        sum += out[k];
-    }
+    for (uint k = 0; k < classes; k++)
+        sum += train_exp(LOAD(logit, k) - most);
     reciprocal = train_reciprocal(sum);
     for (uint k = 0; k < classes; k++)
-        out[k] = train_mul(train_mul(out[k], reciprocal) - (k == label ? 1.0f : 0.0f), factor);
+        STORE(train_mul(train_mul(train_exp(LOAD(logit, k) - most), reciprocal) - (k == label ? 1.0f : 0.0f), factor),
+              out, k);
     sums[first + i] = sum;
-    margins[first + i] = label < classes ? logit[label] - most : 0.0f;
+    margins[first + i] = label < classes ? LOAD(logit, label) - most : 0.0f;
     predicted[first + i] = best;
 }
 

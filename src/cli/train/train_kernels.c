@@ -24,13 +24,15 @@ static void tell_build_log(struct session *session, cl_program program)
     free(log);
 }
 
-int train_kernels_open(struct session *session, struct train_kernels *kernels)
+int train_kernels_open(struct session *session, struct train_kernels *kernels, int type)
 {
     static const char *const names[TRAIN_KERNELS] = {
         [TRAIN_GATHER] = "gather_rows", [TRAIN_SOFTMAX] = "softmax", [TRAIN_DESCEND] = "descend"};
     const char *text = (const char *)train_files[0].text;
+    char options[32];
     cl_int status;
 
+    snprintf(options, sizeof(options), "-w -DTYPE=%d", type); /* no chatter */
     memset(kernels, 0, sizeof(*kernels));
     if (session->is_failed)
         return -1;
@@ -38,7 +40,7 @@ int train_kernels_open(struct session *session, struct train_kernels *kernels)
     session_expect(session, status, "cannot make the program of train.cl");
     if (session->is_failed)
         return -1;
-    status = clBuildProgram(kernels->program, 1, &session->info.device, "-w", NULL, NULL); /* no chatter */
+    status = clBuildProgram(kernels->program, 1, &session->info.device, options, NULL, NULL);
     if (status != CL_SUCCESS)
         tell_build_log(session, kernels->program);
     session_expect(session, status, "cannot compile train.cl");

@@ -20,8 +20,8 @@ struct train_kernels {
     cl_kernel kernels[TRAIN_KERNELS];
 };
 
-/* Compiles them. Returns 0 or -1. */
-int train_kernels_open(struct session *session, struct train_kernels *kernels);
+/* Compiles them, for what is kept of samples of a type (enum clnorm_type). Returns 0 or -1. */
+int train_kernels_open(struct session *session, struct train_kernels *kernels, int type);
 void train_kernels_close(struct train_kernels *kernels);
 
 /* Samples in a certain order: sample number order[first + i] is number i, for i below count. */

@@ -113,6 +113,8 @@ static int check_usage(const struct train_options *o, const struct option_row *r
         complain("train: option --%s is missing; --in x.npy and --labels y.npy go together", o->in ? "labels" : "in");
     else if (o->compare && o->out)
         complain("train: --compare trains many networks and keeps none; expected no --out");
+    else if (o->network.type != CLNORM_FLOAT32 && !o->network.is_reproducible)
+        complain("option --type: CLBlast's products are of float32 alone; expected --reproducible as well");
     else if (o->compare && o->network.is_plain)
         complain("train: --compare trains with and without batch norm; expected no --no-norm");
     else if (o->compare && isinf(TRAIN_MOST_FACTOR * o->rate))
@@ -167,6 +169,8 @@ int train_read_options(int count, char *const *arguments, struct train_options *
                    "part of the samples that is held out to test with; default: 0.2"),
         OPTION_ROW_FLAG("reproducible", &o->network.is_reproducible,
                         "products in a fixed order, not CLBlast's: the same bits on every device"),
+        OPTION_ROW_TYPE(&o->network.type,
+                        "how what is kept of samples is stored, with --reproducible; default: float32"),
         OPTION_ROW_FILE("compare", &o->compare,
                         "a picture, SVG or .png, by gnuplot: trains with and without batch norm, from the\n"
                         "same weights and batches, at rates from a tenth to thirty times --rate"),

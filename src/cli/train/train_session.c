@@ -9,7 +9,7 @@ int train_session_open(const struct train_options *o, struct session *session, s
     show_progress("preparing the device");
     if (session_open(session, o->device, o->is_verbose) != 0)
         return STATUS_FAILED;
-    if (train_kernels_open(session, kernels) == 0) {
+    if (train_kernels_open(session, kernels, o->network.type) == 0) {
         clear_progress();
         return STATUS_DONE;
     }
