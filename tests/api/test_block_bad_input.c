@@ -116,6 +116,34 @@ START_TEST(test_overflow)
 }
 END_TEST
 
+/* Sums that a driver would end go on from what is stored, which in binary16 would be other bits; in binary32 it is not. */
+START_TEST(test_long_sums)
+{
+    static const enum clnorm_operation operations[] = {CLNORM_FORWARD_TRAINING, CLNORM_FORWARD_INFERENCE,
+                                                       CLNORM_BACKWARD_TRAINING};
+    const unsigned before = rig.context->device.loop_limit;
+    size_t bytes;
+
+    rig.context->device.loop_limit = 65535;
+    for (unsigned i = 0; i < 3; i++) {
+        const int is_backward = operations[i] == CLNORM_BACKWARD_TRAINING;
+        clnorm_block_desc d;
+
+        ck_assert_int_eq(clnorm_describe_linear(2, is_backward ? 3 : 1000000, is_backward ? 1000000 : 3, &d),
+                         CLNORM_SUCCESS);
+        d.flags = CLNORM_BLOCK_REPRODUCIBLE | CLNORM_BLOCK_PLAIN;
+        for (int type = CLNORM_FLOAT32; type <= CLNORM_BFLOAT16; type++) {
+            d.type = (enum clnorm_type)type;
+            messages_clear(&rig.messages);
+            ck_assert_int_eq(clnorm_get_block_workspace_bytes(rig.context, operations[i], &d, &bytes),
+                             type == CLNORM_FLOAT32 ? CLNORM_SUCCESS : CLNORM_UNSUPPORTED_TYPE);
+            ck_assert(type == CLNORM_FLOAT32 || messages_have(&rig.messages, "(here 1000000)"));
+        }
+    }
+    rig.context->device.loop_limit = before;
+}
+END_TEST
+
 START_TEST(test_enums)
 {
     for (int o = 0; o < BLOCK_OPERATIONS; o++) {
@@ -385,6 +413,7 @@ int main(void)
     tcase_add_unchecked_fixture(cases, setup, teardown);
     tcase_add_test(cases, test_descriptions);
     tcase_add_test(cases, test_overflow);
+    tcase_add_test(cases, test_long_sums);
     tcase_add_test(cases, test_enums);
     tcase_add_test(cases, test_null);
     tcase_add_test(cases, test_missing);
