@@ -138,6 +138,7 @@ typedef struct clnorm_block_inference_args {
     clnorm_buffer dst;
     clnorm_buffer scale, shift, mean, variance;
     clnorm_buffer workspace;
+    clnorm_buffer product; /* optional: kept, for the gradient of scale through these statistics */
 } clnorm_block_inference_args;
 
 CLNORM_API int clnorm_block_forward_inference(clnorm_context *context, cl_command_queue queue,
@@ -173,6 +174,25 @@ typedef struct clnorm_block_backward_args {
 CLNORM_API int clnorm_block_backward(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
                                      const clnorm_block_backward_args *args, cl_uint wait_count,
                                      const cl_event *wait_list, cl_event *event);
+
+/*
+ * The gradients of forward inference: mean and variance are constants. Required: diff_dst, workspace (of CLNORM_BACKWARD_TRAINING), at least one
+ * gradient; weights for diff_src; src for diff_weights; dst where there is an activation; variance, and for diff_scale also product and mean,
+ * unless CLNORM_BLOCK_PLAIN is set, where they, scale, diff_scale and diff_shift must be absent. The rest is as in clnorm_block_backward.
+ */
+typedef struct clnorm_block_backward_frozen_args {
+    clnorm_buffer src, weights;
+    clnorm_buffer product, dst, diff_dst;
+    clnorm_buffer scale, mean, variance;
+    clnorm_buffer diff_src, diff_weights, diff_bias; /* each optional */
+    clnorm_buffer diff_scale, diff_shift;            /* each optional */
+    clnorm_buffer workspace;
+} clnorm_block_backward_frozen_args;
+
+CLNORM_API int clnorm_block_backward_frozen(clnorm_context *context, cl_command_queue queue,
+                                            const clnorm_block_desc *desc,
+                                            const clnorm_block_backward_frozen_args *args, cl_uint wait_count,
+                                            const cl_event *wait_list, cl_event *event);
 
 /*
  * Empties CLBlast's cache of compiled programs, which belongs to the whole process and lives until it ends, and holds on to

@@ -164,11 +164,12 @@ int clnorm_block_forward_training(clnorm_context *context, cl_command_queue queu
 static void infer(struct call *call, const clnorm_block_inference_args *args)
 {
     struct clnorm__chain *chain = &call->chain;
-    clnorm__chain_forward(chain, args->src, args->weights, args->bias, args->dst, call->plan.plain);
+    const clnorm_buffer product = args->product.mem ? args->product : args->dst;
+    clnorm__chain_forward(chain, args->src, args->weights, args->bias, product, call->plan.plain);
     if (call->plan.plain)
         return;
     clnorm_desc norm = clnorm__block_norm(&call->plan, call->desc);
-    clnorm_forward_inference_args n = {.src = args->dst, .dst = args->dst};
+    clnorm_forward_inference_args n = {.src = product, .dst = args->dst};
     n.scale = args->scale;
     n.shift = args->shift;
     n.mean = args->mean;
@@ -243,21 +244,30 @@ int clnorm_fold(clnorm_context *context, cl_command_queue queue, const clnorm_de
 
 /* ---- backward ---- */
 
-/* The gradient of the product into the workspace; or where it is without change, diff_dst itself. */
-static clnorm_buffer product_gradient(struct call *call, const clnorm_block_backward_args *args, int wanted)
+static clnorm_buffer product_diff(const struct call *call)
+{
+    return clnorm__block_tensor(&call->plan, call->chain.workspace, call->plan.diff_at);
+}
+
+/* The gradient of a product that nothing normalizes, into the workspace; or where it is without change, diff_dst itself. */
+static clnorm_buffer plain_gradient(struct call *call, clnorm_buffer diff_dst, clnorm_buffer dst, int wanted)
 {
     struct clnorm__chain *chain = &call->chain;
-    const clnorm_buffer diff = args->diff_dst;
-    const clnorm_buffer mine = clnorm__block_tensor(&call->plan, chain->workspace, call->plan.diff_at);
-    if (call->plan.plain) {
-        if (!call->plan.is_active || !wanted)
-            return diff;
-        CLNORM__CHAIN(chain, clnorm__block_mask(chain->context, &chain->step, diff, args->dst, mine, call->plan.type,
-                                                call->plan.g.dst_count, call->desc->activation));
-        return mine;
-    }
+    const clnorm_buffer mine = product_diff(call);
+    if (!call->plan.is_active || !wanted)
+        return diff_dst;
+    CLNORM__CHAIN(chain, clnorm__block_mask(chain->context, &chain->step, diff_dst, dst, mine, call->plan.type,
+                                            call->plan.g.dst_count, call->desc->activation));
+    return mine;
+}
+
+/* The same through the batch's statistics, always into the workspace. */
+static clnorm_buffer batch_gradient(struct call *call, const clnorm_block_backward_args *args, int wanted)
+{
+    struct clnorm__chain *chain = &call->chain;
+    const clnorm_buffer mine = product_diff(call);
     clnorm_desc norm = clnorm__block_norm(&call->plan, call->desc);
-    clnorm_backward_training_args n = {.src = args->product, .diff_dst = diff};
+    clnorm_backward_training_args n = {.src = args->product, .diff_dst = args->diff_dst};
     n.scale = args->scale;
     n.save_mean = args->save_mean;
     n.save_mean_low = args->save_mean_low;
@@ -272,40 +282,79 @@ static clnorm_buffer product_gradient(struct call *call, const clnorm_block_back
     return mine;
 }
 
+/* The same through given statistics. */
+static clnorm_buffer frozen_gradient(struct call *call, const clnorm_block_backward_frozen_args *args, int wanted)
+{
+    struct clnorm__chain *chain = &call->chain;
+    const clnorm_buffer mine = product_diff(call);
+    clnorm_desc norm = clnorm__block_norm(&call->plan, call->desc);
+    clnorm_backward_frozen_args n = {.src = args->product, .diff_dst = args->diff_dst};
+    n.scale = args->scale;
+    n.mean = args->mean;
+    n.variance = args->variance;
+    n.diff_src = wanted ? mine : n.diff_src;
+    n.dst = call->plan.is_active ? args->dst : n.dst;
+    n.diff_scale = args->diff_scale;
+    n.diff_shift = args->diff_shift;
+    n.workspace = norm_workspace(call);
+    CLNORM__CHAIN(chain, clnorm_backward_frozen(chain->context, chain->step.queue, &norm, &n, chain->step.wait_count,
+                                                chain->step.wait_list, chain->step.event));
+    return mine;
+}
+
 /* diff_bias: a sum of frozen statistics, whose values it does not depend on. */
 static void sum_bias(struct call *call, clnorm_buffer diff, clnorm_buffer diff_bias)
 {
     struct clnorm__chain *chain = &call->chain;
     clnorm_desc norm = clnorm__block_norm(&call->plan, call->desc);
     norm.activation = CLNORM_IDENTITY;
-    clnorm_backward_frozen_args n = {.diff_dst = diff, .variance = chain->workspace, .diff_shift = diff_bias};
-    n.variance.offset += call->plan.sum_at;
+    clnorm_backward_frozen_args n = {.diff_dst = diff, .variance = diff, .diff_shift = diff_bias};
+    if (call->plan.type != CLNORM_FLOAT32) { /* variances are binary32 */
+        n.variance = chain->workspace;
+        n.variance.offset += call->plan.sum_at;
+    }
     n.workspace = norm_workspace(call);
     CLNORM__CHAIN(chain, clnorm_backward_frozen(chain->context, chain->step.queue, &norm, &n, chain->step.wait_count,
                                                 chain->step.wait_list, chain->step.event));
 }
 
-static void differentiate(struct call *call, const clnorm_block_backward_args *args)
+/* What gradients of a block have in common, whatever its statistics. */
+struct gradients {
+    clnorm_buffer src, weights, diff_src, diff_weights, diff_bias, diff_scale, diff_shift;
+};
+
+#define GRADIENTS_OF(args)                                                                                             \
+    {                                                                                                                  \
+        (args)->src, (args)->weights, (args)->diff_src, (args)->diff_weights, (args)->diff_bias, (args)->diff_scale,   \
+            (args)->diff_shift                                                                                         \
+    }
+
+/* Whether the gradient of the product is. */
+static int is_wanted(const struct gradients *of)
 {
-    int wanted = args->diff_src.mem || args->diff_weights.mem || args->diff_bias.mem;
-    clnorm_buffer diff = product_gradient(call, args, wanted);
-    if (args->diff_bias.mem)
-        sum_bias(call, diff, args->diff_bias);
-    if (args->diff_src.mem || args->diff_weights.mem)
-        clnorm__chain_backward(&call->chain, diff, args->src, args->weights, args->diff_src, args->diff_weights);
+    return of->diff_src.mem || of->diff_weights.mem || of->diff_bias.mem;
+}
+
+/* From the gradient of the product on. */
+static void differentiate(struct call *call, clnorm_buffer diff, const struct gradients *of)
+{
+    if (of->diff_bias.mem)
+        sum_bias(call, diff, of->diff_bias);
+    if (of->diff_src.mem || of->diff_weights.mem)
+        clnorm__chain_backward(&call->chain, diff, of->src, of->weights, of->diff_src, of->diff_weights);
 }
 
 /* n = 0: gradients of parameters become 0. */
-static void zero(struct call *call, const clnorm_block_backward_args *args)
+static void zero(struct call *call, const struct gradients *of)
 {
     const cl_float nothing = 0;
     const struct {
         clnorm_buffer buffer;
         uint64_t elements;
-    } zeroed[] = {{args->diff_weights, call->plan.g.weights_count},
-                  {args->diff_bias, call->plan.g.channels},
-                  {args->diff_scale, call->plan.g.channels},
-                  {args->diff_shift, call->plan.g.channels}};
+    } zeroed[] = {{of->diff_weights, call->plan.g.weights_count},
+                  {of->diff_bias, call->plan.g.channels},
+                  {of->diff_scale, call->plan.g.channels},
+                  {of->diff_shift, call->plan.g.channels}};
     struct clnorm__chain *chain = &call->chain;
     for (unsigned i = 0; i < sizeof zeroed / sizeof *zeroed; i++)
         if (zeroed[i].buffer.mem)
@@ -315,6 +364,20 @@ static void zero(struct call *call, const clnorm_block_backward_args *args)
                                                      chain->step.wait_list, chain->step.event));
 }
 
+/* Lets a backward call begin, or refuses it. */
+static int begin_backward(struct call *call, clnorm_context *context, cl_command_queue queue,
+                          const clnorm_block_desc *desc, enum clnorm__call which, const void *args, cl_uint wait_count,
+                          const cl_event *wait_list, cl_event *event)
+{
+    int status = begin(call, context, queue, desc, args, CLNORM_BACKWARD_TRAINING);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    status = clnorm__check_gradients(&clnorm__operands[which], args, call->why);
+    if (status != CLNORM_SUCCESS)
+        return refused(call, status);
+    return check(call, which, args, wait_count, wait_list, event);
+}
+
 int clnorm_block_backward(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
                           const clnorm_block_backward_args *args, cl_uint wait_count, const cl_event *wait_list,
                           cl_event *event)
@@ -322,20 +385,38 @@ int clnorm_block_backward(clnorm_context *context, cl_command_queue queue, const
     struct call call;
     if (!context)
         return CLNORM_INVALID_CONTEXT;
-    int status = begin(&call, context, queue, desc, args, CLNORM_BACKWARD_TRAINING);
+    int status =
+        begin_backward(&call, context, queue, desc, CLNORM__CALL_BLOCK_BACKWARD, args, wait_count, wait_list, event);
     if (status != CLNORM_SUCCESS)
         return status;
-    const struct clnorm__geometry *g = &call.plan.g;
-    status = clnorm__check_gradients(&clnorm__operands[CLNORM__CALL_BLOCK_BACKWARD], args, call.why);
-    if (status != CLNORM_SUCCESS)
-        return refused(&call, status);
-    status = check(&call, CLNORM__CALL_BLOCK_BACKWARD, args, wait_count, wait_list, event);
-    if (status != CLNORM_SUCCESS)
-        return status;
-    if (g->n > 0)
-        differentiate(&call, args);
+    const struct gradients of = GRADIENTS_OF(args);
+    if (call.plan.g.n == 0)
+        zero(&call, &of);
+    else if (call.plan.plain)
+        differentiate(&call, plain_gradient(&call, args->diff_dst, args->dst, is_wanted(&of)), &of);
     else
-        zero(&call, args);
+        differentiate(&call, batch_gradient(&call, args, is_wanted(&of)), &of);
+    return end(&call);
+}
+
+int clnorm_block_backward_frozen(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
+                                 const clnorm_block_backward_frozen_args *args, cl_uint wait_count,
+                                 const cl_event *wait_list, cl_event *event)
+{
+    struct call call;
+    if (!context)
+        return CLNORM_INVALID_CONTEXT;
+    int status = begin_backward(&call, context, queue, desc, CLNORM__CALL_BLOCK_BACKWARD_FROZEN, args, wait_count,
+                                wait_list, event);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    const struct gradients of = GRADIENTS_OF(args);
+    if (call.plan.g.n == 0)
+        zero(&call, &of);
+    else if (call.plan.plain)
+        differentiate(&call, plain_gradient(&call, args->diff_dst, args->dst, is_wanted(&of)), &of);
+    else
+        differentiate(&call, frozen_gradient(&call, args, is_wanted(&of)), &of);
     return end(&call);
 }
 

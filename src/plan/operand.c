@@ -126,6 +126,7 @@ static const struct clnorm__operand block_inference[] = {
     ROW(shift, CHANNELS, OPTIONAL, NORM),
     ROW(mean, CHANNELS, NOT_EMPTY, NORM),
     ROW(variance, CHANNELS, NOT_EMPTY, NORM),
+    ROW(product, DST, OPTIONAL, NORM, WRITTEN),
     ROW(workspace, WORKSPACE, ALWAYS, HERE, WRITTEN),
 };
 #undef ARGS
@@ -163,6 +164,25 @@ static const struct clnorm__operand block_backward[] = {
 };
 #undef ARGS
 
+#define ARGS clnorm_block_backward_frozen_args
+static const struct clnorm__operand block_backward_frozen[] = {
+    ROW(diff_dst, DST, ALWAYS, HERE),
+    ROW(src, SRC, ALWAYS, HERE, WANTED_BY(diff_weights)),
+    ROW(weights, WEIGHTS, NOT_EMPTY, HERE, WANTED_BY(diff_src)),
+    ROW(dst, DST, ACTIVATED, HERE),
+    ROW(product, DST, ALWAYS, NORM, WANTED_BY(diff_scale)),
+    ROW(scale, CHANNELS, OPTIONAL, NORM),
+    ROW(mean, CHANNELS, NOT_EMPTY, NORM, WANTED_BY(diff_scale)),
+    ROW(variance, CHANNELS, NOT_EMPTY, NORM),
+    ROW(diff_src, SRC, OPTIONAL, HERE, WRITTEN),
+    ROW(diff_weights, WEIGHTS, OPTIONAL, HERE, WRITTEN),
+    ROW(diff_bias, CHANNELS, OPTIONAL, HERE, WRITTEN),
+    ROW(diff_scale, CHANNELS, OPTIONAL, NORM, WRITTEN),
+    ROW(diff_shift, CHANNELS, OPTIONAL, NORM, WRITTEN),
+    ROW(workspace, WORKSPACE, ALWAYS, HERE, WRITTEN),
+};
+#undef ARGS
+
 #define LIST(args_, list_)                                                                                             \
     {                                                                                                                  \
 #args_, sizeof(args_), sizeof list_ / sizeof *list_, list_                                                     \
@@ -177,6 +197,7 @@ const struct clnorm__operands clnorm__operands[CLNORM__CALLS] = {
     [CLNORM__CALL_BLOCK_INFERENCE] = LIST(clnorm_block_inference_args, block_inference),
     [CLNORM__CALL_BLOCK_FOLD] = LIST(clnorm_fold_args, block_fold),
     [CLNORM__CALL_BLOCK_BACKWARD] = LIST(clnorm_block_backward_args, block_backward),
+    [CLNORM__CALL_BLOCK_BACKWARD_FROZEN] = LIST(clnorm_block_backward_frozen_args, block_backward_frozen),
 };
 
 /* ---- what is made of it ---- */

@@ -228,7 +228,7 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     plan->sum_at = plan->diff_at;
     if (backward && (!plan->plain || plan->is_active))
         plan->sum_at += ceil_div(g->dst_count * clnorm_type_bytes(desc->type), sizeof(cl_float));
-    plan->columns_at = plan->sum_at + (backward ? g->channels : 0);
+    plan->columns_at = plan->sum_at + (backward && desc->type != CLNORM_FLOAT32 ? g->channels : 0);
     plan->rows_at = plan->columns_at;
     if (!g->dense && !(g->direct && plan->in_place))
         plan->rows_at += g->terms * g->positions * g->group;

@@ -16,7 +16,7 @@ struct clnorm__block_plan {
         temp;            /* CLBlast's, with room to move it to an address that OpenCL lets a buffer's part start at */
     uint64_t norm_at;    /* the normalization's */
     uint64_t diff_at;    /* backward: the gradient of the product, dst_count, of the type */
-    uint64_t sum_at;     /* and channels that a sum is made with as if of frozen statistics */
+    uint64_t sum_at;     /* of other types than binary32: channels, what a sum has for the variance */
     uint64_t columns_at; /* a group's columns: terms x samples x positions; of the type, but their gradients */
     uint64_t rows_at;    /* where not in place, its products: channels x samples x positions */
     uint64_t workspace;  /* elements in all */

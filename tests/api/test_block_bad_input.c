@@ -21,7 +21,8 @@ static enum block_operation operation;
 
 static struct foreign foreign;
 
-static const char *const operation_texts[] = {"training", "inference", "backward", "fold"};
+static const char *const operation_texts[] = {"training",       "inference", "backward", "fold", "inference that keeps",
+                                              "frozen backward"};
 
 static void prepare(enum block_operation o, unsigned flags)
 {
@@ -112,6 +113,39 @@ START_TEST(test_overflow)
     c = base;
     c.desc.pad_h = c.desc.pad_w = (UINT64_C(1) << 31) - 1;
     refuse(&c, CLNORM_SIZE_OVERFLOW, "at most 2^54");
+    block_free(&base);
+}
+END_TEST
+
+/* What the gradients of inference want, and have no use for. */
+START_TEST(test_frozen)
+{
+    static const struct {
+        enum block_slot slot;
+        const char *part;
+    } missing[] = {{B_DIFF_DST, "diff_dst is NULL"},
+                   {B_SRC, "src is NULL"},
+                   {B_WEIGHTS, "weights is NULL"},
+                   {B_PRODUCT, "product is NULL"},
+                   {B_MEAN, "mean is NULL"},
+                   {B_VARIANCE, "variance is NULL"},
+                   {B_DST, "dst is NULL"}};
+
+    prepare(BLOCK_FROZEN, 0);
+    for (size_t i = 0; i < sizeof(missing) / sizeof(*missing); i++) {
+        struct block_case c = base;
+
+        c.desc.activation = CLNORM_RELU;
+        c.absent |= BIT(missing[i].slot);
+        refuse(&c, CLNORM_MISSING_BUFFER, missing[i].part);
+    }
+    struct block_case c = base;
+    c.absent |= GRADIENTS;
+    refuse(&c, CLNORM_MISSING_BUFFER, "are all NULL");
+    c = base;
+    c.desc.flags |= CLNORM_BLOCK_PLAIN;
+    c.given = BIT(B_VARIANCE);
+    refuse(&c, CLNORM_UNEXPECTED_BUFFER, "variance is given");
     block_free(&base);
 }
 END_TEST
@@ -413,6 +447,7 @@ int main(void)
     tcase_add_unchecked_fixture(cases, setup, teardown);
     tcase_add_test(cases, test_descriptions);
     tcase_add_test(cases, test_overflow);
+    tcase_add_test(cases, test_frozen);
     tcase_add_test(cases, test_long_sums);
     tcase_add_test(cases, test_enums);
     tcase_add_test(cases, test_null);

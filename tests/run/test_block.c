@@ -145,6 +145,35 @@ START_TEST(test_reproducible_bits)
 }
 END_TEST
 
+/* Through given statistics: inference that keeps its product, and the gradients; also of other types. */
+START_TEST(test_frozen)
+{
+    static const unsigned picked[] = {2, 4, 7}; /* linear, with pads, of 1 x 1 */
+    static struct rig rig;
+
+    fixture_fast_rows(&devices[_i]);
+    rig_open(&rig, &devices[_i], 1);
+    for (unsigned form = 0; form < 12; form++) {
+        clnorm_block_desc d =
+            desc_of(&shapes[picked[form % 3]], CLNORM_BLOCK_REPRODUCIBLE | (form % 4 == 3 ? CLNORM_BLOCK_PLAIN : 0u),
+                    activation_of(form & 1, form / 2));
+        struct block_case c;
+
+        d.type = (enum clnorm_type)(form / 3 % 3);
+        block_make(&c, &d);
+        /* Without the product there is no diff_scale; with nothing else wanted, no gradient of the product. */
+        c.absent = form == 1   ? BIT(B_PRODUCT) | BIT(B_MEAN) | BIT(B_DIFF_SCALE)
+                   : form == 6 ? BIT(B_DIFF_SRC) | BIT(B_DIFF_WEIGHTS) | BIT(B_DIFF_BIAS)
+                               : 0;
+        if (form != 1)
+            compare_bits(&rig, &c, BLOCK_KEEP, 0);
+        compare_bits(&rig, &c, BLOCK_FROZEN, 0);
+        block_free(&c);
+    }
+    rig_close(&rig);
+}
+END_TEST
+
 /* Images and what comes of them of 16 bits: every way that operands of a product lie, by every kernel. */
 START_TEST(test_types)
 {
@@ -512,6 +541,7 @@ int main(void)
     if (!has_blas)
         printf("not tested: CLBlast's products\n");
     tcase_set_timeout(cases, 0);
+    tcase_add_loop_test(cases, test_frozen, 0, (int)device_count);
     tcase_add_loop_test(cases, test_types, 0, (int)device_count);
     tcase_add_loop_test(cases, test_reproducible_bits, 0, (int)device_count);
     tcase_add_loop_test(cases, test_forward, 0, (int)device_count);
