@@ -124,17 +124,18 @@ class Case:
 
 def main(tool):
     failed = count = 0
+    torch.set_num_threads(1)
     for kind in KINDS:
         for kept in (numpy.float32, numpy.float16):
-            for is_last in (False, True):
-                name = f"{kind}, {numpy.dtype(kept).name}, {'channels-last' if is_last else 'channels-first'}"
-                count += 1
-                with tempfile.TemporaryDirectory() as folder:
-                    try:
-                        print(f'{name}: at most {Case(tool, folder, kind, kept, is_last).check():.2f} of what is allowed')
-                    except RuntimeError as error:
-                        failed += 1
-                        print(f'{name}: FAILED: {error}')
+            is_last = count % 3 == 1
+            name = f"{kind}, {numpy.dtype(kept).name}, {'channels-last' if is_last else 'channels-first'}"
+            count += 1
+            with tempfile.TemporaryDirectory() as folder:
+                try:
+                    print(f'{name}: at most {Case(tool, folder, kind, kept, is_last).check():.2f} of what is allowed')
+                except RuntimeError as error:
+                    failed += 1
+                    print(f'{name}: FAILED: {error}')
     print(f'{count} compared with PyTorch {torch.__version__}, {failed} failed')
     return 1 if failed else 0
 
