@@ -434,9 +434,8 @@ enum clnorm_with {
     CLNORM_WITH_RESIDUAL = 1,     /* backward: its gradient */
     CLNORM_WITH_MASK = 2,         /* in backward calls, instead of dst */
     CLNORM_WITH_ACCUMULATION = 4, /* of diff_src */
-    CLNORM_WITH_SLICES =
-        8, /* views whose samples or positions are dense, see clnorm_strides: all tensors, or those written */
-    CLNORM_WITH_VIEWS = 16 /* the same of any views */
+    CLNORM_WITH_SLICES = 8, /* views of dense samples or positions (clnorm_strides): all tensors, or those written */
+    CLNORM_WITH_VIEWS = 16  /* the same of any views */
 };
 CLNORM_API int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
                                    unsigned with);
@@ -466,7 +465,7 @@ enum clnorm_running_flags {
  * where one of the two is written. Views of one buffer with the same largest stride, as slices along channels are, may lie between each
  * other. With n = 0 nothing is written.
  * The mask is one bit an element, for the backward pass to read in the place of dst, of which it is a 16th or a 32nd: bit i of word w is
- * that of element 32 * w + i in the order of memory. It is set where 0 < v < cap, or v is a NaN, as binary32, before dst is rounded to its
+ * that of element 32 * w + i in the order of the dense tensor. It is set where 0 < v < cap, or v is a NaN, as binary32, before dst is rounded to its
  * type. Bits behind the last element become 0. It belongs to an activation, and says nothing of one that has both a slope and a cap.
  */
 typedef struct clnorm_forward_training_args {

@@ -80,10 +80,9 @@ typedef struct clnorm_block_desc {
     uint64_t pad_h, pad_w; /* zeros on each side */
     uint64_t dilation_h, dilation_w;
     clnorm_activation activation;
-    unsigned flags; /* enum clnorm_block_flags */
-    enum clnorm_type
-        type;      /* of src, product, dst and their gradients; others than binary32 with CLNORM_BLOCK_REPRODUCIBLE */
-    float epsilon; /* as in clnorm_desc; checked even where there is no normalization */
+    unsigned flags;        /* enum clnorm_block_flags */
+    enum clnorm_type type; /* of src, product, dst and their gradients, see above */
+    float epsilon;         /* as in clnorm_desc; checked even where there is no normalization */
 } clnorm_block_desc;
 
 /* Describes a linear block: images, kernel, strides and dilations of 1, no pad, epsilon 1e-5, no activation, no flags. */

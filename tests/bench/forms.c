@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What types, activations, residuals, masks, groups and slices (half of the channels of all tensors) cost: each in turn with the plain float32 call, in one process.
+ * What types, activations, residuals, masks, groups and slices (half of the channels of all tensors) cost: each in turn with the plain
+ * float32 call, in one process.
  *
  *   bench_forms [N C S [ROUNDS]]      default 32 256 3136 9: tensors of 103 MB
  *
