@@ -167,7 +167,8 @@ extern "C" {
     X(CLNORM_INVALID_ACTIVATION, -3030, "an activation's slope is not finite, or its cap not above 0")                 \
     X(CLNORM_UNSUPPORTED_TYPE, -3031, "this call takes tensors of binary32 alone")                                     \
     X(CLNORM_INVALID_GROUP, -3032, "groups are larger than what is to be grouped, or do not divide it")                \
-    X(CLNORM_INVALID_STRIDES, -3033, "strides with which elements of a tensor that is written may coincide")
+    X(CLNORM_INVALID_STRIDES, -3033, "strides with which elements of a tensor that is written may coincide")           \
+    X(CLNORM_INVALID_PARTS, -3034, "a batch cannot be divided into such parts, or a call is not of the part it names")
 
 enum clnorm_status {
 #define CLNORM_STATUS_ENUM(name, value, text) name = value,

@@ -56,6 +56,18 @@ struct clnorm_tree {
     float w[CLNORM_TREE_LEVELS * CLNORM_TREE_WAYS];
 };
 
+/*
+ * A batch in parts: what merge_nodes does one after another. Bit i of is_merge: the two topmost entries of a stack of `depth` at first are
+ * merged with these weights; else the next node is put on top of it.
+ */
+#define CLNORM_SCHEDULE 64u
+#define CLNORM_STACK 40u /* entries at most */
+struct clnorm_schedule {
+    clnorm_u32 count, depth;
+    clnorm_u32 is_merge[CLNORM_SCHEDULE / 32u];
+    float f[CLNORM_SCHEDULE], w[CLNORM_SCHEDULE];
+};
+
 /* What the finish needs besides the tree. */
 struct clnorm_finish {
     float epsilon;

@@ -167,13 +167,10 @@ int clnorm_forward_training(clnorm_context *context, cl_command_queue queue, con
 {
     struct call call;
     int status = clnorm__call_begin(&call, context, queue, desc, args, CLNORM_FORWARD_TRAINING);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__call_running(&call, args->momentum, args->running_flags);
     if (status != CLNORM_SUCCESS)
         return status;
-    status = clnorm__check_momentum(args->momentum, args->running_flags, call.why);
-    if (status != CLNORM_SUCCESS)
-        return clnorm__call_refused(&call, status);
-    call.finish.momentum = args->momentum;
-    call.finish.running_factor = args->running_flags & CLNORM_RUNNING_BIASED ? 1.0f : 0.0f;
     return clnorm__call_finish(&call, args, wait_count, wait_list, event);
 }
 

@@ -40,6 +40,7 @@ int clnorm__call_begin(struct call *call, clnorm_context *context, cl_command_qu
     call->context = context;
     call->desc = desc;
     call->ask.operation = operation;
+    call->samples = desc ? desc->n : 0;
     call->stream.queue = queue;
     int status = clnorm__check_desc(desc, call->why);
     if (status == CLNORM_SUCCESS && !args) {
@@ -90,6 +91,9 @@ uint64_t clnorm__call_joined(const struct call *call)
 
 static int plan_again(struct call *call, struct clnorm__plan *plan)
 {
+    if (plan->merge.variant)
+        return clnorm__plan_merge(&call->part, &call->ask, &call->context->device, &call->filter, plan, call->why,
+                                  sizeof call->why);
     if (!plan->join.variant)
         return plan_call(call, plan);
     return clnorm__plan_join(clnorm__call_joined(call), call->ask.operation == CLNORM_BACKWARD_TRAINING,
@@ -127,10 +131,17 @@ int clnorm__call_run(struct call *call, struct clnorm__plan *plan)
     return status;
 }
 
-/* Lists the call's buffers and checks them. */
-static int check_buffers(struct call *call, const struct clnorm__operands *operands, const void *args,
-                         uint64_t workspace)
+/* Behind the call's operands, but for the workspace, which stays the last. */
+static void use_nodes(const struct clnorm__use *nodes, struct clnorm__uses *uses)
 {
+    uses->use[uses->count] = uses->use[uses->count - 1];
+    uses->use[uses->count - 1] = *nodes;
+    uses->count++;
+}
+
+int clnorm__call_check(struct call *call, const void *args, uint64_t workspace)
+{
+    const struct clnorm__operands *operands = &clnorm__operands[call->ask.operation];
     const clnorm_desc *d = call->desc;
     const struct division division = clnorm__divide(d, call->ask.operation);
     const uint64_t elements = d->n * d->c * d->s, statistics = d->c / clnorm__channel_group(d);
@@ -138,13 +149,15 @@ static int check_buffers(struct call *call, const struct clnorm__operands *opera
         [CLNORM__OF_TENSOR] = elements,           [CLNORM__OF_CHANNELS] = d->c,
         [CLNORM__OF_STATISTICS] = statistics,     [CLNORM__OF_GROUPS] = statistics * clnorm__groups_of(&division),
         [CLNORM__OF_MASK] = (elements + 31) / 32, [CLNORM__OF_WORKSPACE] = workspace};
-    const unsigned facts = (d->n ? CLNORM__NOT_EMPTY : 0u) | (call->ask.extras & CLNORM__HAS_OLD ? CLNORM__ADDED : 0u) |
+    const unsigned facts = (call->samples ? CLNORM__NOT_EMPTY : 0u) | (call->ask.extras & CLNORM__HAS_OLD ? CLNORM__ADDED : 0u) |
                            (clnorm__is_active(&d->activation) ? CLNORM__ACTIVATED : 0u);
-    struct clnorm__uses uses = {0};
+    struct clnorm__uses uses = {.query = call->query};
     int status =
         clnorm__operands_use(operands, args, size, facts, (unsigned)clnorm_type_bytes(d->type), &uses, call->why);
     if (status == CLNORM_SUCCESS && d->n > 0)
         clnorm__operands_use_views(operands, d, &call->buffers, &uses);
+    if (status == CLNORM_SUCCESS && call->nodes.name)
+        use_nodes(&call->nodes, &uses);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_present(&uses, call->why);
     if (status == CLNORM_SUCCESS)
@@ -174,6 +187,16 @@ static int check_extras(struct call *call)
     return CLNORM_MISSING_BUFFER;
 }
 
+int clnorm__call_running(struct call *call, float momentum, unsigned flags)
+{
+    const int status = clnorm__check_momentum(momentum, flags, call->why);
+    if (status != CLNORM_SUCCESS)
+        return clnorm__call_refused(call, status);
+    call->finish.momentum = momentum;
+    call->finish.running_factor = flags & CLNORM_RUNNING_BIASED ? 1.0f : 0.0f;
+    return CLNORM_SUCCESS;
+}
+
 /* The flags of a backward call. */
 int clnorm__call_accumulate(struct call *call, unsigned flags)
 {
@@ -195,24 +218,15 @@ int clnorm__call_run_part(struct call *call, struct clnorm__plan *plan)
     return clnorm__call_run(call, plan);
 }
 
-/* What begin has let through: places the buffers, plans, checks and enqueues. */
-int clnorm__call_finish(struct call *call, const void *args, cl_uint wait_count, const cl_event *wait_list,
-                        cl_event *event)
+int clnorm__call_place(struct call *call, const void *args)
 {
     const enum clnorm_operation operation = call->ask.operation;
     const struct clnorm__operands *operands = &clnorm__operands[operation];
-    const clnorm_desc *desc = call->desc;
-    const struct division division = clnorm__divide(desc, operation);
-    struct clnorm__plan plans[2];
-    uint64_t groups_at = 0, workspace = 0;
     int status = CLNORM_SUCCESS;
     if (operation == CLNORM_BACKWARD_TRAINING || operation == CLNORM_BACKWARD_FROZEN)
         status = clnorm__check_gradients(operands, args, call->why);
     if (status != CLNORM_SUCCESS)
-        return clnorm__call_refused(call, status);
-    call->stream.wait_count = wait_count;
-    call->stream.wait_list = wait_list;
-    call->stream.event = event;
+        return status;
     call->finish.flags |= clnorm__operands_place(operands, args, &call->buffers);
     if (!(call->finish.momentum > 0)) /* then nothing is written, whatever the batch holds */
         call->finish.flags &= ~(CLNORM_HAS_RUNNING_MEAN | CLNORM_HAS_RUNNING_VARIANCE);
@@ -220,19 +234,33 @@ int clnorm__call_finish(struct call *call, const void *args, cl_uint wait_count,
         (call->buffers.residual.mem ? CLNORM__HAS_RESIDUAL : 0u) | (call->buffers.mask.mem ? CLNORM__HAS_MASK : 0u);
     status = check_extras(call);
     if (status != CLNORM_SUCCESS)
-        return clnorm__call_refused(call, status);
+        return status;
     call->ask.sums = operation == CLNORM_BACKWARD_FROZEN
                          ? (call->finish.flags & (CLNORM_HAS_DIFF_SCALE | CLNORM_HAS_DIFF_SHIFT)) != 0
                          : operation != CLNORM_FORWARD_INFERENCE;
     call->ask.apply =
         operation == CLNORM_FORWARD_TRAINING || operation == CLNORM_FORWARD_INFERENCE || call->buffers.dst.mem != NULL;
     call->filter = clnorm__filter_now(call->context);
-    if (desc->n > 0)
-        status = clnorm__operands_view(operands, desc, args, &call->buffers, call->filter.view, call->why);
+    if (call->desc->n > 0)
+        status = clnorm__operands_view(operands, call->desc, args, &call->buffers, call->filter.view, call->why);
+    return status;
+}
+
+int clnorm__call_finish(struct call *call, const void *args, cl_uint wait_count, const cl_event *wait_list,
+                        cl_event *event)
+{
+    const clnorm_desc *desc = call->desc;
+    const struct division division = clnorm__divide(desc, call->ask.operation);
+    struct clnorm__plan plans[2];
+    uint64_t groups_at = 0, workspace = 0;
+    int status = clnorm__call_place(call, args);
+    call->stream.wait_count = wait_count;
+    call->stream.wait_list = wait_list;
+    call->stream.event = event;
     if (status == CLNORM_SUCCESS && desc->n > 0)
         status = clnorm__call_plan(call, &division, plans, &groups_at, &workspace);
     if (status == CLNORM_SUCCESS)
-        status = check_buffers(call, operands, args, workspace);
+        status = clnorm__call_check(call, args, workspace);
     if (status != CLNORM_SUCCESS)
         return clnorm__call_refused(call, status);
     if (desc->n == 0)

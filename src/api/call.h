@@ -19,6 +19,10 @@ struct call {
     struct clnorm_finish finish;
     struct clnorm__filter filter;
     int is_preparing; /* programs alone */
+    uint64_t samples; /* of the batch */
+    /* Of a batch in parts: nodes that the call reads or writes; and the function that tells its workspace's size. */
+    struct clnorm__use nodes;
+    const char *query;
     char why[CLNORM__WHY];
 };
 
@@ -37,10 +41,23 @@ int clnorm__call_refused(const struct call *call, int status);
 int clnorm__call_begin(struct call *call, clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
                        const void *args, enum clnorm_operation operation);
 
+/* What a call of forward training says of running statistics. */
+int clnorm__call_running(struct call *call, float momentum, unsigned flags);
+
 /* The flags of a backward call. */
 int clnorm__call_accumulate(struct call *call, unsigned flags);
 
-/* What begin has let through: places the buffers, plans, checks and enqueues. */
+/* What begin has let through: its buffers and their views, and what the call asks for. */
+int clnorm__call_place(struct call *call, const void *args);
+
+/* That the buffers will do, after call_place. */
+int clnorm__call_check(struct call *call, const void *args, uint64_t workspace);
+
+/* One call of several in a row: waits for the one before, whose event *before is, and sets it; the last one has the event of `whole`. */
+int clnorm__call_run_step(struct call *call, const struct clnorm__stream *whole, int is_last, cl_event *before,
+                          struct clnorm__plan *plan);
+
+/* All of it: places the buffers, plans, checks and enqueues. */
 int clnorm__call_finish(struct call *call, const void *args, cl_uint wait_count, const cl_event *wait_list,
                         cl_event *event);
 

@@ -8,9 +8,8 @@ static clnorm_buffer moved(clnorm_buffer buffer, uint64_t elements)
     return buffer;
 }
 
-/* Step `number` of a call of several: it waits for the one before it, and the last one has the call's event. */
-static int run_step(struct call *call, const struct clnorm__stream *whole, int is_last, cl_event *before,
-                    struct clnorm__plan *plan)
+int clnorm__call_run_step(struct call *call, const struct clnorm__stream *whole, int is_last, cl_event *before,
+                          struct clnorm__plan *plan)
 {
     cl_event done = NULL;
     call->stream = *whole;
@@ -95,15 +94,15 @@ int clnorm__call_run_groups(struct call *call, const struct division *d, struct 
     joined.buffers.last_factor = is_biased ? 1.0f : plans[1].unbias;
     clnorm__call_part(call, d, 0);
     if (status == CLNORM_SUCCESS)
-        status = run_step(call, &whole, !d->rest && !is_joined, &before, &plans[0]);
+        status = clnorm__call_run_step(call, &whole, !d->rest && !is_joined, &before, &plans[0]);
     if (status == CLNORM_SUCCESS && d->rest) {
         move_to_rest(&call->buffers, d->equal * d->each, d->equal * (channels / clnorm__channel_group(call->desc)),
                      d->equal * channels);
         clnorm__call_part(call, d, 1);
-        status = run_step(call, &whole, !is_joined, &before, &plans[1]);
+        status = clnorm__call_run_step(call, &whole, !is_joined, &before, &plans[1]);
     }
     if (status == CLNORM_SUCCESS && is_joined)
-        status = run_step(&joined, &whole, 1, &before, &join);
+        status = clnorm__call_run_step(&joined, &whole, 1, &before, &join);
     if (before)
         clReleaseEvent(before);
     return status;

@@ -50,8 +50,7 @@ void clnorm__shape_leaves(const clnorm_desc *desc, uint64_t rows, uint64_t leave
     shape->rn_last = (float)(1.0 / (double)last);
 }
 
-/* Values in leaves [0, i). */
-static uint64_t values_before(const struct clnorm_shape *shape, uint64_t i)
+uint64_t clnorm__values_before(const struct clnorm_shape *shape, uint64_t i)
 {
     i = least(i, shape->leaves);
     return i * shape->full - i / shape->period * (shape->full - shape->last);
@@ -83,9 +82,9 @@ void clnorm__fill_tree(const struct clnorm_shape *shape, unsigned base, struct c
         for (unsigned way = 0; way < 4; way++)
             set_weight(tree, row, way, values - (way & 1 ? fewer : 0), values - (way & 2 ? fewer : 0));
         uint64_t first = (shape->leaves - 1) / (2 * span) * (2 * span);
-        uint64_t middle = values_before(shape, first + span), end = values_before(shape, shape->leaves);
+        uint64_t middle = clnorm__values_before(shape, first + span), end = clnorm__values_before(shape, shape->leaves);
         if (end > middle) /* else the last node of this level passes up alone */
-            set_weight(tree, row, 4, middle - values_before(shape, first), end - middle);
+            set_weight(tree, row, 4, middle - clnorm__values_before(shape, first), end - middle);
     }
 }
 

@@ -16,6 +16,9 @@ uint64_t clnorm__count_leaves(const clnorm_desc *desc, uint64_t *rows, uint64_t 
 void clnorm__shape_leaves(const clnorm_desc *desc, uint64_t rows, uint64_t leaves, uint64_t period,
                           struct clnorm_shape *shape);
 
+/* Values of a channel in leaves [0, i). */
+uint64_t clnorm__values_before(const struct clnorm_shape *shape, uint64_t i);
+
 /* The weights of level base and those above it. */
 void clnorm__fill_tree(const struct clnorm_shape *shape, unsigned base, struct clnorm_tree *tree);
 

@@ -39,22 +39,24 @@ static int plan_spread(const clnorm_desc *desc, uint64_t groups, const struct cl
 static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
                       const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
 {
-    int backward = ask->operation == CLNORM_BACKWARD_TRAINING || ask->operation == CLNORM_BACKWARD_FROZEN;
-    int last = clnorm__is_last(desc), status;
+    const int backward = clnorm__is_backward(ask), last = clnorm__is_last(desc), is_part = ask->part || ask->batch;
+    int status;
     const uint64_t groups = most(ask->groups, 1);
-    uint64_t rows, period, leaves = clnorm__count_leaves(desc, &rows, &period);
+    clnorm_desc batch = *desc;
+    batch.n = ask->batch ? ask->batch : desc->n;
+    uint64_t rows, period, leaves = clnorm__count_leaves(&batch, &rows, &period);
     memset(plan, 0, sizeof *plan);
     if (leaves > (uint64_t)1 << 31) {
         snprintf(why, why_size, "a channel's %llu values are more than 2^31 leaves of the statistics' tree",
                  (unsigned long long)(desc->n * desc->s));
         return CLNORM_SIZE_OVERFLOW;
     }
-    clnorm__shape_leaves(desc, rows, leaves, period, &plan->shape);
+    clnorm__shape_leaves(&batch, rows, leaves, period, &plan->shape);
     plan->shape.side = clnorm__channels_side(desc, device);
     const int is_training = ask->operation == CLNORM_FORWARD_TRAINING || ask->operation == CLNORM_BACKWARD_TRAINING;
     const uint64_t group = clnorm__channel_group(desc);
-    clnorm__fill_channel_tree(desc, is_training ? group : 1, &plan->channels);
-    double m = (double)(desc->n * desc->s) * plan->channels.leaves;
+    clnorm__fill_channel_tree(&batch, is_training ? group : 1, &plan->channels);
+    double m = (double)(batch.n * batch.s) * plan->channels.leaves;
     plan->rm_hi = (float)(1.0 / m);
     plan->rm_lo = (float)(1.0 / m - (double)plan->rm_hi);
     plan->unbias = m > 1 ? (float)(m / (m - 1)) : 1.0f;
@@ -67,8 +69,8 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     }
     plan->workspace = plan->partial_at;
     if (ask->apply && is_training) {
-        if (group == 1 && clnorm__plan_fused(desc, backward ? 2 : 1, ask->extras, device, filter, plan)) {
-            clnorm__reserve_partials(desc, groups, backward, device, filter, plan);
+        if (group == 1 && !is_part && clnorm__plan_fused(desc, backward ? 2 : 1, ask->extras, device, filter, plan)) {
+            clnorm__reserve_partials(desc, ask, device, filter, plan);
             return CLNORM_SUCCESS;
         }
         if (filter->steps[backward ? CLNORM__DIFF_FUSED : CLNORM__FUSED])
@@ -81,8 +83,13 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
         if (filter->steps[CLNORM__INFER])
             return clnorm__plan_refuse(device, why, why_size, "infer");
     }
-    if (ask->sums) {
-        status = clnorm__plan_stats(desc, groups, backward, device, filter, plan, why, why_size);
+    if (ask->batch) {
+        plan->workspace += (backward ? CLNORM_SUM_WORDS : CLNORM_NODE_WORDS) * desc->c * ask->stack;
+        status = clnorm__plan_finish(desc, ask, device, filter, plan, why, why_size);
+        if (status != CLNORM_SUCCESS)
+            return status;
+    } else if (ask->sums) {
+        status = clnorm__plan_stats(desc, ask, device, filter, plan, why, why_size);
         if (status != CLNORM_SUCCESS)
             return status;
     } else {
@@ -91,10 +98,17 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
         if (!plan->finish.variant)
             return clnorm__plan_refuse(device, why, why_size, "coefficients");
     }
+    if (ask->part) {
+        launch_channels(device, desc->c, &plan->nodes);
+        plan->nodes.dims = 3;
+        plan->nodes.global[1] = plan->nodes.local[1] = plan->nodes.local[2] = 1;
+        plan->nodes.global[2] = ask->part->nodes;
+        return CLNORM_SUCCESS;
+    }
     launch_channels(device, desc->c / plan->channels.leaves, &plan->finish);
     if (plan->roots.variant)
         launch_channels(device, desc->c, &plan->roots);
-    if (!ask->apply)
+    if (!ask->apply || desc->n == 0)
         return CLNORM_SUCCESS;
     plan->apply.variant = clnorm__variant_choose(CLNORM__APPLY, device, filter, last, leaves);
     if (!plan->apply.variant)
@@ -171,5 +185,16 @@ int clnorm__plan_join(uint64_t channels, int backward, const struct clnorm__devi
     if (!plan->join.variant)
         return clnorm__plan_refuse(device, why, why_size, "join");
     launch_channels(device, channels, &plan->join);
+    return CLNORM_SUCCESS;
+}
+
+int clnorm__plan_merge(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
+                       const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
+{
+    plan->merge.variant = clnorm__variant_choose(clnorm__is_backward(ask) ? CLNORM__DIFF_MERGE : CLNORM__MERGE, device,
+                                                 filter, clnorm__is_last(desc), CLNORM_SCHEDULE);
+    if (!plan->merge.variant)
+        return clnorm__plan_refuse(device, why, why_size, "merge");
+    launch_channels(device, desc->c, &plan->merge);
     return CLNORM_SUCCESS;
 }

@@ -5,15 +5,6 @@
 
 #include "plan/launch.h"
 
-/* What a call asks for. */
-struct clnorm__ask {
-    enum clnorm_operation operation;
-    int sums;        /* backward: diff_scale or diff_shift, or diff_src through batch statistics */
-    int apply;       /* dst, or diff_src */
-    unsigned extras; /* CLNORM__HAS_ bits of the last step, but for the activation, which the description tells of */
-    uint64_t groups; /* of samples, each of as many as the description has; 0 counts as 1 */
-};
-
 /*
  * desc has passed clnorm__check_desc and n > 0. Returns CLNORM_SUCCESS, or CLNORM_NO_VARIANT or CLNORM_SIZE_OVERFLOW with
  * the reason in why.
@@ -21,6 +12,10 @@ struct clnorm__ask {
 /* The plan of what comes after those of all groups of samples. */
 int clnorm__plan_join(uint64_t channels, int backward, const struct clnorm__device *device,
                       const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size);
+
+/* That of the merges of a batch in parts, whose schedule the caller fills in. *plan is that of what follows, or zeroed. */
+int clnorm__plan_merge(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
+                       const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size);
 
 int clnorm__plan_make(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
                       const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size);

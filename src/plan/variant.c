@@ -88,24 +88,31 @@ const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS] = {
          0, 16, 64),
     FLAT("diff_finish_channels", "statistics", "finish_channels", CLNORM__DIFF_FINISH_CHANNELS, CLNORM__ANY,
          CLNORM__BOTH, 0, 0, 0, 16, 64),
+
+    FLAT("nodes", "statistics", "nodes", CLNORM__NODES, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 64),
+    FLAT("diff_nodes", "statistics", "nodes", CLNORM__DIFF_NODES, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 64),
+    FLAT("merge_nodes", "statistics", "merge_nodes", CLNORM__MERGE, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16, 64),
+    FLAT("diff_merge_nodes", "statistics", "merge_nodes", CLNORM__DIFF_MERGE, CLNORM__ANY, CLNORM__BOTH, 0, 0, 0, 16,
+         64),
 };
 
 static const char *const step_names[CLNORM__STEPS] = {
     "stats",      "finish",      "coefficients",    "apply",
     "diff_stats", "diff_finish", "fused",           "diff_fused",
     "infer",      "join",        "diff_join",       "spread",
-    "roots",      "diff_roots",  "finish_channels", "diff_finish_channels"};
+    "roots",      "diff_roots",  "finish_channels", "diff_finish_channels",
+    "nodes", "diff_nodes", "merge", "diff_merge"};
 
 int clnorm__step_has_direction(enum clnorm__step step)
 {
     return step == CLNORM__FINISH || step == CLNORM__JOIN || step == CLNORM__ROOTS || step == CLNORM__FINISH_CHANNELS ||
-           clnorm__step_is_backward(step);
+           step == CLNORM__NODES || step == CLNORM__MERGE || clnorm__step_is_backward(step);
 }
 
 int clnorm__step_is_backward(enum clnorm__step step)
 {
     return step == CLNORM__DIFF_FINISH || step == CLNORM__DIFF_JOIN || step == CLNORM__DIFF_ROOTS ||
-           step == CLNORM__DIFF_FINISH_CHANNELS;
+           step == CLNORM__DIFF_FINISH_CHANNELS || step == CLNORM__DIFF_NODES || step == CLNORM__DIFF_MERGE;
 }
 
 const char *clnorm__step_name(unsigned step)

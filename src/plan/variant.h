@@ -23,6 +23,10 @@ enum clnorm__step {
     CLNORM__DIFF_ROOTS,
     CLNORM__FINISH_CHANNELS, /* groups of channels: their roots' tree and the finish */
     CLNORM__DIFF_FINISH_CHANNELS,
+    CLNORM__NODES, /* a batch in parts: from a part's partials to the nodes that it sends */
+    CLNORM__DIFF_NODES,
+    CLNORM__MERGE, /* and from all nodes to the root */
+    CLNORM__DIFF_MERGE,
     CLNORM__STEPS
 };
 
@@ -74,7 +78,7 @@ struct clnorm__variant {
     unsigned turns; /* of loops, of a work-item, at most: stage one's for each leaf, stage two's for each partial */
 };
 
-#define CLNORM__VARIANTS 34
+#define CLNORM__VARIANTS 38
 extern const struct clnorm__variant clnorm__variants[CLNORM__VARIANTS];
 
 /*

@@ -203,6 +203,36 @@ static void set_roots(struct setter *s, const struct clnorm__plan *plan, const s
     set(s, sizeof plan->shape, &plan->shape);
 }
 
+/* Of a batch in parts: where the nodes of one begin. */
+static void set_nodes(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
+{
+    const struct clnorm__buffers *b = given->buffers;
+    const struct clnorm__part *of = &plan->part;
+    const int is_backward = plan->nodes.variant->step == CLNORM__DIFF_NODES;
+    const uint64_t words = (is_backward ? CLNORM_SUM_WORDS : CLNORM_NODE_WORDS) * plan->shape.c;
+    const cl_uint log2 = plan->shape.block_log2, first = (cl_uint)(of->first >> log2);
+    const cl_uint most_level = of->most_level > log2 ? of->most_level - log2 : 0, is_last = (cl_uint)of->is_last;
+    set_buffer(s, part(b->workspace, plan->partial_at));
+    set_buffer(s, part(b->nodes, of->node * words));
+    if (!is_backward)
+        set(s, sizeof plan->high, &plan->high);
+    set(s, sizeof plan->shape, &plan->shape);
+    set(s, sizeof first, &first);
+    set(s, sizeof most_level, &most_level);
+    set(s, sizeof is_last, &is_last);
+}
+
+/* b->nodes begins with the first node that the schedule puts on the stack. */
+static void set_merge(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
+{
+    const struct clnorm__buffers *b = given->buffers;
+    const cl_ulong channels = plan->shape.c;
+    set_buffer(s, b->nodes);
+    set_buffer(s, part(b->workspace, plan->partial_at));
+    set(s, sizeof channels, &channels);
+    set(s, sizeof plan->schedule, &plan->schedule);
+}
+
 static void set_finish_channels(struct setter *s, const struct clnorm__plan *plan, const struct given *given)
 {
     const struct clnorm__buffers *b = given->buffers;
@@ -374,6 +404,10 @@ static int prepare_launch(clnorm_context *context, const struct clnorm__plan *pl
         set_finish(&s, plan, given);
     else if (from == &plan->apply)
         set_apply(&s, plan, given);
+    else if (from == &plan->nodes)
+        set_nodes(&s, plan, given);
+    else if (from == &plan->merge)
+        set_merge(&s, plan, given);
     else
         set_join(&s, plan, given);
     if (s.error != CL_SUCCESS)
@@ -384,8 +418,8 @@ static int prepare_launch(clnorm_context *context, const struct clnorm__plan *pl
 static int prepare(clnorm_context *context, const struct clnorm__plan *plan, const struct given *given,
                    struct clnorm__progress *progress, struct steps *steps)
 {
-    const struct clnorm__launch *all[] = {&plan->spread, &plan->fused, &plan->stats, &plan->roots,
-                                          &plan->finish, &plan->apply, &plan->join};
+    const struct clnorm__launch *all[] = {&plan->spread, &plan->fused, &plan->stats, &plan->nodes, &plan->roots,
+                                          &plan->finish, &plan->apply, &plan->join,  &plan->merge};
     int status = CLNORM_SUCCESS;
     for (unsigned i = 0, number = 0; i < sizeof all / sizeof *all && status == CLNORM_SUCCESS; i++) {
         if (!all[i]->variant || number++ < progress->enqueued)
