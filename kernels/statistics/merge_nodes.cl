@@ -10,14 +10,18 @@
 #define WORDS (sizeof(item_f) / sizeof(float))
 
 kernel void merge_nodes(const global float *nodes, ulong nodes_offset, global float *stack, ulong stack_offset,
-                        ulong channels, struct clnorm_schedule schedule)
+                        ulong channels, struct clnorm_schedule argument)
 {
+    local struct clnorm_schedule schedule; /* for drivers that take an argument for uniform, as in tree.cl */
     const ulong c = get_global_id(0);
     struct clnorm_shape one;
     item_f top, left; /* outside loops, see README.md */
-    uint depth = schedule.depth;
+    if (get_local_id(0) == 0u)
+        schedule = argument;
+    barrier(CLK_LOCAL_MEM_FENCE);
     if (c >= channels)
         return;
+    uint depth = schedule.depth;
     one.c = channels;
     one.blocks = 1u;
     stack += stack_offset;

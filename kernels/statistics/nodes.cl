@@ -11,7 +11,7 @@ kernel void nodes(const global float *partial, ulong partial_offset, global floa
                   TREE_PARAMETER struct clnorm_shape shape, uint first, uint most_level, uint is_last)
 {
     TREE_OF_PARAMETER(tree);
-    struct clnorm_shape one = shape; /* PoCL's work-items share an argument that is written to */
+    struct clnorm_shape one = shape;             /* PoCL's work-items share an argument that is written to */
     item_f stack[CLNORM_TREE_LEVELS + 1u], node; /* outside loops, see README.md */
     const ulong c = get_global_id(0);
     const uint number = (uint)get_global_id(2);

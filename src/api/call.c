@@ -149,7 +149,8 @@ int clnorm__call_check(struct call *call, const void *args, uint64_t workspace)
         [CLNORM__OF_TENSOR] = elements,           [CLNORM__OF_CHANNELS] = d->c,
         [CLNORM__OF_STATISTICS] = statistics,     [CLNORM__OF_GROUPS] = statistics * clnorm__groups_of(&division),
         [CLNORM__OF_MASK] = (elements + 31) / 32, [CLNORM__OF_WORKSPACE] = workspace};
-    const unsigned facts = (call->samples ? CLNORM__NOT_EMPTY : 0u) | (call->ask.extras & CLNORM__HAS_OLD ? CLNORM__ADDED : 0u) |
+    const unsigned facts = (call->samples ? CLNORM__NOT_EMPTY : 0u) |
+                           (call->ask.extras & CLNORM__HAS_OLD ? CLNORM__ADDED : 0u) |
                            (clnorm__is_active(&d->activation) ? CLNORM__ACTIVATED : 0u);
     struct clnorm__uses uses = {.query = call->query};
     int status =

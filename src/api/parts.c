@@ -90,8 +90,7 @@ static int run_nothing(struct part_call *p)
 {
     const struct clnorm__buffers none = {0};
     const struct call *call = &p->call;
-    return clnorm__run_empty(&call->stream, call->ask.part ? &none : &call->buffers, call->finish.flags,
-                             call->desc->c);
+    return clnorm__run_empty(&call->stream, call->ask.part ? &none : &call->buffers, call->finish.flags, call->desc->c);
 }
 
 /* What a call has let through: places, plans, checks and enqueues. */
@@ -151,10 +150,9 @@ static int forward(clnorm_context *context, cl_command_queue queue, const clnorm
     return finish(&p, parts, part, nodes, args, &stream, is_apply);
 }
 
-static int backward(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
-                    const clnorm_parts *parts, uint64_t part, clnorm_buffer nodes,
-                    const clnorm_backward_training_args *args, cl_uint wait_count, const cl_event *wait_list,
-                    cl_event *event, int is_apply)
+static int backward(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc, const clnorm_parts *parts,
+                    uint64_t part, clnorm_buffer nodes, const clnorm_backward_training_args *args, cl_uint wait_count,
+                    const cl_event *wait_list, cl_event *event, int is_apply)
 {
     struct part_call p = {0};
     int status = clnorm__call_begin(&p.call, context, queue, desc, args, CLNORM_BACKWARD_TRAINING);

@@ -21,9 +21,9 @@ struct clnorm__plan {
     float rm_hi, rm_lo, unbias;
     /* fused alone; or stats, finish and apply; or finish, then the coefficients, and apply. Backward perhaps without apply. */
     struct clnorm__launch fused, stats, finish, apply;
-    struct clnorm__launch spread;            /* groups of channels: first, of statistics that are given */
-    struct clnorm__launch roots;             /* between stats and finish, where there are several partials */
-    struct clnorm__launch join;              /* alone, after the plans of all groups of samples */
+    struct clnorm__launch spread; /* groups of channels: first, of statistics that are given */
+    struct clnorm__launch roots;  /* between stats and finish, where there are several partials */
+    struct clnorm__launch join;   /* alone, after the plans of all groups of samples */
     /* A batch in parts: nodes after stats, and that is all; merge alone, before the plan of finish and apply. */
     struct clnorm__launch nodes, merge;
     struct clnorm__part part; /* nodes: which of them */

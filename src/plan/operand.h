@@ -22,8 +22,8 @@ struct clnorm__buffers {
     clnorm_buffer mask;
     clnorm_buffer gate; /* backward: dst of the forward pass */
     clnorm_buffer workspace;
-    clnorm_buffer nodes;    /* of all parts of a batch */
-    uint64_t groups; /* of the launch that joins those of samples; and the factor of its last one's variance */
+    clnorm_buffer nodes; /* of all parts of a batch */
+    uint64_t groups;     /* of the launch that joins those of samples; and the factor of its last one's variance */
     float last_factor;
     uint64_t first; /* the number of the first element of src and dst, for its bit of the mask */
     struct clnorm_views views;

@@ -41,10 +41,11 @@ static int check_borders(const clnorm_desc *desc, const clnorm_parts *parts, uin
     const uint64_t multiple = multiple_of(desc);
     uint64_t before = 0;
     for (uint64_t i = 0; i < parts->count && before < samples; before += parts->samples[i], i++)
-        REFUSE_IF(before % multiple && parts->samples[i], CLNORM_INVALID_PARTS,
-                  "part %llu begins at sample %llu; for the same bits parts of this shape begin at multiples of %llu samples "
-                  "(clnorm_get_part_multiple), or else merge is CLNORM_MERGE_BY_COUNTS",
-                  (ull)i, (ull)before, (ull)multiple);
+        REFUSE_IF(
+            before % multiple && parts->samples[i], CLNORM_INVALID_PARTS,
+            "part %llu begins at sample %llu; for the same bits parts of this shape begin at multiples of %llu samples "
+            "(clnorm_get_part_multiple), or else merge is CLNORM_MERGE_BY_COUNTS",
+            (ull)i, (ull)before, (ull)multiple);
     return CLNORM_SUCCESS;
 }
 
@@ -52,8 +53,8 @@ int clnorm__check_parts(const clnorm_desc *desc, const clnorm_parts *parts, uint
                         clnorm_desc *batch, char why[CLNORM__WHY])
 {
     uint64_t samples = 0, rows, period;
-    REFUSE_IF(!parts || !parts->samples, CLNORM_INVALID_ARGUMENT,
-              "parts%s is NULL; it tells how the batch is divided", parts ? "->samples" : "");
+    REFUSE_IF(!parts || !parts->samples, CLNORM_INVALID_ARGUMENT, "parts%s is NULL; it tells how the batch is divided",
+              parts ? "->samples" : "");
     REFUSE_IF(parts->count == 0 || parts->count > CLNORM_MOST_PARTS, CLNORM_INVALID_PARTS,
               "a batch of %llu parts; there are 1 to CLNORM_MOST_PARTS (65536)", (ull)parts->count);
     REFUSE_IF(parts->merge > CLNORM_MERGE_BY_COUNTS, CLNORM_INVALID_ENUM,
@@ -105,9 +106,8 @@ static void find_leaves(const clnorm_desc *batch, unsigned merge, uint64_t befor
         of->aligned_log2++;
     const unsigned most_level = of->aligned_log2 + CLNORM_TREE_LEVELS;
     for (uint64_t taken = 0; taken < of->leaves; of->nodes++) {
-        const unsigned level =
-            clnorm_subtree((clnorm_u32)(of->first + taken), (clnorm_u32)(of->leaves - taken),
-                           (clnorm_u32)least(most_level, 31), (clnorm_u32)of->is_last);
+        const unsigned level = clnorm_subtree((clnorm_u32)(of->first + taken), (clnorm_u32)(of->leaves - taken),
+                                              (clnorm_u32)least(most_level, 31), (clnorm_u32)of->is_last);
         of->most_level = level > of->most_level ? level : of->most_level;
         taken += (uint64_t)1 << level;
     }
@@ -181,8 +181,8 @@ static int push(struct clnorm__merging *m)
         m->level = clnorm_subtree((clnorm_u32)m->position, (clnorm_u32)(m->part.leaves - m->taken), most_level,
                                   (clnorm_u32)m->part.is_last);
         m->taken += (uint64_t)1 << m->level;
-        m->values[m->depth] = clnorm__values_before(&m->shape, m->part.first + m->taken) -
-                              clnorm__values_before(&m->shape, m->position);
+        m->values[m->depth] =
+            clnorm__values_before(&m->shape, m->part.first + m->taken) - clnorm__values_before(&m->shape, m->position);
     }
     m->node++;
     m->depth++;

@@ -10,12 +10,13 @@
 /* A part. Numbers of leaves are the whole batch's, but where parts are merged by counts: there each is a tree of its own. */
 struct clnorm__part {
     uint64_t first, leaves;
-    uint64_t values;       /* of a channel */
-    uint64_t samples;      /* of the tree */
-    unsigned aligned_log2; /* its borders divide by this power of two: blocks of stage one have at most so many leaves */
-    unsigned most_level;   /* of its nodes */
-    int is_last;           /* nothing comes after it */
-    uint64_t node, nodes;  /* the number of its first node, and how many it has */
+    uint64_t values;  /* of a channel */
+    uint64_t samples; /* of the tree */
+    unsigned
+        aligned_log2;     /* its borders divide by this power of two: blocks of stage one have at most so many leaves */
+    unsigned most_level;  /* of its nodes */
+    int is_last;          /* nothing comes after it */
+    uint64_t node, nodes; /* the number of its first node, and how many it has */
 };
 
 /* That a batch can be divided so, and that desc, unless NULL, is of part number `part`. *batch: its description with all samples. */
@@ -29,14 +30,14 @@ void clnorm__part_of(const clnorm_desc *batch, const clnorm_parts *parts, uint64
 struct clnorm__merging {
     const clnorm_desc *batch;
     const clnorm_parts *parts;
-    struct clnorm_shape shape;       /* of the batch */
-    uint64_t next, before;           /* the part after the one whose nodes are taken, and the samples before it */
-    struct clnorm__part part;        /* that one, of which `taken` leaves are */
-    uint64_t taken, node;            /* node: nodes taken of all parts */
-    uint64_t position;               /* where the topmost node of the stack begins, in leaves; by counts: in parts */
-    unsigned level;                  /* of that node */
-    unsigned depth, most_depth;      /* of the stack */
-    uint64_t values[CLNORM_STACK];   /* of a channel, in each of its entries */
+    struct clnorm_shape shape;     /* of the batch */
+    uint64_t next, before;         /* the part after the one whose nodes are taken, and the samples before it */
+    struct clnorm__part part;      /* that one, of which `taken` leaves are */
+    uint64_t taken, node;          /* node: nodes taken of all parts */
+    uint64_t position;             /* where the topmost node of the stack begins, in leaves; by counts: in parts */
+    unsigned level;                /* of that node */
+    unsigned depth, most_depth;    /* of the stack */
+    uint64_t values[CLNORM_STACK]; /* of a channel, in each of its entries */
 };
 
 /* The batch has samples. */

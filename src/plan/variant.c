@@ -101,7 +101,7 @@ static const char *const step_names[CLNORM__STEPS] = {
     "diff_stats", "diff_finish", "fused",           "diff_fused",
     "infer",      "join",        "diff_join",       "spread",
     "roots",      "diff_roots",  "finish_channels", "diff_finish_channels",
-    "nodes", "diff_nodes", "merge", "diff_merge"};
+    "nodes",      "diff_nodes",  "merge",           "diff_merge"};
 
 int clnorm__step_has_direction(enum clnorm__step step)
 {
