@@ -436,7 +436,9 @@ enum clnorm_with {
     CLNORM_WITH_MASK = 2,         /* in backward calls, instead of dst */
     CLNORM_WITH_ACCUMULATION = 4, /* of diff_src */
     CLNORM_WITH_SLICES = 8, /* views of dense samples or positions (clnorm_strides): all tensors, or those written */
-    CLNORM_WITH_VIEWS = 16  /* the same of any views */
+    CLNORM_WITH_VIEWS = 16, /* the same of any views */
+    CLNORM_WITH_PARTS =
+        32 /* training: the calls of clnorm_parts.h, instead of those of the whole batch; desc is of any part */
 };
 CLNORM_API int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
                                    unsigned with);

@@ -84,5 +84,7 @@ int clnorm__call_run_groups(struct call *call, const struct division *d, struct 
 
 /* Builds what plans need, and what joins groups. */
 int clnorm__call_prepare(struct call *call, const struct division *d, struct clnorm__plan plans[2]);
+/* Builds what both calls of a part need. */
+int clnorm__call_prepare_parts(struct call *call);
 
 #endif

@@ -223,3 +223,25 @@ int clnorm_get_part_workspace_bytes(clnorm_context *context, enum clnorm_operati
     *bytes = (size_t)elements * sizeof(cl_float);
     return CLNORM_SUCCESS;
 }
+
+int clnorm__call_prepare_parts(struct call *call)
+{
+    const clnorm_parts parts = {1, &call->desc->n, CLNORM_MERGE_SAME_BITS};
+    int status = CLNORM_SUCCESS;
+    for (int is_apply = 0; is_apply < 2 && status == CLNORM_SUCCESS; is_apply++) {
+        struct part_call p = {.call = *call};
+        struct clnorm__plan made, merges = {{0}};
+        status = begin(&p, &parts, 0, is_apply);
+        if (status == CLNORM_SUCCESS)
+            status = plan(&p, &made);
+        if (status == CLNORM_SUCCESS)
+            status = clnorm__call_run(&p.call, &made);
+        if (status == CLNORM_SUCCESS && is_apply)
+            status = clnorm__plan_merge(call->desc, &p.call.ask, &call->context->device, &call->filter, &merges,
+                                        p.call.why, sizeof p.call.why);
+        if (status == CLNORM_SUCCESS && is_apply)
+            status = clnorm__call_run(&p.call, &merges);
+        memcpy(call->why, p.call.why, sizeof call->why);
+    }
+    return status;
+}

@@ -79,11 +79,13 @@ int clnorm__check_with(enum clnorm_operation operation, const clnorm_activation 
 {
     const int is_forward = operation == CLNORM_FORWARD_TRAINING || operation == CLNORM_FORWARD_INFERENCE;
     REFUSE_IF(
-        with >= 2 * CLNORM_WITH_VIEWS || (is_forward && with & CLNORM_WITH_ACCUMULATION) ||
-            (operation == CLNORM_FORWARD_INFERENCE && with & CLNORM_WITH_MASK),
+        with >= 2 * CLNORM_WITH_PARTS || (is_forward && with & CLNORM_WITH_ACCUMULATION) ||
+            (operation == CLNORM_FORWARD_INFERENCE && with & CLNORM_WITH_MASK) ||
+            (operation != CLNORM_FORWARD_TRAINING && operation != CLNORM_BACKWARD_TRAINING && with & CLNORM_WITH_PARTS),
         CLNORM_INVALID_ENUM,
         "with is %u; it is a sum of CLNORM_WITH_RESIDUAL (1), CLNORM_WITH_MASK (2), not of inference, "
-        "CLNORM_WITH_ACCUMULATION (4), of backward calls alone, CLNORM_WITH_SLICES (8) and CLNORM_WITH_VIEWS (16)",
+        "CLNORM_WITH_ACCUMULATION (4), of backward calls alone, CLNORM_WITH_SLICES (8), CLNORM_WITH_VIEWS (16) and "
+        "CLNORM_WITH_PARTS (32), of training alone",
         with);
     REFUSE_IF(
         with & CLNORM_WITH_MASK && !clnorm__is_active(activation), CLNORM_INVALID_ENUM,

@@ -6,6 +6,8 @@
 #include "fixture/suite.h"
 #include "device/context.h"
 #include "fixture/device_fixture.h"
+
+#include "clnorm_parts.h"
 #include "device/program.h"
 
 #include <pthread.h>
@@ -266,7 +268,7 @@ START_TEST(test_prepared)
             values_free(&want);
         }
         none.n = 0;
-        ck_assert_int_eq(clnorm_prepare_with(context, CLNORM_FORWARD_TRAINING, &shape, 32), CLNORM_INVALID_ENUM);
+        ck_assert_int_eq(clnorm_prepare_with(context, CLNORM_FORWARD_TRAINING, &shape, 64), CLNORM_INVALID_ENUM);
         ck_assert_int_eq(clnorm_prepare(context, CLNORM_FORWARD_TRAINING, &none), CLNORM_SUCCESS);
         ck_assert_int_eq(clnorm_prepare(context, (enum clnorm_operation)4, &none), CLNORM_INVALID_ENUM);
         ck_assert_int_eq(clnorm_prepare(context, CLNORM_FORWARD_TRAINING, NULL), CLNORM_INVALID_ARGUMENT);
@@ -316,6 +318,67 @@ START_TEST(test_prepared_views)
 }
 END_TEST
 
+/* Of the two calls of a part: with a mask, an activation and slices. */
+START_TEST(test_prepared_parts)
+{
+    const clnorm_desc desc = {.n = 16, .c = 2, .s = 49, .epsilon = 1e-5f, .activation = CLNORM_RELU};
+    const uint64_t samples[] = {16, 21};
+    const clnorm_parts parts = {2, samples, CLNORM_MERGE_SAME_BITS};
+    const clnorm_strides slice = {200, 49, 1};
+    clnorm_context_options options = messages_options(&rig.messages);
+    clnorm_context *context;
+    cl_int e;
+    cl_mem mem = clCreateBuffer(rig.cl, CL_MEM_READ_WRITE, 1 << 20, NULL, &e);
+#define AT(offset) ((clnorm_buffer){mem, (offset)})
+    const clnorm_forward_training_args forward = {.src = AT(0),
+                                                  .dst = AT(10000),
+                                                  .mask = AT(20000),
+                                                  .workspace = AT(100000),
+                                                  .save_mean = AT(21000),
+                                                  .save_invstd = AT(21002),
+                                                  .src_strides = slice,
+                                                  .dst_strides = slice};
+    const clnorm_backward_training_args backward = {.src = AT(0),
+                                                    .diff_dst = AT(30000),
+                                                    .diff_src = AT(40000),
+                                                    .mask = AT(20000),
+                                                    .save_mean = AT(21000),
+                                                    .save_invstd = AT(21002),
+                                                    .diff_scale = AT(21004),
+                                                    .workspace = AT(100000),
+                                                    .src_strides = slice,
+                                                    .diff_dst_strides = slice,
+                                                    .diff_src_strides = slice};
+
+    ck_assert_int_eq(e, CL_SUCCESS);
+    options.cache_dir = "";
+    options.variants = "stats_naive,diff_stats_naive,apply_naive";
+    ck_assert_int_eq(clnorm_create_context(rig.cl, rig.info.device, &options, &context), CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm_prepare_with(context, CLNORM_FORWARD_INFERENCE, &desc, CLNORM_WITH_PARTS),
+                     CLNORM_INVALID_ENUM);
+    for (int is_backward = 0; is_backward < 2; is_backward++)
+        ck_assert_int_eq(clnorm_prepare_with(context, is_backward ? CLNORM_BACKWARD_TRAINING : CLNORM_FORWARD_TRAINING,
+                                             &desc, CLNORM_WITH_PARTS | CLNORM_WITH_MASK | CLNORM_WITH_SLICES),
+                         CLNORM_SUCCESS);
+    const int prepared = programs;
+
+    ck_assert_int_gt(prepared, 0);
+    ck_assert_int_eq(
+        clnorm_forward_statistics(context, rig.queue, &desc, &parts, 0, AT(50000), &forward, 0, NULL, NULL),
+        CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm_forward_apply(context, rig.queue, &desc, &parts, 0, AT(50000), &forward, 0, NULL, NULL),
+                     CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm_backward_sums(context, rig.queue, &desc, &parts, 0, AT(50000), &backward, 0, NULL, NULL),
+                     CLNORM_SUCCESS);
+    ck_assert_int_eq(clnorm_backward_apply(context, rig.queue, &desc, &parts, 0, AT(50000), &backward, 0, NULL, NULL),
+                     CLNORM_SUCCESS);
+    ck_assert_int_eq(clFinish(rig.queue), CL_SUCCESS);
+    ck_assert_msg(programs == prepared, "%d programs more", programs - prepared);
+    clReleaseMemObject(mem);
+    ck_assert_int_eq(clnorm_release_context(&context), CLNORM_SUCCESS);
+}
+END_TEST
+
 static void open_rig(void)
 {
     clnorm_context_options options = messages_options(&rig.messages);
@@ -346,6 +409,7 @@ int main(void)
     tcase_add_test(cases, test_same_program);
     tcase_add_test(cases, test_prepared);
     tcase_add_test(cases, test_prepared_views);
+    tcase_add_test(cases, test_prepared_parts);
     suite_add_tcase(suite, cases);
     int status = suite_run(suite);
     fixture_remove_folders();
