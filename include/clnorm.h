@@ -168,7 +168,12 @@ extern "C" {
     X(CLNORM_UNSUPPORTED_TYPE, -3031, "this call takes tensors of binary32 alone")                                     \
     X(CLNORM_INVALID_GROUP, -3032, "groups are larger than what is to be grouped, or do not divide it")                \
     X(CLNORM_INVALID_STRIDES, -3033, "strides with which elements of a tensor that is written may coincide")           \
-    X(CLNORM_INVALID_PARTS, -3034, "a batch cannot be divided into such parts, or a call is not of the part it names")
+    X(CLNORM_INVALID_PARTS, -3034, "a batch cannot be divided into such parts, or a call is not of the part it names") \
+    X(CLNORM_NO_MPI, -3035, "MPI is not initialized, or without MPI_THREAD_FUNNELED")                                  \
+    X(CLNORM_MPI_FAILED, -3036, "an MPI call failed")                                                                  \
+    X(CLNORM_MPI_TIMEOUT, -3037, "other ranks did not come to a call within the time-out")                             \
+    X(CLNORM_MPI_MISMATCH, -3038, "ranks made different calls: operation, description, division or contract")          \
+    X(CLNORM_MPI_RANK, -3039, "another rank could not make its part of the call")
 
 enum clnorm_status {
 #define CLNORM_STATUS_ENUM(name, value, text) name = value,

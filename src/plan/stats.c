@@ -148,7 +148,7 @@ static int plan_nodes(const clnorm_desc *desc, const struct clnorm__ask *ask, co
     clnorm__fill_tree(&shape, plan->shape.block_log2, &plan->high);
     plan->nodes.variant =
         clnorm__variant_choose(step, device, filter, last, least(plan->shape.blocks, (uint64_t)1 << levels));
-    plan->nodes.form = CLNORM__FORM(last, 0);
+    plan->nodes.form = CLNORM__FORM(0, 0);
     plan->part = *ask->part;
     return plan->nodes.variant != NULL;
 }
