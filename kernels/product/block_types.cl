@@ -22,6 +22,11 @@ struct clnorm_gemm {
     clnorm_u64 column_run, term_run, a_image, b_image, c_image;
     clnorm_u64 a_at, b_at, c_at, bias_at;
     clnorm_u64 rows_per_item; /* of gemm_item */
+    /*
+     * Terms that are summed together, k where all are: the second dimension of a launch has the sums of as many, for each of which a, b and c
+     * go on by these. Where terms have images, they are whole ones.
+     */
+    clnorm_u64 split, a_split, b_split, c_split;
     clnorm_u32 from, unused;
 };
 

@@ -41,6 +41,12 @@ FUNC ulong gemm_element(const struct clnorm_gemm *g, ulong row, ulong column)
     return g->c_at + row * g->c_row + gemm_place(column, g->column_run, 1u, g->c_image);
 }
 
+/* Of a launch that splits the terms, those that a work-item adds up. */
+FUNC ulong gemm_terms(const struct clnorm_gemm *g)
+{
+    return min(g->split, g->k - get_global_id(1) * g->split);
+}
+
 /* What element (row, column) starts from, unless that is what stands in c (CLNORM_FROM_C). */
 FUNC float gemm_bias(const global float *bias, const struct clnorm_gemm *g, ulong row, ulong column)
 {

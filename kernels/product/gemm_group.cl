@@ -70,6 +70,8 @@ gemm_group(const global A_ELEM *a, const global B_ELEM *b, global C_ELEM *c, con
     local float4 a_tile[DEPTH * WIDE], b_tile[DEPTH * WIDE];
     uint tiles = (uint)((g.m + CLNORM_GEMM_TILE - 1u) / CLNORM_GEMM_TILE), group = (uint)get_group_id(0);
     ulong first = (ulong)(group % tiles) * CLNORM_GEMM_TILE, left = (ulong)(group / tiles) * CLNORM_GEMM_TILE;
+    const ulong split = get_global_id(1), k = gemm_terms(&g);
+    c += split * g.c_split;
     uint y = (uint)get_local_id(0) / SIDE, x = (uint)get_local_id(0) % SIDE;
     ulong runs = left < g.column_run ? 0u : left / g.column_run, in_run = left - runs * g.column_run;
     /* Of the work-item's columns, which stand side by side in c but where a run ends. */
@@ -97,19 +99,19 @@ gemm_group(const global A_ELEM *a, const global B_ELEM *b, global C_ELEM *c, con
         a_lines[f] = row < g.m - first ? (first + row) * g.a_row : NOWHERE;
         b_lines[f] = column < g.n - left ? line_at(in_run, runs, g.column_run, column, g.b_column, g.b_image) : NOWHERE;
     }
-    a += g.a_at;
-    b += g.b_at;
-    uint next = (uint)min((ulong)DEPTH, g.k);
+    a += g.a_at + split * g.a_split;
+    b += g.b_at + split * g.b_split;
+    uint next = (uint)min((ulong)DEPTH, k);
     fetch_a(a, a_lines, place, g.term_run, g.a_term, g.a_image, next, a_next);
     fetch_b(b, b_lines, place, g.term_run, g.b_term, g.b_image, next, b_next);
-    for (ulong t = 0u; t < g.k; t += DEPTH) {
+    for (ulong t = 0u; t < k; t += DEPTH) {
         uint terms = next;
         barrier(CLK_LOCAL_MEM_FENCE);
         put_tile(a_next, a_along, (local float *)a_tile);
         put_tile(b_next, b_along, (local float *)b_tile);
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (g.k - t > DEPTH) {
-            next = (uint)min((ulong)DEPTH, g.k - t - DEPTH);
+        if (k - t > DEPTH) {
+            next = (uint)min((ulong)DEPTH, k - t - DEPTH);
             for (place += DEPTH; place >= g.term_run; place -= g.term_run) {
                 a += g.a_image;
                 b += g.b_image;

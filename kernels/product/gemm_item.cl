@@ -128,15 +128,17 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_item(const globa
     ulong tiles = (g.m + g.rows_per_item - 1u) / g.rows_per_item;
     ulong first = get_global_id(0) % tiles * g.rows_per_item, left = get_global_id(0) / tiles * COLUMNS;
     uint rows = (uint)min(g.rows_per_item, g.m - first), columns = (uint)min((ulong)COLUMNS, g.n - left);
+    const ulong split = get_global_id(1), k = gemm_terms(&g);
+    c += split * g.c_split;
     for (uint r = 0u; r < CLNORM_GEMM_TILE; r++)
         for (uint j = 0u; j < COLUMNS; j++)
             tile[r * COLUMNS + j] = r >= rows || j >= columns ? 0.0f
                                     : g.from == CLNORM_FROM_C ? C_GET(c + gemm_element(&g, first + r, left + j))
                                                               : gemm_bias(bias, &g, first + r, left + j);
-    a += g.a_at + first * g.a_row;
-    b += g.b_at;
-    for (ulong t = 0u; t < g.k; t += DEPTH) {
-        uint depth = (uint)min((ulong)DEPTH, g.k - t);
+    a += g.a_at + split * g.a_split + first * g.a_row;
+    b += g.b_at + split * g.b_split;
+    for (ulong t = 0u; t < k; t += DEPTH) {
+        uint depth = (uint)min((ulong)DEPTH, k - t);
         pack_terms(b, &g, left, columns, t, depth, pack);
         for (uint r = 0u; r < rows; r += ROWS)
             add_terms(a + t / g.term_run * g.a_image + r * g.a_row, &g, t % g.term_run, rows - r, pack, depth,

@@ -9,12 +9,13 @@ kernel void gemm_naive(const global A_ELEM *a, const global B_ELEM *b, global C_
     ulong row = get_global_id(0) / g.n, column = get_global_id(0) % g.n;
     if (row >= g.m)
         return;
-    a += g.a_at + row * g.a_row;
-    b += g.b_at + gemm_place(column, g.column_run, g.b_column, g.b_image);
-    c += gemm_element(&g, row, column);
+    const ulong split = get_global_id(1), k = gemm_terms(&g);
+    a += g.a_at + split * g.a_split + row * g.a_row;
+    b += g.b_at + split * g.b_split + gemm_place(column, g.column_run, g.b_column, g.b_image);
+    c += split * g.c_split + gemm_element(&g, row, column);
     float sum = g.from == CLNORM_FROM_C ? C_GET(c) : gemm_bias(bias, &g, row, column);
-    for (ulong first = 0u; first < g.k; first += g.term_run, a += g.a_image, b += g.b_image) {
-        ulong terms = min(g.term_run, g.k - first);
+    for (ulong first = 0u; first < k; first += g.term_run, a += g.a_image, b += g.b_image) {
+        ulong terms = min(g.term_run, k - first);
         for (ulong t = 0u; t < terms; t++)
             sum = fma(A_GET(a + t * g.a_term), B_GET(b + t * g.b_term), sum);
     }

@@ -14,6 +14,7 @@ enum clnorm__block_kernel {
     CLNORM__FOLD,
     CLNORM__IM2COL,
     CLNORM__COL2IM,
+    CLNORM__SUM_TREE,
     CLNORM__BLOCK_KERNELS
 };
 

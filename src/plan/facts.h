@@ -14,6 +14,7 @@ struct clnorm__device {
     unsigned vector;        /* floats a vector of item variants holds: 4, 8 or 16 */
     int large_buffers;      /* its compiler must be told of buffers beyond 4 GB */
     unsigned loop_limit;    /* turns after which the driver ends a work-item's loops, see turns.h; 0: none */
+    uint64_t group_elements; /* of what blocks gather or add up at a time, in the workspace; 0: the usual */
     int small_code; /* its compiler makes hundreds of instructions of every fma: kernels have one way to do each thing */
     uint64_t max_work_group;
     uint64_t max_items[2]; /* of a work-group along its first two dimensions; 0: not known, so max_work_group holds */

@@ -15,6 +15,7 @@ struct clnorm__product {
     uint64_t m, n, k;
     uint64_t a_stride, b_stride, c_stride;
     uint64_t column_run, term_run, a_image, b_image, c_image; /* as in struct clnorm_gemm; CLBlast knows no images */
+    uint64_t split, a_split, b_split, c_split;                /* the same; 0 where all terms are summed together */
     clnorm_buffer a, b, c;
     unsigned form; /* in the fixed order: the type, and which operands are of it; they count elements of it */
 };

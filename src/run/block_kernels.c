@@ -18,7 +18,7 @@ static uint64_t free_group(const struct clnorm__device *device)
 }
 
 int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
-                         unsigned form, const struct clnorm__arg *args, unsigned count, uint64_t items)
+                         unsigned form, const struct clnorm__arg *args, unsigned count, uint64_t items, uint64_t times)
 {
     const struct clnorm__variant *v = &clnorm__block_kernels[kernel];
     struct clnorm__kernel taken;
@@ -31,14 +31,15 @@ int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *s
         e = clSetKernelArg(taken.kernel, i, args[i].size, args[i].value);
     }
     /* Work-items of CPU-like devices have a lot to do each; elsewhere neighbours work together. */
-    size_t local = v->work_group > 1 || kernel == CLNORM__GEMM_ITEM ? v->work_group
-                   : v->work_group == 1 && context->device.cpu_like ? 1
-                                                                    : free_group(&context->device);
-    size_t global = v->work_group > 1 ? items * local : ceil_div(items, local) * local;
+    size_t local[2] = {0, 1}, global[2] = {0, times};
+    local[0] = v->work_group > 1 || kernel == CLNORM__GEMM_ITEM ? v->work_group
+               : v->work_group == 1 && context->device.cpu_like ? 1
+                                                                : free_group(&context->device);
+    global[0] = v->work_group > 1 ? items * local[0] : ceil_div(items, local[0]) * local[0];
     if (e == CL_SUCCESS)
-        e = clnorm__fit_local(context, v, taken.kernel, 1, &global, &local);
+        e = clnorm__fit_local(context, v, taken.kernel, 2, global, local);
     if (e == CL_SUCCESS)
-        e = clEnqueueNDRangeKernel(stream->queue, taken.kernel, 1, NULL, &global, &local, stream->wait_count,
+        e = clEnqueueNDRangeKernel(stream->queue, taken.kernel, 2, NULL, global, local, stream->wait_count,
                                    stream->wait_list, stream->event);
     clnorm__kernel_give(context, &taken);
     return e;
@@ -60,7 +61,7 @@ static int launch_gemm(clnorm_context *context, const struct clnorm__stream *str
     }
     const struct clnorm__arg args[] = {CLNORM__MEM(buffers[0]), CLNORM__MEM(buffers[1]), CLNORM__MEM(buffers[2]),
                                        CLNORM__MEM(buffers[3]), CLNORM__ARG(g)};
-    return clnorm__block_launch(context, stream, kernel, form, args, 5, items);
+    return clnorm__block_launch(context, stream, kernel, form, args, 5, items, ceil_div(g.k, g.split));
 }
 
 int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer a, clnorm_buffer b,
@@ -116,7 +117,7 @@ int clnorm__block_rows(clnorm_context *context, const struct clnorm__stream *str
     if (!bias.mem)
         r.bias = CLNORM_NO_BIAS;
     const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(dst), CLNORM__MEM(bias), CLNORM__ARG(r)};
-    return clnorm__block_launch(context, stream, CLNORM__MOVE_ROWS, CLNORM__OF_TYPE(type), args, 4, items);
+    return clnorm__block_launch(context, stream, CLNORM__MOVE_ROWS, CLNORM__OF_TYPE(type), args, 4, items, 1);
 }
 
 int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer src,
@@ -127,7 +128,7 @@ int clnorm__block_im2col(clnorm_context *context, const struct clnorm__stream *s
     uint64_t items = share(&context->device, g.src_c * g.kernel_h * g.kernel_w * g.samples, g.dst_h * g.dst_w,
                            MOVE_TURNS, &g.chunk, &g.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(src), CLNORM__MEM(columns), CLNORM__ARG(g)};
-    return clnorm__block_launch(context, stream, CLNORM__IM2COL, CLNORM__OF_TYPE(type), args, 3, items);
+    return clnorm__block_launch(context, stream, CLNORM__IM2COL, CLNORM__OF_TYPE(type), args, 3, items, 1);
 }
 
 int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer columns,
@@ -138,7 +139,7 @@ int clnorm__block_col2im(clnorm_context *context, const struct clnorm__stream *s
     uint64_t items = share(&context->device, g.samples * g.src_c, g.src_h * g.src_w,
                            clnorm__turns_of_image(g.kernel_h, g.kernel_w), &g.chunk, &g.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(columns), CLNORM__MEM(diff_src), CLNORM__ARG(g)};
-    return clnorm__block_launch(context, stream, CLNORM__COL2IM, CLNORM__OF_TYPE(type), args, 3, items);
+    return clnorm__block_launch(context, stream, CLNORM__COL2IM, CLNORM__OF_TYPE(type), args, 3, items, 1);
 }
 
 float clnorm__block_cap(clnorm_activation activation)
@@ -159,7 +160,20 @@ int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *str
     r.dst_at = diff_src.offset;
     uint64_t items = share(&context->device, 1, count, MOVE_TURNS, &r.chunk, &r.rows_per_item);
     const struct clnorm__arg args[] = {CLNORM__MEM(diff_dst), CLNORM__MEM(dst), CLNORM__MEM(diff_src), CLNORM__ARG(r)};
-    return clnorm__block_launch(context, stream, CLNORM__MASK, CLNORM__OF_TYPE(type), args, 4, items);
+    return clnorm__block_launch(context, stream, CLNORM__MASK, CLNORM__OF_TYPE(type), args, 4, items, 1);
+}
+
+int clnorm__block_sum_tree(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer parts,
+                           clnorm_buffer sums, uint64_t length, uint64_t leaves)
+{
+    const cl_ulong parts_at = parts.offset, sums_at = sums.offset, n = length;
+    const cl_uint first = 0, count = (cl_uint)leaves, most_level = 31, is_last = 1;
+    cl_ulong chunk, rows;
+    const uint64_t items = share(&context->device, 1, length, MOVE_TURNS * leaves, &chunk, &rows);
+    const struct clnorm__arg args[] = {
+        CLNORM__MEM(parts), CLNORM__ARG(parts_at), CLNORM__MEM(sums),  CLNORM__ARG(sums_at),    CLNORM__ARG(n),
+        CLNORM__ARG(chunk), CLNORM__ARG(first),    CLNORM__ARG(count), CLNORM__ARG(most_level), CLNORM__ARG(is_last)};
+    return clnorm__block_launch(context, stream, CLNORM__SUM_TREE, 0, args, 10, items, 1);
 }
 
 int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,
@@ -180,5 +194,5 @@ int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *str
         CLNORM__MEM(args->weights),     CLNORM__MEM(args->folded_weights), CLNORM__MEM(args->bias),
         CLNORM__MEM(args->folded_bias), CLNORM__MEM(args->scale),          CLNORM__MEM(args->shift),
         CLNORM__MEM(args->mean),        CLNORM__MEM(args->variance),       CLNORM__ARG(f)};
-    return clnorm__block_launch(context, stream, CLNORM__FOLD, CLNORM__OF_TYPE(type), arg, 9, channels);
+    return clnorm__block_launch(context, stream, CLNORM__FOLD, CLNORM__OF_TYPE(type), arg, 9, channels, 1);
 }

@@ -16,9 +16,12 @@ struct clnorm__arg {
 #define CLNORM__ARG(x) ((struct clnorm__arg){sizeof(x), &(x), 0})
 #define CLNORM__MEM(buffer) ((struct clnorm__arg){sizeof(cl_mem), (buffer).mem ? &(buffer).mem : NULL, 1})
 
-/* Enqueues a kernel of `items` work-items, or of that many work-groups where the kernel insists on a size of them. */
+/*
+ * Enqueues a kernel of `items` work-items, or of that many work-groups where the kernel insists on a size of them, `times` times over, which is
+ * its second dimension.
+ */
 int clnorm__block_launch(clnorm_context *context, const struct clnorm__stream *stream, enum clnorm__block_kernel kernel,
-                         unsigned form, const struct clnorm__arg *args, unsigned count, uint64_t items);
+                         unsigned form, const struct clnorm__arg *args, unsigned count, uint64_t items, uint64_t times);
 
 /* c = a * b in the fixed order, by the context's kernel; form: as of clnorm__product. rows_per_item is set here. */
 int clnorm__block_gemm(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer a, clnorm_buffer b,
@@ -41,6 +44,10 @@ float clnorm__block_cap(clnorm_activation activation);
 int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer diff_dst,
                        clnorm_buffer dst, clnorm_buffer diff_src, enum clnorm_type type, uint64_t count,
                        clnorm_activation activation);
+
+/* The roots of a tree of sums, `length` floats each, as many as `nodes`; parts are its leaves, and room. */
+int clnorm__block_sum_tree(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer parts,
+                           clnorm_buffer sums, uint64_t length, uint64_t leaves);
 
 /* Folds the statistics into weights and bias; length: weights a channel. */
 int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,

@@ -9,17 +9,26 @@
 
 /* A product with at least so many columns uses the device well. */
 #define ENOUGH_COLUMNS 4096u
-/* Elements of the columns and the product of a group, unless one image has more: 64 MiB. */
+/* Elements of the columns and the product of a group, unless one image has more, or of sums of weights' gradients: 64 MiB. */
 #define MOST_GROUP ((uint64_t)1 << 24)
 
+static uint64_t most_group(const clnorm_context *context)
+{
+    return context->device.group_elements ? context->device.group_elements : MOST_GROUP;
+}
+
 /* Samples that go through a product together. A product that stands in place needs room for columns alone, or for nothing. */
-static uint64_t choose_group(const struct clnorm__geometry *g, int reproducible)
+static uint64_t choose_group(const clnorm_context *context, const struct clnorm__geometry *g, int reproducible,
+                             uint64_t chunk)
 {
     if (reproducible && g->direct)
         return g->n;
     uint64_t each = g->terms + (reproducible ? 0 : g->channels);
-    uint64_t room = MOST_GROUP / each / g->positions, group = ENOUGH_COLUMNS / g->positions;
-    return most(1, least(least(group, room), g->n));
+    uint64_t room = most_group(context) / each / g->positions, group = ENOUGH_COLUMNS / g->positions;
+    group = most(1, least(least(group, room), g->n));
+    if (!chunk || group == g->n) /* else whole chunks, or whole parts of one, which is a power of two */
+        return group;
+    return group < chunk ? floor_power(group) : group - group % chunk;
 }
 
 clnorm_desc clnorm__block_norm(const struct clnorm__block_plan *plan, const clnorm_block_desc *desc)
@@ -183,6 +192,20 @@ static int check_terms(clnorm_context *context, enum clnorm_operation operation,
     return CLNORM_UNSUPPORTED_TYPE;
 }
 
+/* Room for the chunks' sums, those of a block of them at a time. */
+static void plan_chunks(const clnorm_context *context, struct clnorm__block_plan *plan)
+{
+    const struct clnorm__geometry *g = &plan->g;
+    if (!plan->chunk || g->n <= plan->chunk)
+        return;
+    const uint64_t chunks = ceil_div(g->n, plan->chunk);
+    const uint64_t room = floor_power(most(1, most_group(context) / g->weights_count));
+    plan->slots = plan->block_chunks = least(chunks, room);
+    for (uint64_t blocks = ceil_div(chunks, plan->block_chunks); blocks > 1; blocks = ceil_div(blocks, 2))
+        plan->slots++;
+    plan->slots += chunks > room;
+}
+
 int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enum clnorm_operation operation,
                             const clnorm_block_desc *desc, struct clnorm__block_plan *plan, char why[CLNORM__WHY])
 {
@@ -201,15 +224,20 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     }
     plan->plain = (desc->flags & CLNORM_BLOCK_PLAIN) != 0;
     plan->is_active = clnorm__is_active(&desc->activation);
-    plan->temp = plan->workspace = 0;
+    plan->temp = plan->workspace = plan->slots = plan->block_chunks = 0;
     if (!plan->reproducible && !clnorm__blas_is_there()) {
         snprintf(why, CLNORM__WHY, "the library was built without CLBlast; CLNORM_BLOCK_REPRODUCIBLE needs none");
         return CLNORM_NO_BLAS;
     }
     if (g->n == 0)
         return CLNORM_SUCCESS;
+    plan->chunk = 0;
+    if (plan->reproducible) {
+        const clnorm_desc tensor = clnorm__block_norm(plan, desc);
+        clnorm_get_part_multiple(&tensor, &plan->chunk);
+    }
     if (!g->dense)
-        g->group = choose_group(g, plan->reproducible);
+        g->group = choose_group(context, g, plan->reproducible, plan->chunk);
     plan->in_place = plan->reproducible || g->group == 1;
     if (backward && !g->dense && !g->direct)
         status = clnorm__turns_check(&context->device, clnorm__turns_of_image(desc->kernel_h, desc->kernel_w), why,
@@ -229,6 +257,10 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     if (backward && (!plan->plain || plan->is_active))
         plan->sum_at += ceil_div(g->dst_count * clnorm_type_bytes(desc->type), sizeof(cl_float));
     plan->columns_at = plan->sum_at + (backward && desc->type != CLNORM_FLOAT32 ? g->channels : 0);
+    plan->chunks_at = plan->columns_at;
+    if (backward)
+        plan_chunks(context, plan);
+    plan->columns_at += plan->slots * g->weights_count;
     plan->rows_at = plan->columns_at;
     if (!g->dense && !(g->direct && plan->in_place))
         plan->rows_at += g->terms * g->positions * g->group;

@@ -86,6 +86,10 @@ static int run_terms(struct clnorm__chain *chain, const struct clnorm__product *
     g.a_image = p->a_image;
     g.b_image = p->b_image;
     g.c_image = p->c_image;
+    g.split = p->split ? p->split : p->k;
+    g.a_split = p->a_split;
+    g.b_split = p->b_split;
+    g.c_split = p->c_split;
     g.from = p->accumulate ? CLNORM_FROM_C : CLNORM_FROM_ZERO;
     if (bias.mem)
         g.from = chain->plan->g.dense ? CLNORM_FROM_COLUMN_BIAS : CLNORM_FROM_ROW_BIAS;
@@ -106,6 +110,20 @@ static void run_product(struct clnorm__chain *chain, const struct clnorm__produc
 {
     uint64_t most = clnorm__turns_terms(&chain->context->device);
     struct clnorm__product some = *p;
+    if (p->split && (most == 0 || most >= p->split)) {
+        CLNORM__CHAIN(chain, run_terms(chain, p, bias));
+        return;
+    }
+    some.split = 0;
+    for (uint64_t first = 0; p->split && first < p->k && chain->status == CLNORM_SUCCESS; first += p->split) {
+        some.k = p->k - first < p->split ? p->k - first : p->split;
+        run_product(chain, &some, bias);
+        some.a = part(some.a, p->a_split);
+        some.b = part(some.b, p->b_split);
+        some.c = part(some.c, p->c_split);
+    }
+    if (p->split)
+        return;
     if (most == 0 || most > p->k)
         most = p->k;
     for (uint64_t first = 0; first < p->k && chain->status == CLNORM_SUCCESS; first += some.k) {
@@ -162,15 +180,74 @@ static void forward_dense(struct clnorm__chain *chain, clnorm_buffer src, clnorm
     run_product(chain, &p, bias);
 }
 
+/*
+ * The tree over the chunks of a weights' gradient. A block of neighbouring chunks has slots of its own, behind those of the stack on which roots
+ * of blocks wait for a right neighbour; `number` blocks were there before this one.
+ */
+static void close_block(struct clnorm__chain *chain, clnorm_buffer diff_weights, uint64_t number, uint64_t chunks,
+                        int is_last)
+{
+    const struct clnorm__block_plan *plan = chain->plan;
+    const uint64_t length = plan->g.weights_count;
+    const clnorm_buffer slots = part(chain->workspace, plan->chunks_at);
+    const clnorm_buffer block = part(slots, (plan->slots - plan->block_chunks) * length);
+    uint64_t depth = 0;
+    for (uint64_t bits = number; bits; bits >>= 1)
+        depth += bits & 1;
+    CLNORM__CHAIN(chain, clnorm__block_sum_tree(chain->context, &chain->step, block,
+                                                is_last && number == 0 ? diff_weights : part(slots, depth * length),
+                                                length, chunks));
+    for (uint64_t bits = number; depth > 0 && (is_last || bits & 1); bits >>= 1, depth--)
+        CLNORM__CHAIN(chain, clnorm__block_sum_tree(chain->context, &chain->step, part(slots, (depth - 1) * length),
+                                                    is_last && depth == 1 ? diff_weights
+                                                                          : part(slots, (depth - 1) * length),
+                                                    length, 2));
+}
+
+/*
+ * The weights' gradient of samples from number `first` on; of several chunks each has a sum of its own, groups being whole chunks or whole parts
+ * of one.
+ */
+static void weigh(struct clnorm__chain *chain, const struct clnorm__product *p, clnorm_buffer diff_weights,
+                  uint64_t first, uint64_t samples)
+{
+    const struct clnorm__block_plan *plan = chain->plan;
+    const struct clnorm__geometry *g = &plan->g;
+    const uint64_t chunk = plan->chunk, block = chunk * plan->block_chunks, terms = g->dense ? 1 : g->positions;
+    const uint64_t a_step = g->dense ? p->a_stride : p->a_image, b_step = g->dense ? p->b_stride : p->b_image;
+    struct clnorm__product some = *p;
+    if (plan->slots == 0) {
+        some.c = diff_weights;
+        some.accumulate = first > 0;
+        run_product(chain, &some, none);
+        return;
+    }
+    for (uint64_t at = first, end = first + samples, n; at < end && chain->status == CLNORM_SUCCESS; at += n) {
+        const uint64_t slot = plan->slots - plan->block_chunks + at % block / chunk;
+        n = end - at < block - at % block ? end - at : block - at % block;
+        some.k = n * terms;
+        some.a = part(p->a, (at - first) * a_step);
+        some.b = part(p->b, (at - first) * b_step);
+        some.c = part(chain->workspace, plan->chunks_at + slot * g->weights_count);
+        some.accumulate = at % chunk > 0;
+        some.split = n > chunk ? chunk * terms : 0;
+        some.a_split = chunk * a_step;
+        some.b_split = chunk * b_step;
+        some.c_split = g->weights_count;
+        run_product(chain, &some, none);
+        if ((at + n) % block == 0 || at + n == g->n)
+            close_block(chain, diff_weights, at / block, (at % block + n + chunk - 1) / chunk, at + n == g->n);
+    }
+}
+
 static void backward_dense(struct clnorm__chain *chain, clnorm_buffer diff, clnorm_buffer src, clnorm_buffer weights,
                            clnorm_buffer diff_src, clnorm_buffer diff_weights)
 {
     struct clnorm__product p = clnorm__block_product(chain->plan, CLNORM__PASS_WEIGHTS, 0);
     p.a = diff;
     p.b = src;
-    p.c = diff_weights;
     if (diff_weights.mem)
-        run_product(chain, &p, none);
+        weigh(chain, &p, diff_weights, 0, chain->plan->g.n);
     p = clnorm__block_product(chain->plan, CLNORM__PASS_SRC, 0);
     p.a = diff;
     p.b = weights;
@@ -304,11 +381,9 @@ void clnorm__chain_backward(struct clnorm__chain *chain, clnorm_buffer diff, cln
         }
         if (diff_weights.mem) {
             struct clnorm__product p = clnorm__block_product(chain->plan, CLNORM__PASS_WEIGHTS, samples);
-            p.accumulate = first > 0;
             p.a = rows;
             p.b = gather(chain, part(src, first * g->src_elements), samples);
-            p.c = diff_weights;
-            run_product(chain, &p, none);
+            weigh(chain, &p, diff_weights, first, samples);
         }
         if (diff_src.mem)
             scatter(chain, rows, weights, part(diff_src, first * g->src_elements), samples);

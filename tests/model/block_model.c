@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 /* Number of the element of one image that weight (c, y, x) meets at position (oy, ox), or -1 outside. */
 static int64_t meets(const clnorm_block_desc *d, uint64_t c, uint64_t y, uint64_t x, uint64_t oy, uint64_t ox)
@@ -57,16 +58,33 @@ void model_block_product(const clnorm_block_desc *d, const float *src, const flo
 void model_block_diff_weights(const clnorm_block_desc *d, const float *diff, const float *src, float *diff_weights)
 {
     struct sizes s = sizes_of(d);
+    uint64_t chunk = s.positions > 1 ? 1 : 64;
 
+    while (s.positions > 1 && 2 * chunk * s.positions <= 1024)
+        chunk *= 2;
+    const uint64_t chunks = (d->n + chunk - 1) / chunk;
+    float *sums = malloc((chunks + 1) * sizeof(float));
+
+    if (!sums)
+        abort();
     for (uint64_t c = 0; c < d->dst_c; c++)
         for (uint64_t k = 0; k < s.terms; k++) {
-            float sum = 0;
+            sums[0] = 0;
+            for (uint64_t n = 0; n < d->n; n++) {
+                float *sum = &sums[n / chunk];
 
-            for (uint64_t n = 0; n < d->n; n++)
+                if (n % chunk == 0)
+                    *sum = 0;
                 for (uint64_t p = 0; p < s.positions; p++)
-                    sum = fmaf(diff[(n * d->dst_c + c) * s.positions + p], column(d, &s, src + n * s.image, k, p), sum);
-            diff_weights[c * s.terms + k] = sum;
+                    *sum =
+                        fmaf(diff[(n * d->dst_c + c) * s.positions + p], column(d, &s, src + n * s.image, k, p), *sum);
+            }
+            for (uint64_t span = 1; span < chunks; span *= 2)
+                for (uint64_t i = 0; i + span < chunks; i += 2 * span)
+                    sums[i] += sums[i + span];
+            diff_weights[c * s.terms + k] = sums[0];
         }
+    free(sums);
 }
 
 void model_block_diff_src(const clnorm_block_desc *d, const float *diff, const float *weights, float *diff_src)

@@ -27,6 +27,9 @@ static const struct shape shapes[] = {
     {4, 3, 4, 4, 5, 4, 1, 0, 1},     {2, 2, 5, 5, 3, 2, 3, 4, 3},   {33, 130, 1, 1, 65, 1, 1, 0, 1},
     {2, 3, 70, 66, 4, 3, 1, 1, 1},   {2, 5, 65, 66, 3, 1, 1, 0, 1}, {9, 3, 24, 25, 6, 3, 1, 1, 1},
     {64, 64, 1, 1, 128, 1, 1, 0, 1},
+    /* Several chunks of samples: of one group and of several. */
+    {149, 5, 1, 1, 3, 1, 1, 0, 1},   {29, 2, 9, 9, 3, 3, 2, 1, 1},  {75, 3, 8, 8, 4, 1, 1, 0, 1},
+    {300, 1, 9, 9, 2, 3, 1, 0, 1},
 };
 enum { SHAPES = sizeof(shapes) / sizeof(*shapes), SMALL_SHAPES = 11 };
 
@@ -140,6 +143,30 @@ START_TEST(test_reproducible_bits)
                    (unsigned long long)hash);
         first = k && !is_simulator ? first : hash;
         ck_assert_uint_eq(hash, first);
+    }
+    rig_close(&rig);
+}
+END_TEST
+
+/* With room for little: groups that are parts of a chunk of samples, and blocks of few chunks' sums, down to one. */
+START_TEST(test_little_room)
+{
+    static const uint64_t rooms[] = {1, 40, 1000};
+    static struct rig rig;
+    uint64_t first = 0;
+
+    fixture_fast_rows(&devices[_i]);
+    rig_open(&rig, &devices[_i], 1);
+    for (unsigned r = 0; r < 4; r++) {
+        uint64_t hash = CASE_HASH_START;
+
+        rig.context->device.group_elements = r < 3 ? rooms[r] : 0;
+        for (unsigned s = 3; s < SHAPES; s++)
+            if (shapes[s].n > 8 && shapes[s].n * shapes[s].src_c * shapes[s].dst_c < 20000)
+                hash = compare_shape(&rig, s, 1, CLNORM_FLOAT32, hash);
+        first = r ? first : hash;
+        EXPECT(hash == first, "%s: other bits with room for %llu elements", rig.info.name,
+               (unsigned long long)rig.context->device.group_elements);
     }
     rig_close(&rig);
 }
@@ -548,6 +575,7 @@ int main(void)
     if (!has_blas)
         printf("not tested: CLBlast's products\n");
     tcase_set_timeout(cases, 0);
+    tcase_add_loop_test(cases, test_little_room, 0, fixture_is_small() ? 0 : (int)device_count);
     tcase_add_loop_test(cases, test_frozen, 0, (int)device_count);
     tcase_add_loop_test(cases, test_types, 0, (int)device_count);
     tcase_add_loop_test(cases, test_reproducible_bits, 0, (int)device_count);
