@@ -12,6 +12,9 @@
  *              nodes of all parts come together
  *              clnorm_backward_apply        src, diff_dst, all nodes     -> diff_src, diff_scale, diff_shift
  *
+ *   frozen     clnorm_backward_frozen_sums, clnorm_backward_frozen_apply alike, where diff_scale or diff_shift is wanted
+ *   weights    clnorm_block_backward_sums, clnorm_block_backward_merge: gradients of the weights of a layer (clnorm_blocks.h)
+ *
  * Every part computes the statistics from all nodes for itself, so that save_*, running statistics, diff_scale and diff_shift are those of
  * the whole batch in each of them, bit for bit the same: diff_scale and diff_shift are sums over all parts already, and must not be summed
  * again.
@@ -43,7 +46,7 @@
 #ifndef CLNORM_PARTS_H
 #define CLNORM_PARTS_H
 
-#include "clnorm.h"
+#include "clnorm_blocks.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -68,7 +71,7 @@ CLNORM_API int clnorm_get_part_multiple(const clnorm_desc *desc, uint64_t *sampl
 
 /*
  * Where in the buffer of all nodes those of a part are, in floats: from element *first on, *elements of them. The part after the last
- * one has none, and its *first is the size of the buffer. operation: CLNORM_FORWARD_TRAINING or CLNORM_BACKWARD_TRAINING; desc->n
+ * one has none, and its *first is the size of the buffer. operation: any but CLNORM_FORWARD_INFERENCE; desc->n
  * does not matter.
  */
 CLNORM_API int clnorm_get_part_nodes(enum clnorm_operation operation, const clnorm_desc *desc,
@@ -104,6 +107,48 @@ CLNORM_API int clnorm_backward_apply(clnorm_context *context, cl_command_queue q
                                      const clnorm_parts *parts, uint64_t part, clnorm_buffer nodes,
                                      const clnorm_backward_training_args *args, cl_uint wait_count,
                                      const cl_event *wait_list, cl_event *event);
+
+/* The same through given statistics. Of diff_src alone nothing travels: clnorm_backward_frozen does, on each part. */
+CLNORM_API int clnorm_backward_frozen_sums(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
+                                           const clnorm_parts *parts, uint64_t part, clnorm_buffer nodes,
+                                           const clnorm_backward_frozen_args *args, cl_uint wait_count,
+                                           const cl_event *wait_list, cl_event *event);
+CLNORM_API int clnorm_backward_frozen_apply(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
+                                            const clnorm_parts *parts, uint64_t part, clnorm_buffer nodes,
+                                            const clnorm_backward_frozen_args *args, cl_uint wait_count,
+                                            const cl_event *wait_list, cl_event *event);
+
+/* ---- layers before the normalization -------------------------------------------------------------------------- */
+
+/*
+ * A block in parts is a plain one (CLNORM_BLOCK_PLAIN), whose dst is the product, and then the calls above; its products come in the fixed order
+ * (CLNORM_BLOCK_REPRODUCIBLE), as CLBlast's have none that could be divided. Forward and diff_src need nothing of other parts. The gradient
+ * of weights is a sum over the batch: in a tree again, over runs of clnorm_get_part_multiple samples of dst. Its nodes have as many
+ * floats as there are weights. desc has no activation; the gradient of a bias is the diff_shift of frozen statistics.
+ */
+
+/* As clnorm_get_part_nodes. */
+CLNORM_API int clnorm_get_block_part_nodes(const clnorm_block_desc *desc, const clnorm_parts *parts, uint64_t part,
+                                           uint64_t *first, uint64_t *elements);
+
+/* Bytes of workspace that clnorm_block_backward_sums needs. */
+CLNORM_API int clnorm_get_block_part_workspace_bytes(clnorm_context *context, const clnorm_block_desc *desc,
+                                                     const clnorm_parts *parts, uint64_t part, size_t *bytes);
+
+/*
+ * Writes the part's nodes to their place in nodes, and diff_src, if it is given. Required: src, diff_dst, workspace; weights for diff_src. All
+ * other members of args are to be absent.
+ */
+CLNORM_API int clnorm_block_backward_sums(clnorm_context *context, cl_command_queue queue,
+                                          const clnorm_block_desc *desc, const clnorm_parts *parts, uint64_t part,
+                                          clnorm_buffer nodes, const clnorm_block_backward_args *args,
+                                          cl_uint wait_count, const cl_event *wait_list, cl_event *event);
+
+/* From all nodes, which are overwritten, the gradient of the weights. Of a batch without samples it becomes 0. */
+CLNORM_API int clnorm_block_backward_merge(clnorm_context *context, cl_command_queue queue,
+                                           const clnorm_block_desc *desc, const clnorm_parts *parts,
+                                           clnorm_buffer nodes, clnorm_buffer diff_weights, cl_uint wait_count,
+                                           const cl_event *wait_list, cl_event *event);
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@
 /* A batch in parts: the steps of a call as calls of their own. */
 #include "clnorm_parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/call.h"
@@ -102,6 +103,12 @@ static int finish(struct part_call *p, const clnorm_parts *parts, uint64_t part,
     int status = begin(p, parts, part, is_apply);
     if (status == CLNORM_SUCCESS)
         status = clnorm__call_place(call, args);
+    if (status == CLNORM_SUCCESS && !call->ask.sums) {
+        snprintf(call->why, sizeof call->why,
+                 "diff_scale and diff_shift are both NULL; of diff_src alone nothing travels between parts, and "
+                 "clnorm_backward_frozen is the call for it");
+        status = CLNORM_MISSING_BUFFER;
+    }
     if (status == CLNORM_SUCCESS)
         status = plan(p, &made);
     call->stream = *stream;
@@ -136,65 +143,51 @@ static struct clnorm__stream stream_of(const struct call *call, cl_uint wait_cou
     return stream;
 }
 
-static int forward(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc, const clnorm_parts *parts,
-                   uint64_t part, clnorm_buffer nodes, const clnorm_forward_training_args *args, cl_uint wait_count,
-                   const cl_event *wait_list, cl_event *event, int is_apply)
+/* What belongs to the operation. */
+static int read_args(struct call *call, const void *args)
+{
+    const clnorm_forward_training_args *forward = args;
+    const clnorm_backward_training_args *backward = args;
+    const clnorm_backward_frozen_args *frozen = args;
+    switch (call->ask.operation) {
+    case CLNORM_FORWARD_TRAINING:
+        return clnorm__call_running(call, forward->momentum, forward->running_flags);
+    case CLNORM_BACKWARD_TRAINING:
+        return clnorm__call_accumulate(call, backward->accumulate);
+    default:
+        call->finish.flags = CLNORM_IS_FROZEN;
+        return clnorm__call_accumulate(call, frozen->accumulate);
+    }
+}
+
+static int run(enum clnorm_operation operation, int is_apply, clnorm_context *context, cl_command_queue queue,
+               const clnorm_desc *desc, const clnorm_parts *parts, uint64_t part, clnorm_buffer nodes, const void *args,
+               cl_uint wait_count, const cl_event *wait_list, cl_event *event)
 {
     struct part_call p = {0};
-    int status = clnorm__call_begin(&p.call, context, queue, desc, args, CLNORM_FORWARD_TRAINING);
+    int status = clnorm__call_begin(&p.call, context, queue, desc, args, operation);
     if (status == CLNORM_SUCCESS)
-        status = clnorm__call_running(&p.call, args->momentum, args->running_flags);
+        status = read_args(&p.call, args);
     if (status != CLNORM_SUCCESS)
         return status;
     const struct clnorm__stream stream = stream_of(&p.call, wait_count, wait_list, event);
     return finish(&p, parts, part, nodes, args, &stream, is_apply);
 }
 
-static int backward(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc, const clnorm_parts *parts,
-                    uint64_t part, clnorm_buffer nodes, const clnorm_backward_training_args *args, cl_uint wait_count,
-                    const cl_event *wait_list, cl_event *event, int is_apply)
-{
-    struct part_call p = {0};
-    int status = clnorm__call_begin(&p.call, context, queue, desc, args, CLNORM_BACKWARD_TRAINING);
-    if (status == CLNORM_SUCCESS)
-        status = clnorm__call_accumulate(&p.call, args->accumulate);
-    if (status != CLNORM_SUCCESS)
-        return status;
-    const struct clnorm__stream stream = stream_of(&p.call, wait_count, wait_list, event);
-    return finish(&p, parts, part, nodes, args, &stream, is_apply);
-}
-
-int clnorm_forward_statistics(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
-                              const clnorm_parts *parts, uint64_t part, clnorm_buffer nodes,
-                              const clnorm_forward_training_args *args, cl_uint wait_count, const cl_event *wait_list,
-                              cl_event *event)
-{
-    return forward(context, queue, desc, parts, part, nodes, args, wait_count, wait_list, event, 0);
-}
-
-int clnorm_forward_apply(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
-                         const clnorm_parts *parts, uint64_t part, clnorm_buffer nodes,
-                         const clnorm_forward_training_args *args, cl_uint wait_count, const cl_event *wait_list,
-                         cl_event *event)
-{
-    return forward(context, queue, desc, parts, part, nodes, args, wait_count, wait_list, event, 1);
-}
-
-int clnorm_backward_sums(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
-                         const clnorm_parts *parts, uint64_t part, clnorm_buffer nodes,
-                         const clnorm_backward_training_args *args, cl_uint wait_count, const cl_event *wait_list,
-                         cl_event *event)
-{
-    return backward(context, queue, desc, parts, part, nodes, args, wait_count, wait_list, event, 0);
-}
-
-int clnorm_backward_apply(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc,
-                          const clnorm_parts *parts, uint64_t part, clnorm_buffer nodes,
-                          const clnorm_backward_training_args *args, cl_uint wait_count, const cl_event *wait_list,
-                          cl_event *event)
-{
-    return backward(context, queue, desc, parts, part, nodes, args, wait_count, wait_list, event, 1);
-}
+/* The two calls of a pass. */
+#define CALL(name, operation, is_apply, args_type)                                                                     \
+    int name(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc, const clnorm_parts *parts,      \
+             uint64_t part, clnorm_buffer nodes, const args_type *args, cl_uint wait_count, const cl_event *wait_list, \
+             cl_event *event)                                                                                          \
+    {                                                                                                                  \
+        return run(operation, is_apply, context, queue, desc, parts, part, nodes, args, wait_count, wait_list, event); \
+    }
+CALL(clnorm_forward_statistics, CLNORM_FORWARD_TRAINING, 0, clnorm_forward_training_args)
+CALL(clnorm_forward_apply, CLNORM_FORWARD_TRAINING, 1, clnorm_forward_training_args)
+CALL(clnorm_backward_sums, CLNORM_BACKWARD_TRAINING, 0, clnorm_backward_training_args)
+CALL(clnorm_backward_apply, CLNORM_BACKWARD_TRAINING, 1, clnorm_backward_training_args)
+CALL(clnorm_backward_frozen_sums, CLNORM_BACKWARD_FROZEN, 0, clnorm_backward_frozen_args)
+CALL(clnorm_backward_frozen_apply, CLNORM_BACKWARD_FROZEN, 1, clnorm_backward_frozen_args)
 
 int clnorm_get_part_workspace_bytes(clnorm_context *context, enum clnorm_operation operation, const clnorm_desc *desc,
                                     const clnorm_parts *parts, uint64_t part, size_t *bytes)
@@ -204,7 +197,7 @@ int clnorm_get_part_workspace_bytes(clnorm_context *context, enum clnorm_operati
         return CLNORM_INVALID_CONTEXT;
     if (!bytes)
         return CLNORM_INVALID_ARGUMENT;
-    if (operation != CLNORM_FORWARD_TRAINING && operation != CLNORM_BACKWARD_TRAINING)
+    if (!clnorm__has_parts(operation))
         return CLNORM_INVALID_ENUM;
     for (int is_apply = 0; is_apply < 2; is_apply++) {
         struct part_call p = {.call = {.context = context, .desc = desc, .ask = {operation, 1, 1, 0, 1, NULL, 0, 0}}};

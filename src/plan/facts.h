@@ -8,12 +8,12 @@
 
 struct clnorm__device {
     clnorm_device_info info;
-    int cpu_like;           /* few fast cores with caches: a work-item should take a lot of consecutive work */
-    int hints;              /* its compiler takes clang's prefetches and streaming stores */
-    unsigned compute_units; /* at least 1 */
-    unsigned vector;        /* floats a vector of item variants holds: 4, 8 or 16 */
-    int large_buffers;      /* its compiler must be told of buffers beyond 4 GB */
-    unsigned loop_limit;    /* turns after which the driver ends a work-item's loops, see turns.h; 0: none */
+    int cpu_like;            /* few fast cores with caches: a work-item should take a lot of consecutive work */
+    int hints;               /* its compiler takes clang's prefetches and streaming stores */
+    unsigned compute_units;  /* at least 1 */
+    unsigned vector;         /* floats a vector of item variants holds: 4, 8 or 16 */
+    int large_buffers;       /* its compiler must be told of buffers beyond 4 GB */
+    unsigned loop_limit;     /* turns after which the driver ends a work-item's loops, see turns.h; 0: none */
     uint64_t group_elements; /* of what blocks gather or add up at a time, in the workspace; 0: the usual */
     int small_code; /* its compiler makes hundreds of instructions of every fma: kernels have one way to do each thing */
     uint64_t max_work_group;

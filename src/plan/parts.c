@@ -124,6 +124,12 @@ void clnorm__part_of(const clnorm_desc *batch, const clnorm_parts *parts, uint64
     of->node = node;
 }
 
+int clnorm__has_parts(int operation)
+{
+    return operation == CLNORM_FORWARD_TRAINING || operation == CLNORM_BACKWARD_TRAINING ||
+           operation == CLNORM_BACKWARD_FROZEN;
+}
+
 int clnorm_get_part_nodes(enum clnorm_operation operation, const clnorm_desc *desc, const clnorm_parts *parts,
                           uint64_t part, uint64_t *first, uint64_t *elements)
 {
@@ -132,7 +138,7 @@ int clnorm_get_part_nodes(enum clnorm_operation operation, const clnorm_desc *de
     char why[CLNORM__WHY];
     if (!first || !elements)
         return CLNORM_INVALID_ARGUMENT;
-    if (operation != CLNORM_FORWARD_TRAINING && operation != CLNORM_BACKWARD_TRAINING)
+    if (!clnorm__has_parts(operation))
         return CLNORM_INVALID_ENUM;
     int status = clnorm__check_desc(desc, why);
     if (status == CLNORM_SUCCESS)
@@ -140,7 +146,7 @@ int clnorm_get_part_nodes(enum clnorm_operation operation, const clnorm_desc *de
     if (status != CLNORM_SUCCESS)
         return status;
     clnorm__part_of(&batch, parts, part, &of);
-    const uint64_t words = (operation == CLNORM_BACKWARD_TRAINING ? CLNORM_SUM_WORDS : CLNORM_NODE_WORDS) * desc->c;
+    const uint64_t words = (operation == CLNORM_FORWARD_TRAINING ? CLNORM_NODE_WORDS : CLNORM_SUM_WORDS) * desc->c;
     *first = of.node * words;
     *elements = of.nodes * words;
     return CLNORM_SUCCESS;

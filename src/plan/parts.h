@@ -23,6 +23,9 @@ struct clnorm__part {
 int clnorm__check_parts(const clnorm_desc *desc, const clnorm_parts *parts, uint64_t part, int is_of_part,
                         clnorm_desc *batch, char why[CLNORM__WHY]);
 
+/* Whether sums of the operation are over the batch. */
+int clnorm__has_parts(int operation);
+
 /* Part number `part`, or after the last one what all have: node is then the number of all nodes. desc: of the whole batch. */
 void clnorm__part_of(const clnorm_desc *batch, const clnorm_parts *parts, uint64_t part, struct clnorm__part *of);
 

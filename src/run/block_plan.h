@@ -19,10 +19,11 @@ struct clnorm__block_plan {
     uint64_t sum_at;     /* of other types than binary32: channels, what a sum has for the variance */
     uint64_t columns_at; /* a group's columns: terms x samples x positions; of the type, but their gradients */
     uint64_t chunk;      /* samples whose share of a weight's gradient is one chain of sums; 0: of all */
-    uint64_t chunks_at;  /* backward, where there are several: `slots` weights' gradients, the last block_chunks of them of chunks */
+    uint64_t
+        chunks_at; /* backward, where there are several: `slots` weights' gradients, the last block_chunks of them of chunks */
     uint64_t slots, block_chunks;
-    uint64_t rows_at;    /* where not in place, its products: channels x samples x positions */
-    uint64_t workspace;  /* elements in all */
+    uint64_t rows_at;   /* where not in place, its products: channels x samples x positions */
+    uint64_t workspace; /* elements in all */
 };
 
 /* The normalization of the block's product. */

@@ -198,10 +198,9 @@ static void close_block(struct clnorm__chain *chain, clnorm_buffer diff_weights,
                                                 is_last && number == 0 ? diff_weights : part(slots, depth * length),
                                                 length, chunks));
     for (uint64_t bits = number; depth > 0 && (is_last || bits & 1); bits >>= 1, depth--)
-        CLNORM__CHAIN(chain, clnorm__block_sum_tree(chain->context, &chain->step, part(slots, (depth - 1) * length),
-                                                    is_last && depth == 1 ? diff_weights
-                                                                          : part(slots, (depth - 1) * length),
-                                                    length, 2));
+        CLNORM__CHAIN(chain, clnorm__block_sum_tree(
+                                 chain->context, &chain->step, part(slots, (depth - 1) * length),
+                                 is_last && depth == 1 ? diff_weights : part(slots, (depth - 1) * length), length, 2));
 }
 
 /*

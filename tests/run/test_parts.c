@@ -108,28 +108,22 @@ static void part_args(const struct call *call, const struct place *place, const 
 }
 
 typedef int step_call(const struct place *, const clnorm_desc *, const clnorm_parts *, uint64_t,
-                      const struct call_args *, int is_backward);
+                      const struct call_args *, enum clnorm_operation);
 
-static int first_step(const struct place *p, const clnorm_desc *desc, const clnorm_parts *parts, uint64_t part,
-                      const struct call_args *args, int is_backward)
-{
-    const clnorm_buffer nodes = {p->nodes, 3};
-
-    return is_backward
-               ? clnorm_backward_sums(p->context, p->queue, desc, parts, part, nodes, &args->backward, 0, NULL, NULL)
-               : clnorm_forward_statistics(p->context, p->queue, desc, parts, part, nodes, &args->training, 0, NULL,
-                                           NULL);
-}
-
-static int second_step(const struct place *p, const clnorm_desc *desc, const clnorm_parts *parts, uint64_t part,
-                       const struct call_args *args, int is_backward)
-{
-    const clnorm_buffer nodes = {p->nodes, 3};
-
-    return is_backward
-               ? clnorm_backward_apply(p->context, p->queue, desc, parts, part, nodes, &args->backward, 0, NULL, NULL)
-               : clnorm_forward_apply(p->context, p->queue, desc, parts, part, nodes, &args->training, 0, NULL, NULL);
-}
+#define STEP(name, forward_, backward_, frozen_)                                                                       \
+    static int name(const struct place *p, const clnorm_desc *desc, const clnorm_parts *parts, uint64_t part,          \
+                    const struct call_args *args, enum clnorm_operation operation)                                     \
+    {                                                                                                                  \
+        const clnorm_buffer nodes = {p->nodes, 3};                                                                     \
+                                                                                                                       \
+        if (operation == CLNORM_FORWARD_TRAINING)                                                                      \
+            return forward_(p->context, p->queue, desc, parts, part, nodes, &args->training, 0, NULL, NULL);           \
+        if (operation == CLNORM_BACKWARD_TRAINING)                                                                     \
+            return backward_(p->context, p->queue, desc, parts, part, nodes, &args->backward, 0, NULL, NULL);          \
+        return frozen_(p->context, p->queue, desc, parts, part, nodes, &args->frozen, 0, NULL, NULL);                  \
+    }
+STEP(first_step, clnorm_forward_statistics, clnorm_backward_sums, clnorm_backward_frozen_sums)
+STEP(second_step, clnorm_forward_apply, clnorm_backward_apply, clnorm_backward_frozen_apply)
 
 static int run_step(step_call *step, const struct place *place, const struct call *call, const clnorm_parts *parts,
                     uint64_t part, uint64_t adding)
@@ -139,7 +133,7 @@ static int run_step(step_call *step, const struct place *place, const struct cal
 
     desc.n = parts->samples[part];
     part_args(call, place, parts, part, part == adding, &args);
-    const int status = step(place, &desc, parts, part, &args, call->operation == CLNORM_BACKWARD_TRAINING);
+    const int status = step(place, &desc, parts, part, &args, call->operation);
     ck_assert_int_eq(clFinish(place->queue), CL_SUCCESS);
     return status;
 }
@@ -248,10 +242,12 @@ static const char *parts_text(const clnorm_parts *parts, char text[400])
 }
 
 /* Forward and backward; of other types, with what is beside the normalization. */
-static struct call make_call(size_t number, int way, int is_backward)
+static struct call make_call(size_t number, int way, int pass)
 {
-    struct call call = {
-        .operation = is_backward ? CLNORM_BACKWARD_TRAINING : CLNORM_FORWARD_TRAINING, .alias = OUT, .momentum = 0.25f};
+    static const enum clnorm_operation operations[] = {CLNORM_FORWARD_TRAINING, CLNORM_BACKWARD_TRAINING,
+                                                       CLNORM_BACKWARD_FROZEN};
+    struct call call = {.operation = operations[pass], .alias = OUT, .momentum = 0.25f};
+    const int is_backward = pass > 0;
     const int is_masked = cases[number].c * cases[number].s % 32 == 0;
 
     call.desc = (clnorm_desc){.n = cases[number].n, .c = cases[number].c, .s = cases[number].s, .epsilon = 1e-5f};
@@ -269,8 +265,10 @@ static struct call make_call(size_t number, int way, int is_backward)
 
 /* ---- every variant ---- */
 
-static int has_part(const struct clnorm__variant *v, int is_backward, int is_merging)
+static int has_part(const struct clnorm__variant *v, int pass, int is_merging)
 {
+    const int is_backward = pass > 0;
+
     if (!v)
         return 1;
     switch (v->step) {
@@ -285,10 +283,11 @@ static int has_part(const struct clnorm__variant *v, int is_backward, int is_mer
     case CLNORM__FINISH:
         return !is_backward && !is_merging;
     case CLNORM__DIFF_FINISH:
-        return is_backward && !is_merging;
+        return is_backward && (!is_merging || pass == 2);
     case CLNORM__FINISH_CHANNELS:
         return !is_backward && is_merging;
     case CLNORM__DIFF_FINISH_CHANNELS:
+        return pass == 1 && is_merging;
     case CLNORM__SPREAD:
         return is_backward && is_merging;
     case CLNORM__APPLY:
@@ -300,8 +299,8 @@ static int has_part(const struct clnorm__variant *v, int is_backward, int is_mer
 
 static void run_case(struct run *run, size_t number, int way, uint64_t *seed)
 {
-    for (int is_backward = 0; is_backward < 2; is_backward++) {
-        const struct call call = make_call(number, way, is_backward);
+    for (int pass = 0; pass < 3; pass++) {
+        const struct call call = make_call(number, way, pass);
         struct values inputs = {0}, want = {0};
         uint64_t samples[MOST];
         const clnorm_parts parts = {divide(&call.desc, way, seed, samples), samples, CLNORM_MERGE_SAME_BITS};
@@ -315,7 +314,7 @@ static void run_case(struct run *run, size_t number, int way, uint64_t *seed)
             struct place place = {subject->context, run->rig.queue, &run->parts, NULL, run->rig.info.bits};
             struct finding finding;
 
-            if (!has_part(subject->variant, is_backward, cases[number].channels > 1) ||
+            if (!has_part(subject->variant, pass, cases[number].channels > 1) ||
                 (i > 0 && (way % 3 || (i + number + (size_t)way) % run->step)))
                 continue;
             pool_to_context(&run->pools[0], subject->context);
