@@ -54,6 +54,13 @@ struct clnorm_images {
     clnorm_u64 rows_per_item, chunk;
 };
 
+/* Nodes of a batch in parts that are added to one another, one pair after the other: right to left. */
+#define CLNORM_PAIRS 64u
+struct clnorm_pairs {
+    clnorm_u32 count, is_last; /* then the first node is the sum of all */
+    clnorm_u32 left[CLNORM_PAIRS], right[CLNORM_PAIRS];
+};
+
 struct clnorm_fold {
     clnorm_u64 channels, length; /* weights a channel */
     clnorm_u64 weights_at, folded_weights_at, bias_at, folded_bias_at, scale_at, shift_at, mean_at, variance_at;

@@ -3,31 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "run/block_run.h"
+#include "api/block_call.h"
 #include "device/buffers.h"
 #include "device/context.h"
-#include "plan/operand.h"
 #include "plan/turns.h"
 
-/* Everything about one call. */
-struct call {
-    clnorm_context *context;
-    const clnorm_block_desc *desc;
-    struct clnorm__block_plan plan;
-    struct clnorm__uses uses;
-    struct clnorm__chain chain;
-    char why[CLNORM__WHY];
-};
-
-static int refused(const struct call *call, int status)
+int clnorm__block_refused(const struct block_call *call, int status)
 {
     clnorm__log(call->context, CLNORM_LOG_ERROR, "%s", call->why[0] ? call->why : clnorm_status_string(status));
     return status;
 }
 
-/* What does not depend on the operation; on success the uses may be filled in. */
-static int begin(struct call *call, clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
-                 const void *args, enum clnorm_operation operation)
+int clnorm__block_begin(struct block_call *call, clnorm_context *context, cl_command_queue queue,
+                        const clnorm_block_desc *desc, const void *args, enum clnorm_operation operation,
+                        const clnorm_parts *parts, uint64_t part)
 {
     memset(call, 0, sizeof *call);
     call->context = call->chain.context = context;
@@ -42,14 +31,15 @@ static int begin(struct call *call, clnorm_context *context, cl_command_queue qu
     }
     if (status == CLNORM_SUCCESS)
         status = clnorm__queue_facts(context, queue, &call->chain.stream.ordered, call->why);
+    if (status == CLNORM_SUCCESS && parts)
+        status = clnorm__block_part(call, parts, part, 1);
     if (status == CLNORM_SUCCESS && operation != CLNORM_BACKWARD_FROZEN) /* fold takes no product and no workspace */
         status = clnorm__block_plan_make(context, queue, operation, desc, &call->plan, call->why);
-    return status == CLNORM_SUCCESS ? status : refused(call, status);
+    return status == CLNORM_SUCCESS ? status : clnorm__block_refused(call, status);
 }
 
-/* Lists the call's buffers and checks them; on success the chain has begun. */
-static int check(struct call *call, enum clnorm__call which, const void *args, cl_uint wait_count,
-                 const cl_event *wait_list, cl_event *event)
+int clnorm__block_check(struct block_call *call, enum clnorm__call which, const void *args, cl_uint wait_count,
+                        const cl_event *wait_list, cl_event *event)
 {
     const struct clnorm__geometry *g = &call->plan.g;
     const uint64_t size[CLNORM__SIZES] = {
@@ -60,6 +50,11 @@ static int check(struct call *call, enum clnorm__call which, const void *args, c
                            (call->plan.plain ? CLNORM__PLAIN : 0u);
     int status = clnorm__operands_use(&clnorm__operands[which], args, size, facts,
                                       (unsigned)clnorm_type_bytes(call->desc->type), &call->uses, call->why);
+    if (status == CLNORM_SUCCESS && call->nodes.name) { /* before the workspace, which stays the last */
+        struct clnorm__use *const last = &call->uses.use[call->uses.count++];
+        last[0] = last[-1];
+        last[-1] = call->nodes;
+    }
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_present(&call->uses, call->why);
     if (status == CLNORM_SUCCESS)
@@ -67,7 +62,7 @@ static int check(struct call *call, enum clnorm__call which, const void *args, c
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_buffers(&call->uses, call->why);
     if (status != CLNORM_SUCCESS)
-        return refused(call, status);
+        return clnorm__block_refused(call, status);
     call->chain.stream.wait_count = wait_count;
     call->chain.stream.wait_list = wait_list;
     call->chain.stream.event = event;
@@ -75,13 +70,13 @@ static int check(struct call *call, enum clnorm__call which, const void *args, c
     return CLNORM_SUCCESS;
 }
 
-static int end(struct call *call)
+int clnorm__block_end(struct block_call *call)
 {
     int status = clnorm__chain_end(&call->chain);
-    return status == CLNORM_SUCCESS ? status : refused(call, status);
+    return status == CLNORM_SUCCESS ? status : clnorm__block_refused(call, status);
 }
 
-static clnorm_buffer norm_workspace(const struct call *call)
+static clnorm_buffer norm_workspace(const struct block_call *call)
 {
     clnorm_buffer buffer = call->chain.workspace;
     buffer.offset += call->plan.norm_at;
@@ -93,7 +88,7 @@ static clnorm_buffer norm_workspace(const struct call *call)
 int clnorm_get_block_workspace_bytes(clnorm_context *context, enum clnorm_operation operation,
                                      const clnorm_block_desc *desc, size_t *bytes)
 {
-    struct call call = {.context = context, .desc = desc};
+    struct block_call call = {.context = context, .desc = desc};
     if (!context)
         return CLNORM_INVALID_CONTEXT;
     if (!bytes)
@@ -109,12 +104,12 @@ int clnorm_get_block_workspace_bytes(clnorm_context *context, enum clnorm_operat
     if (status == CLNORM_SUCCESS)
         status = clnorm__block_plan_make(context, NULL, operation, desc, &call.plan, call.why);
     if (status != CLNORM_SUCCESS)
-        return refused(&call, status);
+        return clnorm__block_refused(&call, status);
     *bytes = (size_t)call.plan.workspace * sizeof(cl_float);
     return CLNORM_SUCCESS;
 }
 
-static void train(struct call *call, const clnorm_block_training_args *args)
+static void train(struct block_call *call, const clnorm_block_training_args *args)
 {
     struct clnorm__chain *chain = &call->chain;
     int plain = call->plan.plain;
@@ -142,26 +137,26 @@ int clnorm_block_forward_training(clnorm_context *context, cl_command_queue queu
                                   const clnorm_block_training_args *args, cl_uint wait_count, const cl_event *wait_list,
                                   cl_event *event)
 {
-    struct call call;
+    struct block_call call;
     if (!context)
         return CLNORM_INVALID_CONTEXT;
-    int status = begin(&call, context, queue, desc, args, CLNORM_FORWARD_TRAINING);
+    int status = clnorm__block_begin(&call, context, queue, desc, args, CLNORM_FORWARD_TRAINING, NULL, 0);
     if (status != CLNORM_SUCCESS)
         return status;
     const struct clnorm__geometry *g = &call.plan.g;
     if (!call.plan.plain)
         status = clnorm__check_momentum(args->momentum, args->running_flags, call.why);
     if (status != CLNORM_SUCCESS)
-        return refused(&call, status);
-    status = check(&call, CLNORM__CALL_BLOCK_TRAINING, args, wait_count, wait_list, event);
+        return clnorm__block_refused(&call, status);
+    status = clnorm__block_check(&call, CLNORM__CALL_BLOCK_TRAINING, args, wait_count, wait_list, event);
     if (status != CLNORM_SUCCESS)
         return status;
     if (g->n > 0)
         train(&call, args);
-    return end(&call);
+    return clnorm__block_end(&call);
 }
 
-static void infer(struct call *call, const clnorm_block_inference_args *args)
+static void infer(struct block_call *call, const clnorm_block_inference_args *args)
 {
     struct clnorm__chain *chain = &call->chain;
     const clnorm_buffer product = args->product.mem ? args->product : args->dst;
@@ -183,48 +178,48 @@ int clnorm_block_forward_inference(clnorm_context *context, cl_command_queue que
                                    const clnorm_block_inference_args *args, cl_uint wait_count,
                                    const cl_event *wait_list, cl_event *event)
 {
-    struct call call;
+    struct block_call call;
     if (!context)
         return CLNORM_INVALID_CONTEXT;
-    int status = begin(&call, context, queue, desc, args, CLNORM_FORWARD_INFERENCE);
+    int status = clnorm__block_begin(&call, context, queue, desc, args, CLNORM_FORWARD_INFERENCE, NULL, 0);
     if (status != CLNORM_SUCCESS)
         return status;
     const struct clnorm__geometry *g = &call.plan.g;
-    status = check(&call, CLNORM__CALL_BLOCK_INFERENCE, args, wait_count, wait_list, event);
+    status = clnorm__block_check(&call, CLNORM__CALL_BLOCK_INFERENCE, args, wait_count, wait_list, event);
     if (status != CLNORM_SUCCESS)
         return status;
     if (g->n > 0)
         infer(&call, args);
-    return end(&call);
+    return clnorm__block_end(&call);
 }
 
 int clnorm_block_fold(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
                       const clnorm_block_fold_args *args, cl_uint wait_count, const cl_event *wait_list,
                       cl_event *event)
 {
-    struct call call;
+    struct block_call call;
     if (!context)
         return CLNORM_INVALID_CONTEXT;
-    int status = begin(&call, context, queue, desc, args, CLNORM_BACKWARD_FROZEN);
+    int status = clnorm__block_begin(&call, context, queue, desc, args, CLNORM_BACKWARD_FROZEN, NULL, 0);
     if (status != CLNORM_SUCCESS)
         return status;
     const struct clnorm__geometry *g = &call.plan.g;
     status = clnorm__turns_check(&context->device, g->terms, call.why, sizeof call.why, "folding that many weights");
     if (status != CLNORM_SUCCESS)
-        return refused(&call, status);
-    status = check(&call, CLNORM__CALL_BLOCK_FOLD, args, wait_count, wait_list, event);
+        return clnorm__block_refused(&call, status);
+    status = clnorm__block_check(&call, CLNORM__CALL_BLOCK_FOLD, args, wait_count, wait_list, event);
     if (status != CLNORM_SUCCESS)
         return status;
     CLNORM__CHAIN(&call.chain, clnorm__block_fold(context, &call.chain.step, args, desc->type, g->channels, g->terms,
                                                   desc->epsilon));
-    return end(&call);
+    return clnorm__block_end(&call);
 }
 
 /* A linear layer's weights are all that there is to know of any layer's. */
 int clnorm_fold(clnorm_context *context, cl_command_queue queue, const clnorm_desc *desc, uint64_t length,
                 const clnorm_fold_args *args, cl_uint wait_count, const cl_event *wait_list, cl_event *event)
 {
-    struct call call = {.context = context};
+    struct block_call call = {.context = context};
     clnorm_block_desc block;
     if (!context)
         return CLNORM_INVALID_CONTEXT;
@@ -236,7 +231,7 @@ int clnorm_fold(clnorm_context *context, cl_command_queue queue, const clnorm_de
     if (status == CLNORM_SUCCESS)
         status = clnorm_describe_linear(1, length, desc->c, &block);
     if (status != CLNORM_SUCCESS)
-        return refused(&call, status);
+        return clnorm__block_refused(&call, status);
     block.type = desc->type;
     block.epsilon = desc->epsilon;
     return clnorm_block_fold(context, queue, &block, args, wait_count, wait_list, event);
@@ -244,13 +239,13 @@ int clnorm_fold(clnorm_context *context, cl_command_queue queue, const clnorm_de
 
 /* ---- backward ---- */
 
-static clnorm_buffer product_diff(const struct call *call)
+static clnorm_buffer product_diff(const struct block_call *call)
 {
     return clnorm__block_tensor(&call->plan, call->chain.workspace, call->plan.diff_at);
 }
 
 /* The gradient of a product that nothing normalizes, into the workspace; or where it is without change, diff_dst itself. */
-static clnorm_buffer plain_gradient(struct call *call, clnorm_buffer diff_dst, clnorm_buffer dst, int wanted)
+static clnorm_buffer plain_gradient(struct block_call *call, clnorm_buffer diff_dst, clnorm_buffer dst, int wanted)
 {
     struct clnorm__chain *chain = &call->chain;
     const clnorm_buffer mine = product_diff(call);
@@ -262,7 +257,7 @@ static clnorm_buffer plain_gradient(struct call *call, clnorm_buffer diff_dst, c
 }
 
 /* The same through the batch's statistics, always into the workspace. */
-static clnorm_buffer batch_gradient(struct call *call, const clnorm_block_backward_args *args, int wanted)
+static clnorm_buffer batch_gradient(struct block_call *call, const clnorm_block_backward_args *args, int wanted)
 {
     struct clnorm__chain *chain = &call->chain;
     const clnorm_buffer mine = product_diff(call);
@@ -283,7 +278,7 @@ static clnorm_buffer batch_gradient(struct call *call, const clnorm_block_backwa
 }
 
 /* The same through given statistics. */
-static clnorm_buffer frozen_gradient(struct call *call, const clnorm_block_backward_frozen_args *args, int wanted)
+static clnorm_buffer frozen_gradient(struct block_call *call, const clnorm_block_backward_frozen_args *args, int wanted)
 {
     struct clnorm__chain *chain = &call->chain;
     const clnorm_buffer mine = product_diff(call);
@@ -303,7 +298,7 @@ static clnorm_buffer frozen_gradient(struct call *call, const clnorm_block_backw
 }
 
 /* diff_bias: a sum of frozen statistics, whose values it does not depend on. */
-static void sum_bias(struct call *call, clnorm_buffer diff, clnorm_buffer diff_bias)
+static void sum_bias(struct block_call *call, clnorm_buffer diff, clnorm_buffer diff_bias)
 {
     struct clnorm__chain *chain = &call->chain;
     clnorm_desc norm = clnorm__block_norm(&call->plan, call->desc);
@@ -336,7 +331,7 @@ static int is_wanted(const struct gradients *of)
 }
 
 /* From the gradient of the product on. */
-static void differentiate(struct call *call, clnorm_buffer diff, const struct gradients *of)
+static void differentiate(struct block_call *call, clnorm_buffer diff, const struct gradients *of)
 {
     if (of->diff_bias.mem)
         sum_bias(call, diff, of->diff_bias);
@@ -345,7 +340,7 @@ static void differentiate(struct call *call, clnorm_buffer diff, const struct gr
 }
 
 /* n = 0: gradients of parameters become 0. */
-static void zero(struct call *call, const struct gradients *of)
+static void zero(struct block_call *call, const struct gradients *of)
 {
     const cl_float nothing = 0;
     const struct {
@@ -365,24 +360,24 @@ static void zero(struct call *call, const struct gradients *of)
 }
 
 /* Lets a backward call begin, or refuses it. */
-static int begin_backward(struct call *call, clnorm_context *context, cl_command_queue queue,
+static int begin_backward(struct block_call *call, clnorm_context *context, cl_command_queue queue,
                           const clnorm_block_desc *desc, enum clnorm__call which, const void *args, cl_uint wait_count,
                           const cl_event *wait_list, cl_event *event)
 {
-    int status = begin(call, context, queue, desc, args, CLNORM_BACKWARD_TRAINING);
+    int status = clnorm__block_begin(call, context, queue, desc, args, CLNORM_BACKWARD_TRAINING, NULL, 0);
     if (status != CLNORM_SUCCESS)
         return status;
     status = clnorm__check_gradients(&clnorm__operands[which], args, call->why);
     if (status != CLNORM_SUCCESS)
-        return refused(call, status);
-    return check(call, which, args, wait_count, wait_list, event);
+        return clnorm__block_refused(call, status);
+    return clnorm__block_check(call, which, args, wait_count, wait_list, event);
 }
 
 int clnorm_block_backward(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
                           const clnorm_block_backward_args *args, cl_uint wait_count, const cl_event *wait_list,
                           cl_event *event)
 {
-    struct call call;
+    struct block_call call;
     if (!context)
         return CLNORM_INVALID_CONTEXT;
     int status =
@@ -396,14 +391,14 @@ int clnorm_block_backward(clnorm_context *context, cl_command_queue queue, const
         differentiate(&call, plain_gradient(&call, args->diff_dst, args->dst, is_wanted(&of)), &of);
     else
         differentiate(&call, batch_gradient(&call, args, is_wanted(&of)), &of);
-    return end(&call);
+    return clnorm__block_end(&call);
 }
 
 int clnorm_block_backward_frozen(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
                                  const clnorm_block_backward_frozen_args *args, cl_uint wait_count,
                                  const cl_event *wait_list, cl_event *event)
 {
-    struct call call;
+    struct block_call call;
     if (!context)
         return CLNORM_INVALID_CONTEXT;
     int status = begin_backward(&call, context, queue, desc, CLNORM__CALL_BLOCK_BACKWARD_FROZEN, args, wait_count,
@@ -417,7 +412,7 @@ int clnorm_block_backward_frozen(clnorm_context *context, cl_command_queue queue
         differentiate(&call, plain_gradient(&call, args->diff_dst, args->dst, is_wanted(&of)), &of);
     else
         differentiate(&call, frozen_gradient(&call, args, is_wanted(&of)), &of);
-    return end(&call);
+    return clnorm__block_end(&call);
 }
 
 /* ---- descriptions ---- */

@@ -16,6 +16,7 @@ const struct clnorm__variant clnorm__block_kernels[CLNORM__BLOCK_KERNELS] = {
     [CLNORM__IM2COL] = ROW("im2col", CLNORM__CPU_LIKE, 1),
     [CLNORM__COL2IM] = ROW("col2im", CLNORM__CPU_LIKE, 1),
     [CLNORM__SUM_TREE] = ROW("sum_tree", CLNORM__ANY, 0),
+    [CLNORM__SUM_NODES] = ROW("sum_nodes", CLNORM__ANY, 0),
     [CLNORM__FOLD] = ROW("fold", CLNORM__ANY, 0),
 };
 

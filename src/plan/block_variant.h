@@ -15,6 +15,7 @@ enum clnorm__block_kernel {
     CLNORM__IM2COL,
     CLNORM__COL2IM,
     CLNORM__SUM_TREE,
+    CLNORM__SUM_NODES,
     CLNORM__BLOCK_KERNELS
 };
 

@@ -163,17 +163,31 @@ int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *str
     return clnorm__block_launch(context, stream, CLNORM__MASK, CLNORM__OF_TYPE(type), args, 4, items, 1);
 }
 
-int clnorm__block_sum_tree(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer parts,
-                           clnorm_buffer sums, uint64_t length, uint64_t leaves)
+int clnorm__block_sum_tree(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer leaves,
+                           clnorm_buffer sums, uint64_t length, uint64_t count, const struct clnorm__part *part)
 {
-    const cl_ulong parts_at = parts.offset, sums_at = sums.offset, n = length;
-    const cl_uint first = 0, count = (cl_uint)leaves, most_level = 31, is_last = 1;
+    const cl_ulong leaves_at = leaves.offset, sums_at = sums.offset, n = length;
+    const cl_uint first = part ? (cl_uint)part->first : 0, most_level = part ? part->most_level : 31;
+    const cl_uint leaf_count = (cl_uint)count, is_last = part ? (cl_uint)part->is_last : 1;
     cl_ulong chunk, rows;
-    const uint64_t items = share(&context->device, 1, length, MOVE_TURNS * leaves, &chunk, &rows);
-    const struct clnorm__arg args[] = {
-        CLNORM__MEM(parts), CLNORM__ARG(parts_at), CLNORM__MEM(sums),  CLNORM__ARG(sums_at),    CLNORM__ARG(n),
-        CLNORM__ARG(chunk), CLNORM__ARG(first),    CLNORM__ARG(count), CLNORM__ARG(most_level), CLNORM__ARG(is_last)};
-    return clnorm__block_launch(context, stream, CLNORM__SUM_TREE, 0, args, 10, items, 1);
+    const uint64_t items = share(&context->device, 1, length, MOVE_TURNS * count, &chunk, &rows);
+    const struct clnorm__arg args[] = {CLNORM__MEM(leaves),  CLNORM__ARG(leaves_at),  CLNORM__MEM(sums),
+                                       CLNORM__ARG(sums_at), CLNORM__ARG(n),          CLNORM__ARG(chunk),
+                                       CLNORM__ARG(first),   CLNORM__ARG(leaf_count), CLNORM__ARG(most_level),
+                                       CLNORM__ARG(is_last)};
+    return clnorm__block_launch(context, stream, CLNORM__SUM_TREE, 0, args, 10, items, part ? part->nodes : 1);
+}
+
+int clnorm__block_sum_nodes(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer nodes,
+                            clnorm_buffer sums, uint64_t length, struct clnorm_pairs pairs)
+{
+    const cl_ulong nodes_at = nodes.offset, sums_at = sums.offset, n = length;
+    cl_ulong chunk, rows;
+    const uint64_t items = share(&context->device, 1, length, MOVE_TURNS * CLNORM_PAIRS, &chunk, &rows);
+    const struct clnorm__arg args[] = {CLNORM__MEM(nodes),   CLNORM__ARG(nodes_at), CLNORM__MEM(sums),
+                                       CLNORM__ARG(sums_at), CLNORM__ARG(n),        CLNORM__ARG(chunk),
+                                       CLNORM__ARG(pairs)};
+    return clnorm__block_launch(context, stream, CLNORM__SUM_NODES, 0, args, 7, items, 1);
 }
 
 int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,

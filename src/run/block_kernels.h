@@ -5,6 +5,7 @@
 
 #include "product/block_types.cl"
 #include "plan/block_variant.h"
+#include "plan/parts.h"
 #include "clnorm_blocks.h"
 #include "run/run.h"
 
@@ -45,9 +46,16 @@ int clnorm__block_mask(clnorm_context *context, const struct clnorm__stream *str
                        clnorm_buffer dst, clnorm_buffer diff_src, enum clnorm_type type, uint64_t count,
                        clnorm_activation activation);
 
-/* The roots of a tree of sums, `length` floats each, as many as `nodes`; parts are its leaves, and room. */
-int clnorm__block_sum_tree(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer parts,
-                           clnorm_buffer sums, uint64_t length, uint64_t leaves);
+/*
+ * The root of a tree of sums, `length` floats each, which are its leaves, and room; or of a part of a batch, whose leaves these are, its
+ * nodes.
+ */
+int clnorm__block_sum_tree(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer leaves,
+                           clnorm_buffer sums, uint64_t length, uint64_t count, const struct clnorm__part *part);
+
+/* Adds nodes to one another; where that makes their sum, it goes to sums. */
+int clnorm__block_sum_nodes(clnorm_context *context, const struct clnorm__stream *stream, clnorm_buffer nodes,
+                            clnorm_buffer sums, uint64_t length, struct clnorm_pairs pairs);
 
 /* Folds the statistics into weights and bias; length: weights a channel. */
 int clnorm__block_fold(clnorm_context *context, const struct clnorm__stream *stream, const clnorm_block_fold_args *args,

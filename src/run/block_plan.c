@@ -196,7 +196,9 @@ static int check_terms(clnorm_context *context, enum clnorm_operation operation,
 static void plan_chunks(const clnorm_context *context, struct clnorm__block_plan *plan)
 {
     const struct clnorm__geometry *g = &plan->g;
-    if (!plan->chunk || g->n <= plan->chunk)
+    if (plan->part)
+        plan->slots = plan->block_chunks = plan->part->leaves;
+    if (plan->part || !plan->chunk || g->n <= plan->chunk)
         return;
     const uint64_t chunks = ceil_div(g->n, plan->chunk);
     const uint64_t room = floor_power(most(1, most_group(context) / g->weights_count));

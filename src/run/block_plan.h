@@ -5,11 +5,13 @@
 
 #include "run/blas.h"
 #include "plan/block_check.h"
+#include "plan/parts.h"
 
 struct clnorm__block_plan {
     struct clnorm__geometry g;
     int reproducible, plain, is_active;
-    enum clnorm_type type; /* of src, product, dst and their gradients */
+    enum clnorm_type type;           /* of src, product, dst and their gradients */
+    const struct clnorm__part *part; /* of a batch in parts, in chunks; else NULL */
     int in_place; /* products stand as n x channels x positions, or src does: nothing is moved to the workspace and back */
     /* Parts of the workspace, in elements from its start; sizes of 0 where there is none. */
     uint64_t temp_at,

@@ -181,7 +181,7 @@ static void forward_dense(struct clnorm__chain *chain, clnorm_buffer src, clnorm
 }
 
 /*
- * The tree over the chunks of a weights' gradient. A block of neighbouring chunks has slots of its own, behind those of the stack on which roots
+ * The tree over the chunks of a weights' gradient; of a part of a batch, in diff_weights' place its nodes. A block of neighbouring chunks has slots of its own, behind those of the stack on which roots
  * of blocks wait for a right neighbour; `number` blocks were there before this one.
  */
 static void close_block(struct clnorm__chain *chain, clnorm_buffer diff_weights, uint64_t number, uint64_t chunks,
@@ -192,15 +192,21 @@ static void close_block(struct clnorm__chain *chain, clnorm_buffer diff_weights,
     const clnorm_buffer slots = part(chain->workspace, plan->chunks_at);
     const clnorm_buffer block = part(slots, (plan->slots - plan->block_chunks) * length);
     uint64_t depth = 0;
+    if (plan->part) {
+        CLNORM__CHAIN(chain, clnorm__block_sum_tree(chain->context, &chain->step, block, diff_weights, length, chunks,
+                                                    plan->part));
+        return;
+    }
     for (uint64_t bits = number; bits; bits >>= 1)
         depth += bits & 1;
     CLNORM__CHAIN(chain, clnorm__block_sum_tree(chain->context, &chain->step, block,
                                                 is_last && number == 0 ? diff_weights : part(slots, depth * length),
-                                                length, chunks));
+                                                length, chunks, NULL));
     for (uint64_t bits = number; depth > 0 && (is_last || bits & 1); bits >>= 1, depth--)
-        CLNORM__CHAIN(chain, clnorm__block_sum_tree(
-                                 chain->context, &chain->step, part(slots, (depth - 1) * length),
-                                 is_last && depth == 1 ? diff_weights : part(slots, (depth - 1) * length), length, 2));
+        CLNORM__CHAIN(chain,
+                      clnorm__block_sum_tree(chain->context, &chain->step, part(slots, (depth - 1) * length),
+                                             is_last && depth == 1 ? diff_weights : part(slots, (depth - 1) * length),
+                                             length, 2, NULL));
 }
 
 /*
