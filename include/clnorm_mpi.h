@@ -79,18 +79,44 @@ CLNORM_API int clnorm_mpi_backward_training(clnorm_mpi *mpi, cl_command_queue qu
                                             const cl_event *wait_list, cl_event *event);
 
 /*
+ * Through given statistics, where diff_scale or diff_shift is wanted: these are sums of the whole batch. Of diff_src alone
+ * clnorm_backward_frozen does.
+ */
+CLNORM_API int clnorm_mpi_backward_frozen(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_desc *desc,
+                                          const clnorm_backward_frozen_args *args, cl_uint wait_count,
+                                          const cl_event *wait_list, cl_event *event);
+
+/*
+ * The gradient of a layer's weights, a sum over the whole batch in the fixed order, and diff_src of this rank's samples. What is said in
+ * clnorm_parts.h of clnorm_block_backward_sums holds, but that args->diff_weights is required.
+ */
+CLNORM_API int clnorm_mpi_get_block_workspace_bytes(clnorm_mpi *mpi, const clnorm_block_desc *desc, size_t *bytes);
+CLNORM_API int clnorm_mpi_block_backward(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_block_desc *desc,
+                                         const clnorm_block_backward_args *args, cl_uint wait_count,
+                                         const cl_event *wait_list, cl_event *event);
+
+/*
  * The same in two halves: begin enqueues what makes this rank's nodes and returns; end waits for them, exchanges them and enqueues the rest. What is
  * enqueued between them runs while nodes travel. Calls end in the order in which they began, the same on all ranks. Buffers, the workspace
  * among them, belong to the call until its event. On an error begin has told the other ranks, *call is NULL and there is nothing to end;
  * end frees the call in any case.
  */
-CLNORM_API int clnorm_mpi_forward_begin(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_desc *desc,
-                                        const clnorm_forward_training_args *args, cl_uint wait_count,
-                                        const cl_event *wait_list, clnorm_mpi_call **call);
-CLNORM_API int clnorm_mpi_backward_begin(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_desc *desc,
-                                         const clnorm_backward_training_args *args, cl_uint wait_count,
-                                         const cl_event *wait_list, clnorm_mpi_call **call);
+CLNORM_API int clnorm_mpi_forward_training_begin(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_desc *desc,
+                                                 const clnorm_forward_training_args *args, cl_uint wait_count,
+                                                 const cl_event *wait_list, clnorm_mpi_call **call);
+CLNORM_API int clnorm_mpi_backward_training_begin(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_desc *desc,
+                                                  const clnorm_backward_training_args *args, cl_uint wait_count,
+                                                  const cl_event *wait_list, clnorm_mpi_call **call);
+CLNORM_API int clnorm_mpi_backward_frozen_begin(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_desc *desc,
+                                                const clnorm_backward_frozen_args *args, cl_uint wait_count,
+                                                const cl_event *wait_list, clnorm_mpi_call **call);
+CLNORM_API int clnorm_mpi_block_backward_begin(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_block_desc *desc,
+                                               const clnorm_block_backward_args *args, cl_uint wait_count,
+                                               const cl_event *wait_list, clnorm_mpi_call **call);
 CLNORM_API int clnorm_mpi_end(clnorm_mpi_call **call, cl_event *event);
+
+/* Collective: every rank's `bytes` bytes, in the order of the ranks, in all; the same number on each. For what else is to be told. */
+CLNORM_API int clnorm_mpi_gather(clnorm_mpi *mpi, const void *mine, size_t bytes, void *all);
 
 /* Seconds that calls have spent in exchanges since the object was made, waiting for other ranks included, and how many there were. */
 CLNORM_API int clnorm_mpi_get_exchange_time(const clnorm_mpi *mpi, double *seconds, uint64_t *exchanges);

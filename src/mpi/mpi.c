@@ -8,13 +8,21 @@
 #include "mpi/exchange.h"
 #include "mpi/staging.h"
 
+enum kind { FORWARD, BACKWARD, FROZEN, WEIGHTS };
+
 struct clnorm_mpi_call {
     clnorm_mpi *mpi;
     cl_command_queue queue;
+    enum kind kind;
     clnorm_desc desc;
-    int is_backward;
-    clnorm_forward_training_args forward;
-    clnorm_backward_training_args backward;
+    clnorm_block_desc block; /* of WEIGHTS */
+    union {
+        clnorm_forward_training_args forward;
+        clnorm_backward_training_args backward;
+        clnorm_backward_frozen_args frozen;
+        clnorm_block_backward_args weights;
+    } args;
+    clnorm_buffer workspace;
     uint64_t number;      /* the same on all ranks that make this call */
     uint64_t first, mine; /* floats: this rank's nodes, of all */
     uint64_t all;
@@ -164,16 +172,32 @@ int clnorm_mpi_get_exchange_time(const clnorm_mpi *mpi, double *seconds, uint64_
 
 /* ---- workspaces: those of clnorm_parts.h, and behind them all nodes ---- */
 
-static int find_workspace(clnorm_mpi *mpi, enum clnorm_operation operation, const clnorm_desc *desc, size_t *steps,
-                          size_t *bytes)
+static const enum clnorm_operation operations[] = {CLNORM_FORWARD_TRAINING, CLNORM_BACKWARD_TRAINING,
+                                                   CLNORM_BACKWARD_FROZEN};
+
+/* Where nodes of a part of a call's kind are. */
+static int find_nodes(const clnorm_mpi_call *call, const clnorm_parts *parts, uint64_t part, uint64_t *first,
+                      uint64_t *elements)
 {
+    return call->kind == WEIGHTS
+               ? clnorm_get_block_part_nodes(&call->block, parts, part, first, elements)
+               : clnorm_get_part_nodes(operations[call->kind], &call->desc, parts, part, first, elements);
+}
+
+/* Bytes of workspace of the steps, and with all nodes. */
+static int find_workspace(const clnorm_mpi_call *call, size_t *steps, size_t *bytes)
+{
+    clnorm_context *context = call->mpi->context;
     clnorm_parts parts;
     uint64_t part, all, none;
-    int status = clnorm_mpi_get_parts(mpi, &parts, &part);
+    int status = clnorm_mpi_get_parts(call->mpi, &parts, &part);
     if (status == CLNORM_SUCCESS)
-        status = clnorm_get_part_workspace_bytes(mpi->context, operation, desc, &parts, part, steps);
+        status =
+            call->kind == WEIGHTS
+                ? clnorm_get_block_part_workspace_bytes(context, &call->block, &parts, part, steps)
+                : clnorm_get_part_workspace_bytes(context, operations[call->kind], &call->desc, &parts, part, steps);
     if (status == CLNORM_SUCCESS)
-        status = clnorm_get_part_nodes(operation, desc, &parts, parts.count, &all, &none);
+        status = find_nodes(call, &parts, parts.count, &all, &none);
     if (status == CLNORM_SUCCESS)
         *bytes = *steps + (size_t)all * sizeof(float);
     return status;
@@ -182,31 +206,45 @@ static int find_workspace(clnorm_mpi *mpi, enum clnorm_operation operation, cons
 int clnorm_mpi_get_workspace_bytes(clnorm_mpi *mpi, enum clnorm_operation operation, const clnorm_desc *desc,
                                    size_t *bytes)
 {
+    clnorm_mpi_call call = {.mpi = mpi};
     size_t steps;
-    if (!mpi || !bytes)
+    if (!mpi || !desc || !bytes)
         return CLNORM_INVALID_ARGUMENT;
-    return find_workspace(mpi, operation, desc, &steps, bytes);
+    call.desc = *desc;
+    while (call.kind < WEIGHTS && operations[call.kind] != operation)
+        call.kind++;
+    return call.kind < WEIGHTS ? find_workspace(&call, &steps, bytes) : CLNORM_INVALID_ENUM;
 }
 
-static int place_nodes(clnorm_mpi_call *call, enum clnorm_operation operation)
+int clnorm_mpi_get_block_workspace_bytes(clnorm_mpi *mpi, const clnorm_block_desc *desc, size_t *bytes)
 {
-    const clnorm_buffer workspace = call->is_backward ? call->backward.workspace : call->forward.workspace;
+    clnorm_mpi_call call = {.mpi = mpi, .kind = WEIGHTS};
+    size_t steps;
+    if (!mpi || !desc || !bytes)
+        return CLNORM_INVALID_ARGUMENT;
+    call.block = *desc;
+    return find_workspace(&call, &steps, bytes);
+}
+
+static int place_nodes(clnorm_mpi_call *call)
+{
+    const clnorm_buffer workspace = call->workspace;
     size_t steps, bytes, there;
-    const int status = find_workspace(call->mpi, operation, &call->desc, &steps, &bytes);
+    const int status = find_workspace(call, &steps, &bytes);
     if (status != CLNORM_SUCCESS)
         return status;
     if (!workspace.mem)
         return clnorm__mpi_refuse(call->mpi, CLNORM_MISSING_WORKSPACE,
-                                  "workspace is NULL; it is a buffer of %zu bytes (clnorm_mpi_get_workspace_bytes)",
-                                  bytes);
+                                  "workspace is NULL; it is a buffer of %zu bytes (clnorm_mpi_get_%sworkspace_bytes)",
+                                  bytes, call->kind == WEIGHTS ? "block_" : "");
     if (clGetMemObjectInfo(workspace.mem, CL_MEM_SIZE, sizeof there, &there, NULL) != CL_SUCCESS)
         return clnorm__mpi_refuse(call->mpi, CLNORM_INVALID_BUFFER, "workspace is not a usable buffer");
     if (workspace.offset > there / 4 || bytes > there - workspace.offset * 4)
         return clnorm__mpi_refuse(
             call->mpi, CLNORM_WORKSPACE_TOO_SMALL,
             "workspace holds %zu bytes, less than offset %llu (elements of 4 bytes) and the %zu bytes "
-            "that clnorm_mpi_get_workspace_bytes says",
-            there, (unsigned long long)workspace.offset, bytes);
+            "that clnorm_mpi_get_%sworkspace_bytes says",
+            there, (unsigned long long)workspace.offset, bytes, call->kind == WEIGHTS ? "block_" : "");
     call->nodes = workspace;
     call->nodes.offset += steps / sizeof(float);
     return CLNORM_SUCCESS;
@@ -215,29 +253,31 @@ static int place_nodes(clnorm_mpi_call *call, enum clnorm_operation operation)
 /* ---- a call ---- */
 
 /* What must be the same on all ranks. */
-static uint64_t number_of(const clnorm_mpi *mpi, const clnorm_desc *desc, int is_backward)
+static uint64_t number_of(const clnorm_mpi_call *call)
 {
-    const uint64_t sizes[] = {desc->c,
-                              desc->s,
-                              desc->group_samples,
-                              desc->group_channels,
-                              (uint64_t)desc->layout,
-                              (uint64_t)desc->type,
-                              (uint64_t)is_backward};
-    const float floats[] = {desc->epsilon, desc->activation.slope, desc->activation.cap};
+    const clnorm_mpi *mpi = call->mpi;
+    const clnorm_desc *d = &call->desc;
+    const clnorm_block_desc *b = &call->block;
+    const uint64_t sizes[] = {
+        call->kind,  d->c,     d->s,     d->group_samples, d->group_channels, d->layout,   d->type,
+        b->src_c,    b->dst_c, b->src_h, b->src_w,         b->kernel_h,       b->kernel_w, b->stride_h,
+        b->stride_w, b->pad_h, b->pad_w, b->dilation_h,    b->dilation_w,     b->flags,    (uint64_t)b->type};
+    const float floats[] = {d->epsilon, d->activation.slope, d->activation.cap};
     uint64_t hash = clnorm__mpi_hash(CLNORM__HASH, sizes, sizeof sizes);
     hash = clnorm__mpi_hash(hash, floats, sizeof floats);
     return clnorm__mpi_hash(hash, mpi->samples, (size_t)mpi->ranks * sizeof *mpi->samples);
 }
 
 /* Where nodes of all ranks are; where that cannot be told, headers alone are exchanged. */
-static int locate(clnorm_mpi_call *call, enum clnorm_operation operation)
+static int locate(clnorm_mpi_call *call)
 {
     clnorm_parts parts;
     uint64_t part, first, elements = 0;
     int status = clnorm_mpi_get_parts(call->mpi, &parts, &part);
-    for (uint64_t r = 0; r <= parts.count && status == CLNORM_SUCCESS; r++) {
-        status = clnorm_get_part_nodes(operation, &call->desc, &parts, r, &first, &elements);
+    for (uint64_t r = 0; status == CLNORM_SUCCESS && r <= parts.count; r++) {
+        status = find_nodes(call, &parts, r, &first, &elements);
+        if (status != CLNORM_SUCCESS)
+            break;
         if (r < parts.count)
             call->bytes[r] = (size_t)elements * sizeof(float);
         else
@@ -252,7 +292,7 @@ static int locate(clnorm_mpi_call *call, enum clnorm_operation operation)
     return status;
 }
 
-static int enqueue_step(clnorm_mpi_call *call, int is_apply, cl_uint wait_count, const cl_event *wait_list,
+static int enqueue_step(clnorm_mpi_call *call, int is_second, cl_uint wait_count, const cl_event *wait_list,
                         cl_event *event)
 {
     clnorm_parts parts;
@@ -261,12 +301,26 @@ static int enqueue_step(clnorm_mpi_call *call, int is_apply, cl_uint wait_count,
     const int status = clnorm_mpi_get_parts(call->mpi, &parts, &part);
     if (status != CLNORM_SUCCESS)
         return status;
-    if (call->is_backward)
-        return (is_apply ? clnorm_backward_apply : clnorm_backward_sums)(context, call->queue, &call->desc, &parts,
-                                                                         part, call->nodes, &call->backward, wait_count,
-                                                                         wait_list, event);
-    return (is_apply ? clnorm_forward_apply : clnorm_forward_statistics)(
-        context, call->queue, &call->desc, &parts, part, call->nodes, &call->forward, wait_count, wait_list, event);
+#define STEP(first, second, args_)                                                                                     \
+    return (is_second ? second : first)(context, call->queue, &call->desc, &parts, part, call->nodes, args_,           \
+                                        wait_count, wait_list, event)
+    switch (call->kind) {
+    case FORWARD:
+        STEP(clnorm_forward_statistics, clnorm_forward_apply, &call->args.forward);
+    case BACKWARD:
+        STEP(clnorm_backward_sums, clnorm_backward_apply, &call->args.backward);
+    case FROZEN:
+        STEP(clnorm_backward_frozen_sums, clnorm_backward_frozen_apply, &call->args.frozen);
+    default:
+        break;
+    }
+#undef STEP
+    clnorm_block_backward_args args = call->args.weights;
+    args.diff_weights.mem = NULL;
+    return is_second ? clnorm_block_backward_merge(context, call->queue, &call->block, &parts, call->nodes,
+                                                   call->args.weights.diff_weights, wait_count, wait_list, event)
+                     : clnorm_block_backward_sums(context, call->queue, &call->block, &parts, part, call->nodes, &args,
+                                                  wait_count, wait_list, event);
 }
 
 /* Enqueues what makes this rank's nodes, and their way to the host. */
@@ -331,12 +385,14 @@ static int agree(clnorm_mpi *mpi, uint64_t number, int failed)
     return CLNORM_SUCCESS;
 }
 
-static int begin(clnorm_mpi_call *call, enum clnorm_operation operation, cl_uint wait_count, const cl_event *wait_list)
+static int begin(clnorm_mpi_call *call, cl_uint wait_count, const cl_event *wait_list)
 {
-    int status = locate(call, operation);
-    call->number = number_of(call->mpi, &call->desc, call->is_backward);
+    int status = locate(call);
+    call->number = number_of(call);
     if (status == CLNORM_SUCCESS)
-        status = place_nodes(call, operation);
+        status = place_nodes(call);
+    if (status == CLNORM_SUCCESS && call->kind == WEIGHTS && !call->args.weights.diff_weights.mem)
+        status = clnorm__mpi_refuse(call->mpi, CLNORM_MISSING_BUFFER, "diff_weights is NULL; it is required");
     if (status == CLNORM_SUCCESS)
         status = enqueue_first(call, wait_count, wait_list);
     if (!is_known(call->mpi, call->number))
@@ -347,13 +403,12 @@ static int begin(clnorm_mpi_call *call, enum clnorm_operation operation, cl_uint
 }
 
 /* An empty call, to be filled in by its arguments; or why there is none. */
-static int make_call(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_desc *desc, const void *args,
-                     clnorm_mpi_call **made)
+static int make_call(clnorm_mpi *mpi, cl_command_queue queue, enum kind kind, int is_complete, clnorm_mpi_call **made)
 {
     if (!made)
         return CLNORM_INVALID_ARGUMENT;
     *made = NULL;
-    if (!mpi || !desc || !args)
+    if (!mpi || !is_complete)
         return CLNORM_INVALID_ARGUMENT;
     if (mpi->broken != CLNORM_SUCCESS)
         return mpi->broken;
@@ -369,44 +424,40 @@ static int make_call(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_desc 
     }
     call->mpi = mpi;
     call->queue = queue;
-    call->desc = *desc;
+    call->kind = kind;
     *made = call;
     return CLNORM_SUCCESS;
 }
 
-static int begun(clnorm_mpi_call **call, int status)
-{
-    if (status != CLNORM_SUCCESS && *call) {
-        call_free(*call);
-        *call = NULL;
+/* A call and its two halves. */
+#define CALL(name, kind, desc_type, desc_member, args_type, args_member)                                               \
+    int name##_begin(clnorm_mpi *mpi, cl_command_queue queue, const desc_type *desc, const args_type *args,            \
+                     cl_uint wait_count, const cl_event *wait_list, clnorm_mpi_call **call)                            \
+    {                                                                                                                  \
+        int status = make_call(mpi, queue, kind, desc && args, call);                                                  \
+        if (status != CLNORM_SUCCESS)                                                                                  \
+            return status;                                                                                             \
+        (*call)->desc_member = *desc;                                                                                  \
+        (*call)->args.args_member = *args;                                                                             \
+        (*call)->workspace = args->workspace;                                                                          \
+        status = begin(*call, wait_count, wait_list);                                                                  \
+        if (status != CLNORM_SUCCESS) {                                                                                \
+            call_free(*call);                                                                                          \
+            *call = NULL;                                                                                              \
+        }                                                                                                              \
+        return status;                                                                                                 \
+    }                                                                                                                  \
+    int name(clnorm_mpi *mpi, cl_command_queue queue, const desc_type *desc, const args_type *args,                    \
+             cl_uint wait_count, const cl_event *wait_list, cl_event *event)                                           \
+    {                                                                                                                  \
+        clnorm_mpi_call *call;                                                                                         \
+        const int status = name##_begin(mpi, queue, desc, args, wait_count, wait_list, &call);                         \
+        return status == CLNORM_SUCCESS ? clnorm_mpi_end(&call, event) : status;                                       \
     }
-    return status;
-}
-
-int clnorm_mpi_forward_begin(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_desc *desc,
-                             const clnorm_forward_training_args *args, cl_uint wait_count, const cl_event *wait_list,
-                             clnorm_mpi_call **call)
-{
-    int status = make_call(mpi, queue, desc, args, call);
-    if (status != CLNORM_SUCCESS)
-        return status;
-    (*call)->forward = *args;
-    status = begin(*call, CLNORM_FORWARD_TRAINING, wait_count, wait_list);
-    return begun(call, status);
-}
-
-int clnorm_mpi_backward_begin(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_desc *desc,
-                              const clnorm_backward_training_args *args, cl_uint wait_count, const cl_event *wait_list,
-                              clnorm_mpi_call **call)
-{
-    int status = make_call(mpi, queue, desc, args, call);
-    if (status != CLNORM_SUCCESS)
-        return status;
-    (*call)->backward = *args;
-    (*call)->is_backward = 1;
-    status = begin(*call, CLNORM_BACKWARD_TRAINING, wait_count, wait_list);
-    return begun(call, status);
-}
+CALL(clnorm_mpi_forward_training, FORWARD, clnorm_desc, desc, clnorm_forward_training_args, forward)
+CALL(clnorm_mpi_backward_training, BACKWARD, clnorm_desc, desc, clnorm_backward_training_args, backward)
+CALL(clnorm_mpi_backward_frozen, FROZEN, clnorm_desc, desc, clnorm_backward_frozen_args, frozen)
+CALL(clnorm_mpi_block_backward, WEIGHTS, clnorm_block_desc, block, clnorm_block_backward_args, weights)
 
 /* All nodes to the device, and what follows. */
 static int enqueue_second(clnorm_mpi_call *call, cl_event *event)
@@ -435,20 +486,18 @@ int clnorm_mpi_end(clnorm_mpi_call **ended, cl_event *event)
     return status;
 }
 
-int clnorm_mpi_forward_training(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_desc *desc,
-                                const clnorm_forward_training_args *args, cl_uint wait_count, const cl_event *wait_list,
-                                cl_event *event)
+int clnorm_mpi_gather(clnorm_mpi *mpi, const void *mine, size_t bytes, void *all)
 {
-    clnorm_mpi_call *call;
-    const int status = clnorm_mpi_forward_begin(mpi, queue, desc, args, wait_count, wait_list, &call);
-    return status == CLNORM_SUCCESS ? clnorm_mpi_end(&call, event) : status;
-}
-
-int clnorm_mpi_backward_training(clnorm_mpi *mpi, cl_command_queue queue, const clnorm_desc *desc,
-                                 const clnorm_backward_training_args *args, cl_uint wait_count,
-                                 const cl_event *wait_list, cl_event *event)
-{
-    clnorm_mpi_call *call;
-    const int status = clnorm_mpi_backward_begin(mpi, queue, desc, args, wait_count, wait_list, &call);
-    return status == CLNORM_SUCCESS ? clnorm_mpi_end(&call, event) : status;
+    static const char name[] = "gather";
+    if (!mpi || (bytes && (!mine || !all)))
+        return CLNORM_INVALID_ARGUMENT;
+    size_t *each = malloc((size_t)mpi->ranks * sizeof *each);
+    if (!each)
+        return CLNORM_OUT_OF_MEMORY;
+    for (int r = 0; r < mpi->ranks; r++)
+        each[r] = bytes;
+    const uint64_t number = clnorm__mpi_hash(clnorm__mpi_hash(CLNORM__HASH, name, sizeof name), &bytes, sizeof bytes);
+    const int status = clnorm__mpi_exchange(mpi, number, CLNORM_SUCCESS, mine, each, all);
+    free(each);
+    return status;
 }

@@ -12,6 +12,7 @@
 #include "fixture/suite.h"
 #include "fixture/device_fixture.h"
 
+#include "block_model.h"
 #include "clnorm_mpi.h"
 
 #include <stdio.h>
@@ -113,11 +114,12 @@ static void compare(const struct call *call, struct parts *buffers, const struct
     }
 }
 
-static void check_call(clnorm_mpi *mpi, size_t shape, int division, int is_backward, int in_halves)
+static void check_call(clnorm_mpi *mpi, size_t shape, int division, int pass, int in_halves)
 {
     static const char *const names[] = {"equal parts", "unequal parts", "empty parts", "one sample"};
-    struct call call = {
-        .operation = is_backward ? CLNORM_BACKWARD_TRAINING : CLNORM_FORWARD_TRAINING, .alias = OUT, .momentum = 0.25f};
+    static const enum clnorm_operation operations[] = {CLNORM_FORWARD_TRAINING, CLNORM_BACKWARD_TRAINING,
+                                                       CLNORM_BACKWARD_FROZEN};
+    struct call call = {.operation = operations[pass], .alias = OUT, .momentum = 0.25f};
     struct values inputs = {0}, want = {0};
     struct parts buffers = {.cl = rig.cl};
     struct call_args args;
@@ -147,15 +149,16 @@ static void check_call(clnorm_mpi *mpi, size_t shape, int division, int is_backw
     if (in_halves) {
         clnorm_mpi_call *half = NULL;
 
-        status = is_backward ? clnorm_mpi_backward_begin(mpi, rig.queue, &mine, &args.backward, 0, NULL, &half)
-                             : clnorm_mpi_forward_begin(mpi, rig.queue, &mine, &args.training, 0, NULL, &half);
+        status = pass == 0   ? clnorm_mpi_forward_training_begin(mpi, rig.queue, &mine, &args.training, 0, NULL, &half)
+                 : pass == 1 ? clnorm_mpi_backward_training_begin(mpi, rig.queue, &mine, &args.backward, 0, NULL, &half)
+                             : clnorm_mpi_backward_frozen_begin(mpi, rig.queue, &mine, &args.frozen, 0, NULL, &half);
         if (status == CLNORM_SUCCESS)
             status = clnorm_mpi_end(&half, NULL);
         EXPECT(half == NULL, "an ended call is still there");
-    } else if (is_backward) {
-        status = clnorm_mpi_backward_training(mpi, rig.queue, &mine, &args.backward, 0, NULL, NULL);
     } else {
-        status = clnorm_mpi_forward_training(mpi, rig.queue, &mine, &args.training, 0, NULL, NULL);
+        status = pass == 0   ? clnorm_mpi_forward_training(mpi, rig.queue, &mine, &args.training, 0, NULL, NULL)
+                 : pass == 1 ? clnorm_mpi_backward_training(mpi, rig.queue, &mine, &args.backward, 0, NULL, NULL)
+                             : clnorm_mpi_backward_frozen(mpi, rig.queue, &mine, &args.frozen, 0, NULL, NULL);
     }
     STATUS(status, CLNORM_SUCCESS);
     STATUS(clFinish(rig.queue), CL_SUCCESS);
@@ -165,6 +168,61 @@ static void check_call(clnorm_mpi *mpi, size_t shape, int division, int is_backw
     parts_free(&buffers);
     values_free(&inputs);
     values_free(&want);
+}
+
+/* The gradient of a layer's weights: buffers hold the whole batch, of which each rank has its samples. */
+static void check_weights(clnorm_mpi *mpi, int division, int is_convolution)
+{
+    clnorm_block_desc whole, mine;
+    clnorm_desc dst = {.c = 3, .s = is_convolution ? 64 : 1, .epsilon = 1};
+    float *value[4]; /* src, the gradient of dst, that of the weights, and what comes back */
+    cl_mem mem[5];
+    uint64_t multiple, before = 0, n = 0;
+    size_t bytes = 0;
+    cl_int e;
+
+    STATUS(clnorm_get_part_multiple(&dst, &multiple), CLNORM_SUCCESS);
+    for (int r = 0; r < ranks; r++) {
+        n += samples_of(division, r, multiple);
+        before += r < rank ? samples_of(division, r, multiple) : 0;
+    }
+    STATUS(is_convolution ? clnorm_describe_convolution(n, 2, 8, 8, 3, 3, 1, 1, 1, &whole)
+                          : clnorm_describe_linear(n, 7, 3, &whole),
+           CLNORM_SUCCESS);
+    whole.flags = CLNORM_BLOCK_PLAIN | CLNORM_BLOCK_REPRODUCIBLE;
+    const uint64_t src_length = is_convolution ? 128 : 7, dst_length = 3 * dst.s, weights = is_convolution ? 54 : 21;
+    const uint64_t count[4] = {n * src_length, n * dst_length, weights, weights};
+    mine = whole;
+    mine.n = samples_of(division, rank, multiple);
+    STATUS(clnorm_mpi_set_samples(mpi, mine.n), CLNORM_SUCCESS);
+    STATUS(clnorm_mpi_get_block_workspace_bytes(mpi, &mine, &bytes), CLNORM_SUCCESS);
+    for (int b = 0; b < 5; b++) {
+        if (b < 4)
+            value[b] = calloc(count[b] + 1, sizeof(float));
+        for (uint64_t i = 0; b < 2 && i < count[b]; i++)
+            value[b][i] = case_normal((uint64_t)b + 1, i);
+        mem[b] = clCreateBuffer(rig.cl, b < 4 ? CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR : CL_MEM_READ_WRITE,
+                                b < 4 ? (count[b] + 1) * sizeof(float) : bytes + 4, b < 4 ? value[b] : NULL, &e);
+        STATUS(e, CL_SUCCESS);
+    }
+    model_block_diff_weights(&whole, value[1], value[0], value[2]);
+    const clnorm_block_backward_args args = {.src = {mem[0], before * src_length},
+                                             .diff_dst = {mem[1], before * dst_length},
+                                             .diff_weights = {mem[2], 0},
+                                             .workspace = {mem[4], 0}};
+    STATUS(clnorm_mpi_block_backward(mpi, rig.queue, &mine, &args, 0, NULL, NULL), CLNORM_SUCCESS);
+    STATUS(clEnqueueReadBuffer(rig.queue, mem[2], CL_TRUE, 0, weights * sizeof(float), value[3], 0, NULL, NULL),
+           CL_SUCCESS);
+    for (uint64_t i = 0; i < weights; i++)
+        EXPECT(case_bits(value[3][i]) == case_bits(value[2][i]),
+               "division %d, diff_weights[%llu] is %.9g, should be %.9g", division, (unsigned long long)i,
+               (double)value[3][i], (double)value[2][i]);
+    agreed++;
+    for (int b = 0; b < 5; b++) {
+        clReleaseMemObject(mem[b]);
+        if (b < 4)
+            free(value[b]);
+    }
 }
 
 /* ---- what goes wrong ---- */
@@ -274,8 +332,11 @@ START_TEST(test_rank)
     STATUS(clnorm_mpi_get_parts(mpi, &parts, &part), CLNORM_INVALID_PARTS);
     for (size_t shape = 0; shape < SHAPES; shape++)
         for (int division = 0; division < DIVISIONS; division++)
-            for (int is_backward = 0; is_backward < 2; is_backward++)
-                check_call(mpi, shape, division, is_backward, (int)shape % 2);
+            for (int pass = 0; pass < 3; pass++)
+                check_call(mpi, shape, division, pass, (int)shape % 2);
+    for (int division = 0; division < DIVISIONS; division++)
+        for (int is_convolution = 0; is_convolution < 2; is_convolution++)
+            check_weights(mpi, division, is_convolution);
     check_failures(mpi);
     STATUS(clnorm_mpi_get_exchange_time(mpi, &seconds, &exchanges), CLNORM_SUCCESS);
     STATUS(clnorm_mpi_release(&mpi), CLNORM_SUCCESS);
