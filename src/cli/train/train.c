@@ -29,9 +29,10 @@ struct progress {
     struct trainer *trainer;
     struct model *model;
     const struct curve *curve;
-    uint64_t kept; /* the epoch whose model is in the file; 0: none of them */
-    double start;  /* of the epoch */
-    int has_diverged;
+    struct ranks *ranks; /* of several; else NULL */
+    uint64_t kept;       /* the epoch whose model is in the file; 0: none of them */
+    double start;        /* of the epoch */
+    int has_diverged, has_head;
 };
 
 /* Adds the model's file to those of an epoch. */
@@ -59,6 +60,8 @@ static int write_curve(const struct train_options *o, const struct curve *curve,
 /* The epoch's model, and after the last one the curve: they take their names together. Returns 0, or -1 after a message. */
 static int write_files(const struct progress *p, int is_last)
 {
+    if (p->ranks && p->ranks->rank > 0)
+        return 0;
     const struct train_options *o = p->options;
     struct whole_file model = {0}, csv = {0}, *const both[2] = {&model, &csv}, *files[2];
     int is_good = 1;
@@ -78,18 +81,30 @@ static int write_files(const struct progress *p, int is_last)
     return -1;
 }
 
+static void show_epoch(const struct progress *p, const struct point *point, double seconds, double share)
+{
+    const double samples = (double)(trainer_steps(p->trainer) * p->trainer->batch) / seconds;
+
+    if (!p->has_head)
+        fprintf(stderr, "epoch      loss  accuracy  held-out   samples/s%s\n", p->ranks ? "  a rank  exchanges" : "");
+    fprintf(stderr, "%5llu %9.4f %7.2f %% %7.2f %% %11.0f", (unsigned long long)point->epoch, point->loss,
+            100 * point->accuracy, 100 * point->held_out_accuracy, samples);
+    if (p->ranks)
+        fprintf(stderr, " %7.0f %8.0f %%", samples / p->ranks->count, 100 * share);
+    fputc('\n', stderr);
+}
+
 /* Shows the epoch and writes its model. */
 static int finish_epoch(void *user, const struct point *point)
 {
     struct progress *p = user;
-    double seconds = now() - p->start;
+    double seconds = now() - p->start, share = 0;
 
     clear_progress();
-    if (point->epoch == 1)
-        fprintf(stderr, "epoch      loss  accuracy  held-out   samples/s\n");
-    fprintf(stderr, "%5llu %9.4f %7.2f %% %7.2f %% %11.0f\n", (unsigned long long)point->epoch, point->loss,
-            100 * point->accuracy, 100 * point->held_out_accuracy,
-            (double)(trainer_steps(p->trainer) * p->trainer->batch) / seconds);
+    if (p->ranks)
+        share = ranks_exchange_share(p->ranks);
+    if (!p->ranks || p->ranks->rank == 0)
+        show_epoch(p, point, seconds, share);
     network_download(&p->model->network, p->model->parameters, p->model->statistics);
     if (p->trainer->session->is_failed)
         return -1;
@@ -100,6 +115,7 @@ static int finish_epoch(void *user, const struct point *point)
     if (write_files(p, point->epoch == p->options->epochs) != 0)
         return -1;
     p->kept = point->epoch;
+    p->has_head = 1;
     p->start = now();
     return 0;
 }
@@ -170,7 +186,7 @@ static void print_summary(const struct train_options *o, const struct trainer *t
 
 /* Trains; the curve and the model are what came of it. */
 static int run_training(const struct train_options *o, struct trainer *trainer, struct model *model,
-                        struct curve *curve)
+                        struct ranks *ranks, struct curve *curve)
 {
     struct progress progress = {.options = o, .trainer = trainer, .model = model, .curve = curve};
     struct train_kernels kernels;
@@ -179,27 +195,35 @@ static int run_training(const struct train_options *o, struct trainer *trainer, 
 
     if (train_session_open(o, &session, &kernels) != STATUS_DONE)
         return STATUS_FAILED;
+    if (ranks->count > 1) {
+        progress.ranks = model->network.ranks = ranks;
+        ranks_divide(ranks, &session, &model->network, o->batch);
+    }
     trainer_open(trainer, &session, &kernels, &model->network);
     train_warm_up(o, trainer);
     if (!session.is_failed)
         network_upload(&model->network, model->parameters, model->statistics);
     progress.start = now();
+    if (progress.ranks && !session.is_failed)
+        ranks_exchange_share(ranks); /* from here on */
     if (!session.is_failed && trainer_run(trainer, o->epochs, 0, curve, finish_epoch, &progress) == 0)
         status = STATUS_DONE;
     if (curve->diverged || progress.has_diverged) {
         tell_divergence(o, &progress, curve->diverged ? curve->diverged : progress.kept + 1);
         status = STATUS_FAILED;
     }
+    ranks_leave(ranks, status != STATUS_DONE);
     train_session_close(&session, &kernels);
     return status;
 }
 
-static int train_one(const struct train_options *o, struct trainer *trainer, struct model *model)
+static int train_one(const struct train_options *o, struct trainer *trainer, struct model *model, struct ranks *ranks)
 {
     struct curve curve = {0};
-    int status = run_training(o, trainer, model, &curve);
+    const int is_first = ranks->rank == 0;
+    int status = run_training(o, trainer, model, ranks, &curve);
 
-    if (status == STATUS_DONE) {
+    if (status == STATUS_DONE && is_first) {
         print_summary(o, trainer, model, &curve);
         status = finish_output();
     }
@@ -216,7 +240,7 @@ static int read_data(const struct train_options *o, struct data_set *set)
     return data_read(o->in, set) || data_read_labels(o->labels, DATA_MOST_CLASSES, set) ? -1 : 0;
 }
 
-static int run(struct train_options *o, struct data_set *set, struct trainer *trainer)
+static int run(struct train_options *o, struct data_set *set, struct trainer *trainer, struct ranks *ranks)
 {
     struct model model = {0};
     int status = STATUS_FAILED;
@@ -235,10 +259,21 @@ static int run(struct train_options *o, struct data_set *set, struct trainer *tr
     if (network_build(&o->network, &model.network) == 0 && model_allocate(&model) == 0) {
         model.factor = set->factor;
         network_initialize(&model.network, o->seed, model.parameters, model.statistics);
-        status = train_one(o, trainer, &model);
+        status = train_one(o, trainer, &model, ranks);
     }
     model_free(&model);
     return status;
+}
+
+/* What several ranks cannot do together. */
+static int check_ranks(const struct train_options *o, const struct ranks *ranks)
+{
+    if (ranks->count < 2 || (o->network.is_reproducible && !o->network.is_plain && !o->compare))
+        return STATUS_DONE;
+    if (ranks->rank == 0)
+        complain("train: %d ranks train one network with --reproducible, batch norm and no --compare; expected that",
+                 ranks->count);
+    return STATUS_FAILED;
 }
 
 int command_train(int count, char *const *arguments, int is_verbose)
@@ -247,6 +282,7 @@ int command_train(int count, char *const *arguments, int is_verbose)
     struct trainer trainer = {0};
     struct data_set set = {0};
     struct npy_error error;
+    struct ranks ranks;
     int status;
 
     o.is_verbose = is_verbose;
@@ -267,7 +303,13 @@ int command_train(int count, char *const *arguments, int is_verbose)
     trainer.batch = o.batch;
     trainer.momentum = o.momentum;
     trainer.rate = o.rate;
-    status = run(&o, &set, &trainer);
+    if (ranks_join(&ranks) != 0)
+        return STATUS_FAILED;
+    status = check_ranks(&o, &ranks);
+    if (status == STATUS_DONE)
+        status = run(&o, &set, &trainer, &ranks);
+    if (status != STATUS_DONE) /* before others were met */
+        ranks_leave(&ranks, 1);
     trainer_free(&trainer);
     data_free(&set);
     return status;

@@ -4,6 +4,7 @@
 #define CLNORM_CLI_TRAIN_H
 
 #include "cli/train/network.h"
+#include "cli/train/ranks.h"
 #include "cli/train/trainer.h"
 
 #include <stdio.h>

@@ -3,6 +3,7 @@
 
 #include "cli/message.h"
 #include "cli/train/random.h"
+#include "cli/train/ranks.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -99,19 +100,26 @@ void trainer_open(struct trainer *trainer, struct session *session, struct train
     trainer->held_out_order = session_buffer(session, trainer->held_out, trainer->held_out_count);
     make_scores(trainer, &trainer->train_scores, labels, trainer->train_count);
     make_scores(trainer, &trainer->held_out_scores, labels, trainer->held_out_count);
-    network_open(network, session, trainer->batch, trainer->held_out_count);
+    network_open(network, session, network->ranks ? network->ranks->mine + (network->ranks->mine == 0) : trainer->batch,
+                 trainer->held_out_count);
 }
 
 /* ---- steps ---------------------------------------------------------------------------------------------------- */
 
-static void take_gradients(struct trainer *trainer, const struct train_rows *rows)
+static void take_gradients(struct trainer *trainer, const struct train_rows *batch)
 {
     struct network *network = trainer->network;
     struct network_layer *last = network_last(network);
+    struct train_rows mine = *batch, *rows = &mine;
+
+    if (network->ranks) {
+        mine.first += network->ranks->first;
+        mine.count = network->ranks->mine;
+    }
 
     train_gather(trainer->session, trainer->kernels, rows, network->length, trainer->values, network->src);
     network_train_forward(network, rows->count);
-    train_softmax(trainer->session, trainer->kernels, rows, network->classes, 1.0f / (float)rows->count, last->dst,
+    train_softmax(trainer->session, trainer->kernels, rows, network->classes, 1.0f / (float)batch->count, last->dst,
                   last->diff_dst, &trainer->train_scores);
     network_backward(network, rows->count);
 }
@@ -155,9 +163,9 @@ void trainer_warm_up(struct trainer *trainer)
 
 /* ---- what came of them ---------------------------------------------------------------------------------------- */
 
-/* Mean loss and accuracy of count samples from number first on, in the order of `order`. */
+/* Mean loss and accuracy of count samples from number first on, in the order of `order`; is_divided: each rank has those of its own. */
 static void take_scores(struct trainer *trainer, const struct train_scores *scores, const uint32_t *order,
-                        uint64_t first, uint64_t count, double *loss, double *accuracy)
+                        uint64_t first, uint64_t count, int is_divided, double *loss, double *accuracy)
 {
     clnorm_buffer sums = scores->sums, margins = scores->margins, predicted = scores->predicted;
     uint64_t correct = 0;
@@ -167,6 +175,11 @@ static void take_scores(struct trainer *trainer, const struct train_scores *scor
     session_download(trainer->session, sums, trainer->sums, count);
     session_download(trainer->session, margins, trainer->margins, count);
     session_download(trainer->session, predicted, trainer->predicted, count);
+    if (is_divided) {
+        ranks_gather(trainer->network->ranks, trainer->session, trainer->sums, count, trainer->batch);
+        ranks_gather(trainer->network->ranks, trainer->session, trainer->margins, count, trainer->batch);
+        ranks_gather(trainer->network->ranks, trainer->session, trainer->predicted, count, trainer->batch);
+    }
     if (trainer->session->is_failed)
         return;
     for (uint64_t i = 0; i < count; i++) {
@@ -201,10 +214,10 @@ static int take_point(struct trainer *trainer, uint64_t epoch, uint64_t from, ui
     struct point point = {.epoch = epoch + (to == steps), .step = epoch * steps + to};
 
     take_scores(trainer, &trainer->train_scores, trainer->order, from * trainer->batch, (to - from) * trainer->batch,
-                &point.loss, &point.accuracy);
+                trainer->network->ranks != NULL, &point.loss, &point.accuracy);
     infer_held_out(trainer);
-    take_scores(trainer, &trainer->held_out_scores, trainer->held_out, 0, trainer->held_out_count, &point.held_out_loss,
-                &point.held_out_accuracy);
+    take_scores(trainer, &trainer->held_out_scores, trainer->held_out, 0, trainer->held_out_count, 0,
+                &point.held_out_loss, &point.held_out_accuracy);
     if (trainer->session->is_failed)
         return -1;
     if (!isfinite(point.loss) || !isfinite(point.held_out_loss)) {

@@ -33,7 +33,7 @@ struct trainer {
     /* On the device: */
     struct session *session;
     struct train_kernels *kernels;
-    struct network *network;
+    struct network *network; /* with ranks, this one's part of each batch is its own */
     clnorm_buffer values, train_order, held_out_order;
     struct train_scores train_scores, held_out_scores;
     /* Copies of scores. */
