@@ -373,7 +373,7 @@ static void run_network(struct network *network, const float *src, const uint32_
     for (uint32_t i = 0; i < BATCH; i++)
         order[i] = i;
     network_open(network, &session, BATCH, BATCH);
-    network_upload(network, host_parameters, host_statistics);
+    network_upload(network, host_parameters, host_statistics, NULL);
     values = session_buffer(&session, src, BATCH * network->length);
     rows.order = session_buffer(&session, order, BATCH);
     scores.labels = session_buffer(&session, labels, BATCH);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VECTORS = 6, FIXED_ARRAYS = 4, LAYER_NUMBERS = 9 };
+enum { VECTORS = 6, FIXED_ARRAYS = 4, LAYER_NUMBERS = 9, VELOCITIES = 3 };
 
 __attribute__((format(printf, 2, 3))) static int set_error(struct npy_error *error, const char *format, ...)
 {
@@ -25,7 +25,8 @@ int model_allocate(struct model *model)
 {
     model->parameters = calloc((size_t)model->network.parameter_count + 1, sizeof(float));
     model->statistics = calloc((size_t)model->network.statistic_count + 1, sizeof(float));
-    if (model->parameters && model->statistics)
+    model->velocity = calloc((size_t)model->network.parameter_count + 1, sizeof(float));
+    if (model->parameters && model->statistics && model->velocity)
         return 0;
     model_free(model);
     complain("out of memory for the %llu weights of the network", (unsigned long long)model->network.weight_count);
@@ -36,7 +37,8 @@ void model_free(struct model *model)
 {
     free(model->parameters);
     free(model->statistics);
-    model->parameters = model->statistics = NULL;
+    free(model->velocity);
+    model->parameters = model->statistics = model->velocity = NULL;
 }
 
 int model_is_finite(const struct model *model)
@@ -114,6 +116,26 @@ static unsigned list_vectors(const struct model *model, unsigned i, struct vecto
     return count;
 }
 
+/* The same of what descent adds to parameters. */
+static unsigned list_velocities(const struct model *model, unsigned i, struct vector vectors[VECTORS])
+{
+    struct vector all[VECTORS];
+    const unsigned count = list_vectors(model, i, all);
+    unsigned kept = 0;
+
+    for (unsigned k = 0; k < count; k++) {
+        const uint64_t at = (uint64_t)(all[k].values - model->parameters);
+        const char *name = strchr(all[k].name, '.') + 1;
+
+        if (strcmp(name, "mean") == 0 || strcmp(name, "variance") == 0)
+            continue;
+        vectors[kept] = all[k];
+        snprintf(vectors[kept].name, sizeof(vectors[kept].name), "layer%u.velocity.%s", i, name);
+        vectors[kept++].values = model->velocity + at;
+    }
+    return kept;
+}
+
 uint64_t model_digest(const struct model *model)
 {
     uint64_t state = UINT64_C(0xcbf29ce484222325);
@@ -146,19 +168,22 @@ static void describe_layer(const clnorm_block_desc *desc, int32_t numbers[LAYER_
 int model_write(FILE *stream, const char *name, const struct model *model, struct npy_error *error)
 {
     const struct network *network = &model->network;
-    struct npy_output arrays[FIXED_ARRAYS + NETWORK_MOST_LAYERS * VECTORS];
-    struct vector vectors[NETWORK_MOST_LAYERS][VECTORS];
+    struct npy_output arrays[FIXED_ARRAYS + 1 + NETWORK_MOST_LAYERS * (VECTORS + VELOCITIES)];
+    struct vector vectors[2 * NETWORK_MOST_LAYERS][VECTORS];
     int32_t numbers[NETWORK_MOST_LAYERS * LAYER_NUMBERS];
-    const int32_t format = MODEL_FORMAT;
+    const int32_t format = MODEL_FORMAT, epoch = (int32_t)model->epoch;
     float epsilon[NETWORK_MOST_LAYERS];
     size_t count = FIXED_ARRAYS;
 
     memset(arrays, 0, sizeof(arrays));
     for (unsigned i = 0; i < network->count; i++) {
-        unsigned own = list_vectors(model, i, vectors[i]);
-
         describe_layer(&network->layers[i].desc, numbers + (size_t)i * LAYER_NUMBERS);
         epsilon[i] = network->layers[i].desc.epsilon;
+    }
+    for (unsigned i = 0; i < network->count * (model->epoch > 0 ? 2 : 1); i++) {
+        const unsigned own = i < network->count ? list_vectors(model, i, vectors[i])
+                                                : list_velocities(model, i - network->count, vectors[i]);
+
         for (unsigned k = 0; k < own; k++, count++) {
             arrays[count].path = vectors[i][k].name;
             arrays[count].rank = vectors[i][k].rank;
@@ -171,6 +196,8 @@ int model_write(FILE *stream, const char *name, const struct model *model, struc
     arrays[2] =
         (struct npy_output){.path = "layers", .rank = 2, .shape = {network->count, LAYER_NUMBERS}, .integers = numbers};
     arrays[3] = (struct npy_output){.path = "epsilon", .rank = 1, .shape = {network->count}, .values = epsilon};
+    if (model->epoch > 0)
+        arrays[count++] = (struct npy_output){.path = "epoch", .rank = 1, .shape = {1}, .integers = &epoch};
     return npz_write(stream, name, arrays, count, error);
 }
 
@@ -259,29 +286,88 @@ static int read_layers(struct npz *npz, const char *path, struct network *networ
     return result;
 }
 
+static int read_list(struct npz *npz, const char *path, const struct vector *vectors, unsigned count,
+                     struct npy_error *error)
+{
+    for (unsigned k = 0; k < count; k++) {
+        struct npy_array array;
+
+        if (read_array(npz, path, vectors[k].name, 0, vectors[k].rank, vectors[k].shape, &array, error) != 0)
+            return -1;
+        memcpy(vectors[k].values, array.values, (size_t)vectors[k].count * sizeof(float));
+        npy_free(&array);
+    }
+    return 0;
+}
+
+/* What training goes on from. */
+static int read_training(struct npz *npz, const char *path, struct model *model, size_t *expected,
+                         struct npy_error *error)
+{
+    static const uint64_t one[1] = {1};
+    struct npy_array array;
+    int64_t epoch;
+
+    if (read_array(npz, path, "epoch", 1, 1, one, &array, error) != 0)
+        return -1;
+    epoch = array.integers[0];
+    npy_free(&array);
+    if (epoch < 1)
+        return set_error(error, "'%s': array 'epoch' is %lld; expected 1 or more", path, (long long)epoch);
+    model->epoch = (uint64_t)epoch;
+    *expected += 1;
+    for (unsigned i = 0; i < model->network.count; i++) {
+        struct vector vectors[VECTORS];
+        const unsigned count = list_velocities(model, i, vectors);
+
+        *expected += count;
+        if (read_list(npz, path, vectors, count, error) != 0)
+            return -1;
+    }
+    for (uint64_t i = 0; i < model->network.parameter_count; i++)
+        if (!isfinite(model->velocity[i]))
+            return set_error(error, "'%s' has a velocity that is not finite", path);
+    return 0;
+}
+
 static int read_vectors(struct npz *npz, const char *path, struct model *model, struct npy_error *error)
 {
     size_t expected = FIXED_ARRAYS;
 
     for (unsigned i = 0; i < model->network.count; i++) {
         struct vector vectors[VECTORS];
-        unsigned count = list_vectors(model, i, vectors);
+        const unsigned count = list_vectors(model, i, vectors);
 
         expected += count;
-        for (unsigned k = 0; k < count; k++) {
-            struct npy_array array;
+        if (read_list(npz, path, vectors, count, error) != 0)
+            return -1;
+    }
+    if (npz_count(npz) > expected && read_training(npz, path, model, &expected, error) != 0) {
+        char reason[NPY_ERROR_BYTES];
 
-            if (read_array(npz, path, vectors[k].name, 0, vectors[k].rank, vectors[k].shape, &array, error) != 0)
-                return -1;
-            memcpy(vectors[k].values, array.values, (size_t)vectors[k].count * sizeof(float));
-            npy_free(&array);
-        }
+        snprintf(reason, sizeof(reason), "%s", error->text);
+        return set_error(error, "%.800s; expected the arrays of its layers, and perhaps of its training", reason);
     }
     if (npz_count(npz) != expected)
         return set_error(error, "'%s' has %zu arrays; expected the %zu of its layers", path, npz_count(npz), expected);
     if (!model_is_finite(model))
         return set_error(error, "'%s' has a weight that is not finite, or a negative variance", path);
     return 0;
+}
+
+int model_is_alike(const struct network *a, const struct network *b)
+{
+    if (a->count != b->count)
+        return 0;
+    for (unsigned i = 0; i < a->count; i++) {
+        int32_t first[LAYER_NUMBERS], second[LAYER_NUMBERS];
+
+        describe_layer(&a->layers[i].desc, first);
+        describe_layer(&b->layers[i].desc, second);
+        if (memcmp(first, second, sizeof(first)) != 0 || a->layers[i].desc.epsilon != b->layers[i].desc.epsilon)
+            return 0;
+    }
+    return 1;
 }
 
 int model_read(const char *path, struct model *model, struct npy_error *error)

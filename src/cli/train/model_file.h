@@ -9,6 +9,11 @@
  *   layer0.weights    float32 (dst_c, src_c, kernel, kernel), or (dst_c, src_c) of a linear layer
  *   layer0.scale, .shift, .mean, .variance    float32 (dst_c,), of a normalized layer
  *   layer0.bias       float32 (dst_c,), of another one
+ *
+ * and, so that training can go on from there:
+ *
+ *   epoch             int32 (1,)      epochs that it was trained for
+ *   layer0.velocity.weights, .scale, .shift, .bias    what descent with momentum adds to each
  */
 #ifndef CLNORM_CLI_MODEL_FILE_H
 #define CLNORM_CLI_MODEL_FILE_H
@@ -22,6 +27,8 @@ struct model {
     struct network network;
     float factor;
     float *parameters, *statistics; /* as the network places them */
+    float *velocity;                /* of the parameters; with epoch > 0 */
+    uint64_t epoch;                 /* 0: the file says nothing of training */
 };
 
 /* Makes the vectors, of zeros. Returns 0, or -1 after a message. */
@@ -33,6 +40,9 @@ int model_write(FILE *stream, const char *name, const struct model *model, struc
 /* Reads and checks a file: shapes that form a chain, finite values. */
 int model_read(const char *path, struct model *model, struct npy_error *error);
 void model_free(struct model *model);
+
+/* Whether two networks have the same layers. */
+int model_is_alike(const struct network *a, const struct network *b);
 
 /* Whether all values are finite, and no variance is negative. */
 int model_is_finite(const struct model *model);

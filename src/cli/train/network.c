@@ -253,7 +253,7 @@ void network_open(struct network *network, struct session *session, uint64_t bat
         last->diff_dst = session_tensor(session, last->desc.type, NULL, most * last->dst_length);
 }
 
-void network_upload(struct network *network, const float *parameters, const float *statistics)
+void network_upload(struct network *network, const float *parameters, const float *statistics, const float *velocity)
 {
     float *zeros = network->velocity.mem ? calloc((size_t)network->parameter_count, sizeof(*zeros)) : NULL;
 
@@ -264,14 +264,16 @@ void network_upload(struct network *network, const float *parameters, const floa
     if (!zeros)
         session_expect(network->session, CLNORM_OUT_OF_MEMORY, "cannot clear the gradients");
     session_upload(network->session, network->gradients, zeros, network->parameter_count);
-    session_upload(network->session, network->velocity, zeros, network->parameter_count);
+    session_upload(network->session, network->velocity, velocity ? velocity : zeros, network->parameter_count);
     free(zeros);
 }
 
-void network_download(struct network *network, float *parameters, float *statistics)
+void network_download(struct network *network, float *parameters, float *statistics, float *velocity)
 {
     session_download(network->session, network->parameters, parameters, network->parameter_count);
     session_download(network->session, network->statistics, statistics, network->statistic_count);
+    if (velocity)
+        session_download(network->session, network->velocity, velocity, network->parameter_count);
 }
 
 /* Copies count values to a place in another buffer. */

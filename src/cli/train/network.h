@@ -80,9 +80,10 @@ void network_text(const struct network *network, char *text, size_t capacity);
  */
 void network_open(struct network *network, struct session *session, uint64_t batch, uint64_t samples);
 
-/* Sets all parameters and statistics; velocity and gradients become 0. */
-void network_upload(struct network *network, const float *parameters, const float *statistics);
-void network_download(struct network *network, float *parameters, float *statistics);
+/* Sets all parameters and statistics, and the velocity; NULL is 0, as gradients become. */
+void network_upload(struct network *network, const float *parameters, const float *statistics, const float *velocity);
+/* velocity may be NULL. */
+void network_download(struct network *network, float *parameters, float *statistics, float *velocity);
 
 /* Folds each normalization into its weights and bias: from now on the network is a plain one, for inference alone. */
 void network_fold(struct network *network, uint64_t samples);

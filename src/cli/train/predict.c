@@ -105,7 +105,7 @@ static int run_device(const struct predict_options *o, struct model *model, cons
         for (unsigned i = 0; i < model->network.count && o->is_reproducible; i++)
             model->network.layers[i].desc.flags |= CLNORM_BLOCK_REPRODUCIBLE;
         network_open(&model->network, &session, 0, set->count);
-        network_upload(&model->network, model->parameters, model->statistics);
+        network_upload(&model->network, model->parameters, model->statistics, NULL);
         if (o->is_fold)
             network_fold(&model->network, set->count);
         show_progress(o->is_reproducible ? "predicting"

@@ -88,7 +88,7 @@ static void divide(struct ranks *ranks, uint64_t batch, uint64_t multiple)
     ranks->mine = ranks->samples[ranks->rank];
     if (runs < count && ranks->rank == 0)
         complain(
-            "--batch %llu has %llu runs of %llu samples, less than the %llu ranks, of which some have nothing to do",
+            "--batch %llu goes into %llu parts of %llu samples, fewer than the %llu ranks: some have nothing to do",
             (unsigned long long)batch, (unsigned long long)runs, (unsigned long long)multiple,
             (unsigned long long)count);
 }

@@ -105,7 +105,8 @@ static int finish_epoch(void *user, const struct point *point)
         share = ranks_exchange_share(p->ranks);
     if (!p->ranks || p->ranks->rank == 0)
         show_epoch(p, point, seconds, share);
-    network_download(&p->model->network, p->model->parameters, p->model->statistics);
+    network_download(&p->model->network, p->model->parameters, p->model->statistics, p->model->velocity);
+    p->model->epoch = point->epoch;
     if (p->trainer->session->is_failed)
         return -1;
     /* A last step can spoil weights after finite losses. */
@@ -202,7 +203,7 @@ static int run_training(const struct train_options *o, struct trainer *trainer, 
     trainer_open(trainer, &session, &kernels, &model->network);
     train_warm_up(o, trainer);
     if (!session.is_failed)
-        network_upload(&model->network, model->parameters, model->statistics);
+        network_upload(&model->network, model->parameters, model->statistics, model->velocity);
     progress.start = now();
     if (progress.ranks && !session.is_failed)
         ranks_exchange_share(ranks); /* from here on */
@@ -240,6 +241,43 @@ static int read_data(const struct train_options *o, struct data_set *set)
     return data_read(o->in, set) || data_read_labels(o->labels, DATA_MOST_CLASSES, set) ? -1 : 0;
 }
 
+/* Goes on where a model was left. */
+static int resume(const struct train_options *o, struct trainer *trainer, struct model *model)
+{
+    struct npy_error error;
+    struct model from;
+    int status = STATUS_FAILED;
+
+    if (model_read(o->resume, &from, &error) != 0) {
+        complain("option --resume: %s", error.text);
+        return STATUS_FAILED;
+    }
+    if (from.epoch == 0)
+        complain("option --resume: '%s' says nothing of its training; expected a model written by clnorm train --out",
+                 o->resume);
+    else if (!model_is_alike(&from.network, &model->network))
+        complain(
+            "option --resume: '%s' is of another network; expected the layers that --conv, --hidden and the data make",
+            o->resume);
+    else if (from.factor != model->factor)
+        complain(
+            "option --resume: '%s' multiplies samples by %.9g, these would be by %.9g; expected the same data and seed",
+            o->resume, (double)from.factor, (double)model->factor);
+    else if (from.epoch >= o->epochs)
+        complain("option --resume: '%s' has had %llu epochs; expected more of --epochs, which is %llu", o->resume,
+                 (unsigned long long)from.epoch, (unsigned long long)o->epochs);
+    else
+        status = STATUS_DONE;
+    if (status == STATUS_DONE) {
+        memcpy(model->parameters, from.parameters, (size_t)model->network.parameter_count * sizeof(float));
+        memcpy(model->statistics, from.statistics, (size_t)model->network.statistic_count * sizeof(float));
+        memcpy(model->velocity, from.velocity, (size_t)model->network.parameter_count * sizeof(float));
+        trainer->epoch = from.epoch;
+    }
+    model_free(&from);
+    return status;
+}
+
 static int run(struct train_options *o, struct data_set *set, struct trainer *trainer, struct ranks *ranks)
 {
     struct model model = {0};
@@ -259,7 +297,9 @@ static int run(struct train_options *o, struct data_set *set, struct trainer *tr
     if (network_build(&o->network, &model.network) == 0 && model_allocate(&model) == 0) {
         model.factor = set->factor;
         network_initialize(&model.network, o->seed, model.parameters, model.statistics);
-        status = train_one(o, trainer, &model, ranks);
+        status = o->resume ? resume(o, trainer, &model) : STATUS_DONE;
+        if (status == STATUS_DONE)
+            status = train_one(o, trainer, &model, ranks);
     }
     model_free(&model);
     return status;

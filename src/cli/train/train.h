@@ -13,7 +13,7 @@
 #define TRAIN_MOST_FACTOR 30.0f
 
 struct train_options {
-    const char *in, *labels, *out, *csv, *compare, *device;
+    const char *in, *labels, *out, *csv, *compare, *resume, *device;
     uint64_t image[3]; /* 0: from the file's shape */
     struct network_options network;
     uint64_t batch, epochs, seed, seeds;

@@ -24,7 +24,7 @@ static int run_rate(const struct train_options *o, struct trainer *trainer, cons
     show_progress("%s batch norm, seed %llu, rate %g", is_plain ? "without" : "with", (unsigned long long)trainer->seed,
                   (double)rate);
     trainer->rate = rate;
-    network_upload(trainer->network, start->parameters, start->statistics);
+    network_upload(trainer->network, start->parameters, start->statistics, NULL);
     return trainer->session->is_failed ? -1 : trainer_run(trainer, o->epochs, every, curve, NULL, NULL);
 }
 

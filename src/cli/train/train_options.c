@@ -115,6 +115,8 @@ static int check_usage(const struct train_options *o, const struct option_row *r
         complain("train: --compare trains many networks and keeps none; expected no --out");
     else if (o->network.type != CLNORM_FLOAT32 && !o->network.is_reproducible)
         complain("option --type: CLBlast's products are of float32 alone; expected --reproducible as well");
+    else if (o->compare && o->resume)
+        complain("train: --compare trains many networks from the start; expected no --resume");
     else if (o->compare && o->network.is_plain)
         complain("train: --compare trains with and without batch norm; expected no --no-norm");
     else if (o->compare && isinf(TRAIN_MOST_FACTOR * o->rate))
@@ -153,6 +155,9 @@ int train_read_options(int count, char *const *arguments, struct train_options *
         OPTION_ROW_FILE("in", &o->in, "samples, (N, F), (N, H, W) or (N, C, H, W); default: the digits"),
         OPTION_ROW_FILE("labels", &o->labels, "their classes from 0 on: int32, int64, uint8, or whole float32"),
         OPTION_ROW_FILE("out", &o->out, "the model, a .npz file for `clnorm predict` and numpy.load"),
+        OPTION_ROW_FILE("resume", &o->resume,
+                        "a model that --out has written: goes on from its epoch to --epochs, with the\n"
+                        "same other options to the same bits as without the break"),
         ROW_TEXT("hidden", &texts.hidden, "LIST", "sizes", "outputs of the linear blocks, or none; default: 128,64"),
         ROW_TEXT("conv", &texts.conv, "LIST", "sizes", "channels of convolution blocks in front; default: none"),
         ROW_TEXT("image", &texts.image, "C,H,W", "C,H,W",

@@ -250,7 +250,7 @@ static int run_epoch(struct trainer *trainer, uint64_t epoch, uint64_t every, st
 int trainer_run(struct trainer *trainer, uint64_t epochs, uint64_t every, struct curve *curve,
                 trainer_callback callback, void *user)
 {
-    for (uint64_t epoch = 0; epoch < epochs; epoch++) {
+    for (uint64_t epoch = trainer->epoch; epoch < epochs; epoch++) {
         if (run_epoch(trainer, epoch, every, curve) != 0)
             return -1;
         if (curve->diverged)

@@ -25,7 +25,7 @@ struct curve {
 
 struct trainer {
     const struct data_set *set;
-    uint64_t seed, batch;
+    uint64_t seed, batch, epoch; /* epoch: how many were there before */
     float rate, momentum;
     /* Set by trainer_split: */
     uint32_t *train, *held_out, *order; /* numbers of samples; order: the epoch's */
