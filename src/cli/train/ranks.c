@@ -42,10 +42,9 @@ int ranks_join(struct ranks *ranks)
 
 static void tell(void *user, enum clnorm_log_level level, const char *message)
 {
-    const struct ranks *ranks = user;
-
+    (void)user;
     (void)level;
-    complain("rank %d: %s", ranks->rank, message);
+    complain("%s", message);
 }
 
 /* The normalization of a layer, or what its product would be to one. */
@@ -95,7 +94,7 @@ static void divide(struct ranks *ranks, uint64_t batch, uint64_t multiple)
 
 int ranks_divide(struct ranks *ranks, struct session *session, const struct network *network, uint64_t batch)
 {
-    const clnorm_mpi_options options = {.log = tell, .log_user = ranks};
+    const clnorm_mpi_options options = {.timeout = ranks->timeout, .log = tell};
     uint64_t multiple = 1;
 
     if (session->is_failed)

@@ -12,6 +12,7 @@ struct clnorm_mpi;
 
 struct ranks {
     int count, rank; /* 1 and 0 alone */
+    double timeout;  /* seconds that they wait for one another */
     struct clnorm_mpi *mpi;
     uint64_t *samples;     /* of each rank, of a batch */
     uint64_t first, mine;  /* this rank's: so many, from this one of a batch on */

@@ -140,7 +140,8 @@ static const struct train_options defaults = {.batch = 64,
                                               .rate = 0.1f,
                                               .momentum = 0.9f,
                                               .held_out = 0.2f,
-                                              .target = 0.95f};
+                                              .target = 0.95f,
+                                              .timeout = 60};
 
 /* Whether this is `clnorm train --reproducible`, whose weights are on record. */
 static int is_on_record(const struct train_options *o)
@@ -345,6 +346,7 @@ int command_train(int count, char *const *arguments, int is_verbose)
     trainer.rate = o.rate;
     if (ranks_join(&ranks) != 0)
         return STATUS_FAILED;
+    ranks.timeout = (double)o.timeout;
     status = check_ranks(&o, &ranks);
     if (status == STATUS_DONE)
         status = run(&o, &set, &trainer, &ranks);

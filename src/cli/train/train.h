@@ -17,7 +17,7 @@ struct train_options {
     uint64_t image[3]; /* 0: from the file's shape */
     struct network_options network;
     uint64_t batch, epochs, seed, seeds;
-    float rate, momentum, held_out, target;
+    float rate, momentum, held_out, target, timeout;
     int is_verbose, is_help;
 };
 

@@ -183,6 +183,8 @@ int train_read_options(int count, char *const *arguments, struct train_options *
                   "with --compare: how many seeds, from --seed on; medians are told; default: 5"),
         ROW_NUMBER("target", &o->target, "A", 0, 1, "a number from 0 to 1",
                    "with --compare: accuracy whose first step is told; default: 0.95"),
+        ROW_NUMBER("timeout", &o->timeout, "T", 0.1, 1e6, "a number from 0.1 to 1000000",
+                   "of several ranks (mpirun -n R clnorm train): seconds that one waits for another; default: 60"),
         OPTION_ROW_FILE("csv", &o->csv, "the learning curves as CSV"),
         OPTION_ROW_DEVICE(&o->device),
         OPTION_ROW_VERBOSE(&o->is_verbose),
