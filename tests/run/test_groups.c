@@ -102,7 +102,8 @@ START_TEST(test_bits)
     for (size_t i = 0; i < run.subject_count && !fixture_is_small(); i++) {
         const enum clnorm__step step = run.subjects[i].variant ? run.subjects[i].variant->step : CLNORM__STATS;
 
-        if (step != CLNORM__COEFFICIENTS && step != CLNORM__INFER)
+        if (step != CLNORM__COEFFICIENTS && step != CLNORM__INFER &&
+            step < CLNORM__NODES) /* parts have a test of their own */
             ck_assert_msg(run.subjects[i].made > 0, "%s had no call", run.subjects[i].name);
     }
     ck_assert_msg(run.reports == 0, "%u calls differ from the model, the first of them above", run.reports);

@@ -3,7 +3,6 @@
 
 #include "cli/message.h"
 #include "cli/train/random.h"
-#include "cli/train/ranks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -237,8 +236,6 @@ void network_open(struct network *network, struct session *session, uint64_t bat
         network->velocity = session_buffer(session, NULL, network->parameter_count);
         grow_workspace(network, CLNORM_FORWARD_TRAINING, batch, &bytes);
         grow_workspace(network, CLNORM_BACKWARD_TRAINING, batch, &bytes);
-        if (network->ranks)
-            ranks_open(network);
     }
     if (chunk > 0) {
         grow_workspace(network, CLNORM_FORWARD_INFERENCE, chunk, &bytes);
@@ -344,10 +341,6 @@ static clnorm_buffer layer_src(const struct network *network, unsigned i)
 
 void network_train_forward(struct network *network, uint64_t n)
 {
-    if (network->ranks) {
-        ranks_train_forward(network);
-        return;
-    }
     for (unsigned i = 0; i < network->count && !network->session->is_failed; i++) {
         struct network_layer *layer = &network->layers[i];
         clnorm_block_training_args args = {.src = layer_src(network, i),
@@ -378,10 +371,6 @@ void network_train_forward(struct network *network, uint64_t n)
 
 void network_backward(struct network *network, uint64_t n)
 {
-    if (network->ranks) {
-        ranks_backward(network);
-        return;
-    }
     for (unsigned i = network->count; i-- > 0 && !network->session->is_failed;) {
         struct network_layer *layer = &network->layers[i];
         clnorm_block_backward_args args = {.src = layer_src(network, i),

@@ -14,8 +14,6 @@ enum { NETWORK_MOST_LAYERS = 12 };
 /* How far a running statistic moves towards a batch's. */
 #define NETWORK_MOMENTUM 0.1f
 
-struct ranks;
-
 struct network_layer {
     clnorm_block_desc desc; /* its n is set with each use */
     uint64_t dst_length;    /* values a sample */
@@ -36,9 +34,6 @@ struct network {
     struct session *session;
     clnorm_buffer parameters, gradients, velocity, statistics; /* the first three alike */
     clnorm_buffer src, workspace;
-    /* Of several ranks, each with its part of a batch; else NULL. */
-    struct ranks *ranks;
-    clnorm_buffer diff_product, norm_workspace, weights_workspace;
     uint64_t chunk; /* samples that inference takes at once */
 };
 

@@ -132,10 +132,9 @@ static clnorm_buffer layer_src(const struct network *network, unsigned i)
     return i == 0 ? network->src : network->layers[i - 1].dst;
 }
 
-void ranks_open(struct network *network)
+void ranks_open(struct ranks *ranks, struct network *network)
 {
     struct session *session = network->session;
-    struct ranks *ranks = network->ranks;
     size_t norm_bytes = 4, weights_bytes = 4;
     uint64_t most = 0;
 
@@ -157,15 +156,14 @@ void ranks_open(struct network *network)
         weights_bytes = bytes > weights_bytes ? bytes : weights_bytes;
         most = layer->dst_length > most ? layer->dst_length : most;
     }
-    network->norm_workspace = session_buffer(session, NULL, (norm_bytes + 3) / 4);
-    network->weights_workspace = session_buffer(session, NULL, (weights_bytes + 3) / 4);
-    network->diff_product = session_tensor(session, network_last(network)->desc.type, NULL, ranks->mine * most);
+    ranks->norm_workspace = session_buffer(session, NULL, (norm_bytes + 3) / 4);
+    ranks->weights_workspace = session_buffer(session, NULL, (weights_bytes + 3) / 4);
+    ranks->diff_product = session_tensor(session, network_last(network)->desc.type, NULL, ranks->mine * most);
 }
 
-void ranks_train_forward(struct network *network)
+void ranks_train_forward(struct ranks *ranks, struct network *network)
 {
     struct session *session = network->session;
-    struct ranks *ranks = network->ranks;
 
     for (unsigned i = 0; i < network->count && !session->is_failed; i++) {
         const struct network_layer *layer = &network->layers[i];
@@ -194,7 +192,7 @@ void ranks_train_forward(struct network *network)
             .save_mean = layer->save_mean,
             .save_mean_low = layer->save_mean_low,
             .save_invstd = layer->save_invstd,
-            .workspace = network->norm_workspace,
+            .workspace = ranks->norm_workspace,
             .momentum = NETWORK_MOMENTUM,
         };
         session_expect(session, clnorm_mpi_forward_training(ranks->mpi, session->queue, &norm, &args, 0, NULL, NULL),
@@ -203,10 +201,10 @@ void ranks_train_forward(struct network *network)
 }
 
 /* Through the normalization: to the gradient of the product. Returns a call that has yet to end. */
-static clnorm_mpi_call *begin_norm(struct network *network, const struct network_layer *layer)
+static clnorm_mpi_call *begin_norm(struct ranks *ranks, struct network *network, const struct network_layer *layer)
 {
     struct session *session = network->session;
-    const clnorm_desc norm = norm_of(layer, network->ranks->mine);
+    const clnorm_desc norm = norm_of(layer, ranks->mine);
     const clnorm_backward_training_args args = {.src = layer->product,
                                                 .diff_dst = layer->diff_dst,
                                                 .dst = layer->dst,
@@ -214,56 +212,53 @@ static clnorm_mpi_call *begin_norm(struct network *network, const struct network
                                                 .save_mean = layer->save_mean,
                                                 .save_mean_low = layer->save_mean_low,
                                                 .save_invstd = layer->save_invstd,
-                                                .diff_src = network->diff_product,
+                                                .diff_src = ranks->diff_product,
                                                 .diff_scale = part(network->gradients, layer->scale),
                                                 .diff_shift = part(network->gradients, layer->shift),
-                                                .workspace = network->norm_workspace};
+                                                .workspace = ranks->norm_workspace};
     clnorm_mpi_call *call = NULL;
 
-    session_expect(
-        session, clnorm_mpi_backward_training_begin(network->ranks->mpi, session->queue, &norm, &args, 0, NULL, &call),
-        "backward");
-    return call;
-}
-
-/* The gradient of a bias: a sum of what statistics that stand still have no part in, for which any variance does. */
-static clnorm_mpi_call *begin_bias(struct network *network, const struct network_layer *layer)
-{
-    struct session *session = network->session;
-    clnorm_desc norm = norm_of(layer, network->ranks->mine);
-    const clnorm_backward_frozen_args args = {.diff_dst = layer->diff_dst,
-                                              .variance = part(network->parameters, layer->bias),
-                                              .diff_shift = part(network->gradients, layer->bias),
-                                              .workspace = network->norm_workspace};
-    clnorm_mpi_call *call = NULL;
-
-    norm.activation = CLNORM_IDENTITY;
     session_expect(session,
-                   clnorm_mpi_backward_frozen_begin(network->ranks->mpi, session->queue, &norm, &args, 0, NULL, &call),
+                   clnorm_mpi_backward_training_begin(ranks->mpi, session->queue, &norm, &args, 0, NULL, &call),
                    "backward");
     return call;
 }
 
-static clnorm_mpi_call *begin_weights(struct network *network, unsigned i)
+/* The gradient of a bias: a sum of what statistics that stand still have no part in, for which any variance does. */
+static clnorm_mpi_call *begin_bias(struct ranks *ranks, struct network *network, const struct network_layer *layer)
+{
+    struct session *session = network->session;
+    clnorm_desc norm = norm_of(layer, ranks->mine);
+    const clnorm_backward_frozen_args args = {.diff_dst = layer->diff_dst,
+                                              .variance = part(network->parameters, layer->bias),
+                                              .diff_shift = part(network->gradients, layer->bias),
+                                              .workspace = ranks->norm_workspace};
+    clnorm_mpi_call *call = NULL;
+
+    norm.activation = CLNORM_IDENTITY;
+    session_expect(session, clnorm_mpi_backward_frozen_begin(ranks->mpi, session->queue, &norm, &args, 0, NULL, &call),
+                   "backward");
+    return call;
+}
+
+static clnorm_mpi_call *begin_weights(struct ranks *ranks, struct network *network, unsigned i)
 {
     struct session *session = network->session;
     const struct network_layer *layer = &network->layers[i];
-    const clnorm_block_desc plain = plain_of(layer, network->ranks->mine);
+    const clnorm_block_desc plain = plain_of(layer, ranks->mine);
     clnorm_block_backward_args args = {.src = layer_src(network, i),
                                        .weights = part(network->parameters, layer->weights),
-                                       .diff_dst =
-                                           network_is_normalized(layer) ? network->diff_product : layer->diff_dst,
+                                       .diff_dst = network_is_normalized(layer) ? ranks->diff_product : layer->diff_dst,
                                        .diff_weights = part(network->gradients, layer->weights),
-                                       .workspace = network->weights_workspace};
+                                       .workspace = ranks->weights_workspace};
     clnorm_mpi_call *call = NULL;
 
     if (i > 0)
         args.diff_src = network->layers[i - 1].diff_dst;
     if (!session->is_failed)
-        session_expect(
-            session,
-            clnorm_mpi_block_backward_begin(network->ranks->mpi, session->queue, &plain, &args, 0, NULL, &call),
-            "backward");
+        session_expect(session,
+                       clnorm_mpi_block_backward_begin(ranks->mpi, session->queue, &plain, &args, 0, NULL, &call),
+                       "backward");
     return call;
 }
 
@@ -274,18 +269,19 @@ static void end(struct session *session, clnorm_mpi_call **call)
 }
 
 /* Sums of a layer's normalization are made while the gradient of the weights behind it travels. */
-void ranks_backward(struct network *network)
+void ranks_backward(struct ranks *ranks, struct network *network)
 {
     struct session *session = network->session;
     clnorm_mpi_call *weights = NULL;
 
     for (unsigned i = network->count; i-- > 0 && !session->is_failed;) {
         const struct network_layer *layer = &network->layers[i];
-        clnorm_mpi_call *norm = network_is_normalized(layer) ? begin_norm(network, layer) : begin_bias(network, layer);
+        clnorm_mpi_call *norm =
+            network_is_normalized(layer) ? begin_norm(ranks, network, layer) : begin_bias(ranks, network, layer);
 
         end(session, &weights);
         end(session, &norm);
-        weights = begin_weights(network, i);
+        weights = begin_weights(ranks, network, i);
     }
     end(session, &weights);
 }
@@ -356,19 +352,19 @@ int ranks_divide(struct ranks *ranks, struct session *session, const struct netw
     return -1;
 }
 
-void ranks_open(struct network *network)
+void ranks_open(struct ranks *ranks, struct network *network)
 {
-    (void)network;
+    (void)ranks, (void)network;
 }
 
-void ranks_train_forward(struct network *network)
+void ranks_train_forward(struct ranks *ranks, struct network *network)
 {
-    (void)network;
+    (void)ranks, (void)network;
 }
 
-void ranks_backward(struct network *network)
+void ranks_backward(struct ranks *ranks, struct network *network)
 {
-    (void)network;
+    (void)ranks, (void)network;
 }
 
 int ranks_gather(struct ranks *ranks, struct session *session, void *values, uint64_t count, uint64_t batch)

@@ -14,8 +14,9 @@ struct ranks {
     int count, rank; /* 1 and 0 alone */
     double timeout;  /* seconds that they wait for one another */
     struct clnorm_mpi *mpi;
-    uint64_t *samples;     /* of each rank, of a batch */
-    uint64_t first, mine;  /* this rank's: so many, from this one of a batch on */
+    uint64_t *samples;    /* of each rank, of a batch */
+    uint64_t first, mine; /* this rank's: so many, from this one of a batch on */
+    clnorm_buffer diff_product, norm_workspace, weights_workspace;
     double start, seconds; /* when the time of exchanges began to count, and what they had taken then */
 };
 
@@ -29,11 +30,11 @@ int ranks_join(struct ranks *ranks);
 int ranks_divide(struct ranks *ranks, struct session *session, const struct network *network, uint64_t batch);
 
 /* Room for the passes below; the network's buffers are there. */
-void ranks_open(struct network *network);
+void ranks_open(struct ranks *ranks, struct network *network);
 
 /* The passes of network.h for a part of a batch. */
-void ranks_train_forward(struct network *network);
-void ranks_backward(struct network *network);
+void ranks_train_forward(struct ranks *ranks, struct network *network);
+void ranks_backward(struct ranks *ranks, struct network *network);
 
 /* What each rank has of count values of 4 bytes, a batch after another, comes together on all. Returns 0, or -1 after a message. */
 int ranks_gather(struct ranks *ranks, struct session *session, void *values, uint64_t count, uint64_t batch);

@@ -198,7 +198,7 @@ static int run_training(const struct train_options *o, struct trainer *trainer, 
     if (train_session_open(o, &session, &kernels) != STATUS_DONE)
         return STATUS_FAILED;
     if (ranks->count > 1) {
-        progress.ranks = model->network.ranks = ranks;
+        progress.ranks = trainer->ranks = ranks;
         ranks_divide(ranks, &session, &model->network, o->batch);
     }
     trainer_open(trainer, &session, &kernels, &model->network);

@@ -100,8 +100,10 @@ void trainer_open(struct trainer *trainer, struct session *session, struct train
     trainer->held_out_order = session_buffer(session, trainer->held_out, trainer->held_out_count);
     make_scores(trainer, &trainer->train_scores, labels, trainer->train_count);
     make_scores(trainer, &trainer->held_out_scores, labels, trainer->held_out_count);
-    network_open(network, session, network->ranks ? network->ranks->mine + (network->ranks->mine == 0) : trainer->batch,
+    network_open(network, session, trainer->ranks ? trainer->ranks->mine + (trainer->ranks->mine == 0) : trainer->batch,
                  trainer->held_out_count);
+    if (trainer->ranks)
+        ranks_open(trainer->ranks, network);
 }
 
 /* ---- steps ---------------------------------------------------------------------------------------------------- */
@@ -112,16 +114,22 @@ static void take_gradients(struct trainer *trainer, const struct train_rows *bat
     struct network_layer *last = network_last(network);
     struct train_rows mine = *batch, *rows = &mine;
 
-    if (network->ranks) {
-        mine.first += network->ranks->first;
-        mine.count = network->ranks->mine;
+    if (trainer->ranks) {
+        mine.first += trainer->ranks->first;
+        mine.count = trainer->ranks->mine;
     }
 
     train_gather(trainer->session, trainer->kernels, rows, network->length, trainer->values, network->src);
-    network_train_forward(network, rows->count);
+    if (trainer->ranks)
+        ranks_train_forward(trainer->ranks, network);
+    else
+        network_train_forward(network, rows->count);
     train_softmax(trainer->session, trainer->kernels, rows, network->classes, 1.0f / (float)batch->count, last->dst,
                   last->diff_dst, &trainer->train_scores);
-    network_backward(network, rows->count);
+    if (trainer->ranks)
+        ranks_backward(trainer->ranks, network);
+    else
+        network_backward(network, rows->count);
 }
 
 /* Step number `step` of the epoch. */
@@ -176,9 +184,9 @@ static void take_scores(struct trainer *trainer, const struct train_scores *scor
     session_download(trainer->session, margins, trainer->margins, count);
     session_download(trainer->session, predicted, trainer->predicted, count);
     if (is_divided) {
-        ranks_gather(trainer->network->ranks, trainer->session, trainer->sums, count, trainer->batch);
-        ranks_gather(trainer->network->ranks, trainer->session, trainer->margins, count, trainer->batch);
-        ranks_gather(trainer->network->ranks, trainer->session, trainer->predicted, count, trainer->batch);
+        ranks_gather(trainer->ranks, trainer->session, trainer->sums, count, trainer->batch);
+        ranks_gather(trainer->ranks, trainer->session, trainer->margins, count, trainer->batch);
+        ranks_gather(trainer->ranks, trainer->session, trainer->predicted, count, trainer->batch);
     }
     if (trainer->session->is_failed)
         return;
@@ -214,7 +222,7 @@ static int take_point(struct trainer *trainer, uint64_t epoch, uint64_t from, ui
     struct point point = {.epoch = epoch + (to == steps), .step = epoch * steps + to};
 
     take_scores(trainer, &trainer->train_scores, trainer->order, from * trainer->batch, (to - from) * trainer->batch,
-                trainer->network->ranks != NULL, &point.loss, &point.accuracy);
+                trainer->ranks != NULL, &point.loss, &point.accuracy);
     infer_held_out(trainer);
     take_scores(trainer, &trainer->held_out_scores, trainer->held_out, 0, trainer->held_out_count, 0,
                 &point.held_out_loss, &point.held_out_accuracy);

@@ -8,6 +8,7 @@
 
 #include "cli/train/data_set.h"
 #include "cli/train/network.h"
+#include "cli/train/ranks.h"
 #include "cli/train/train_kernels.h"
 
 /* What is told of a network at one time. */
@@ -33,7 +34,8 @@ struct trainer {
     /* On the device: */
     struct session *session;
     struct train_kernels *kernels;
-    struct network *network; /* with ranks, this one's part of each batch is its own */
+    struct network *network;
+    struct ranks *ranks; /* who train it together, each with its part of a batch; NULL: this process alone */
     clnorm_buffer values, train_order, held_out_order;
     struct train_scores train_scores, held_out_scores;
     /* Copies of scores. */
