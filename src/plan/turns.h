@@ -12,6 +12,9 @@
 /* Most turns of a work-item for a channels-first leaf: rows of two values gathered one by one, then all the rules. */
 #define CLNORM__LEAF_TURNS 5200u
 
+/* Of sum_tree, for each of the sums that it adds up, and of sum_nodes. */
+#define CLNORM__SUM_TURNS 16u
+
 /* Turns that a work-item may take in all its loops together; UINT64_MAX where the driver sets no limit. */
 uint64_t clnorm__turns_most(const struct clnorm__device *device);
 

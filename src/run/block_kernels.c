@@ -170,7 +170,7 @@ int clnorm__block_sum_tree(clnorm_context *context, const struct clnorm__stream 
     const cl_uint first = part ? (cl_uint)part->first : 0, most_level = part ? part->most_level : 31;
     const cl_uint leaf_count = (cl_uint)count, is_last = part ? (cl_uint)part->is_last : 1;
     cl_ulong chunk, rows;
-    const uint64_t items = share(&context->device, 1, length, MOVE_TURNS * count, &chunk, &rows);
+    const uint64_t items = share(&context->device, 1, length, CLNORM__SUM_TURNS * count, &chunk, &rows);
     const struct clnorm__arg args[] = {CLNORM__MEM(leaves),  CLNORM__ARG(leaves_at),  CLNORM__MEM(sums),
                                        CLNORM__ARG(sums_at), CLNORM__ARG(n),          CLNORM__ARG(chunk),
                                        CLNORM__ARG(first),   CLNORM__ARG(leaf_count), CLNORM__ARG(most_level),
@@ -183,7 +183,7 @@ int clnorm__block_sum_nodes(clnorm_context *context, const struct clnorm__stream
 {
     const cl_ulong nodes_at = nodes.offset, sums_at = sums.offset, n = length;
     cl_ulong chunk, rows;
-    const uint64_t items = share(&context->device, 1, length, MOVE_TURNS * CLNORM_PAIRS, &chunk, &rows);
+    const uint64_t items = share(&context->device, 1, length, CLNORM__SUM_TURNS * CLNORM_PAIRS, &chunk, &rows);
     const struct clnorm__arg args[] = {CLNORM__MEM(nodes),   CLNORM__ARG(nodes_at), CLNORM__MEM(sums),
                                        CLNORM__ARG(sums_at), CLNORM__ARG(n),        CLNORM__ARG(chunk),
                                        CLNORM__ARG(pairs)};

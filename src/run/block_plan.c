@@ -201,7 +201,8 @@ static void plan_chunks(const clnorm_context *context, struct clnorm__block_plan
     if (plan->part || !plan->chunk || g->n <= plan->chunk)
         return;
     const uint64_t chunks = ceil_div(g->n, plan->chunk);
-    const uint64_t room = floor_power(most(1, most_group(context) / g->weights_count));
+    const uint64_t turns = clnorm__turns_pieces(&context->device, CLNORM__SUM_TURNS);
+    const uint64_t room = floor_power(most(1, least(turns, most_group(context) / g->weights_count)));
     plan->slots = plan->block_chunks = least(chunks, room);
     for (uint64_t blocks = ceil_div(chunks, plan->block_chunks); blocks > 1; blocks = ceil_div(blocks, 2))
         plan->slots++;
@@ -244,6 +245,9 @@ int clnorm__block_plan_make(clnorm_context *context, cl_command_queue queue, enu
     if (backward && !g->dense && !g->direct)
         status = clnorm__turns_check(&context->device, clnorm__turns_of_image(desc->kernel_h, desc->kernel_w), why,
                                      CLNORM__WHY, "the gradient of an image by a kernel that large");
+    if (status == CLNORM_SUCCESS && plan->part)
+        status = clnorm__turns_check(&context->device, plan->part->leaves * CLNORM__SUM_TURNS, why, CLNORM__WHY,
+                                     "the gradient of weights of that many samples in one part");
     if (status == CLNORM_SUCCESS)
         status = check_terms(context, operation, plan, why);
     if (!plan->reproducible && status == CLNORM_SUCCESS)

@@ -130,6 +130,7 @@ static void run_product(struct clnorm__chain *chain, const struct clnorm__produc
         uint64_t image = first / p->term_run, within = first % p->term_run, left = p->k - first;
         if (most < p->term_run) {
             some.k = p->term_run - within < most ? p->term_run - within : most;
+            some.k = some.k < left ? some.k : left;
             some.term_run = some.k;
         } else
             some.k = left < most ? left : most / p->term_run * p->term_run;

@@ -313,9 +313,9 @@ END_TEST
 
 /* A network of one layer, 2 inputs and 3 outputs, whose arrays can be spoiled one by one. */
 struct spoiled {
-    int32_t format, layers[9];
-    float factor, epsilon, weights[6], bias[3];
-    struct npy_output arrays[7];
+    int32_t format, layers[9], epoch;
+    float factor, epsilon, weights[6], bias[3], velocities[6];
+    struct npy_output arrays[9];
 };
 
 static void make_spoiled(struct spoiled *s)
@@ -332,6 +332,20 @@ static void make_spoiled(struct spoiled *s)
     s->arrays[6] = (struct npy_output){.path = "more", .rank = 1, .shape = {3}, .values = s->bias};
 }
 
+/* With what training goes on from. */
+static void make_trained(struct spoiled *s)
+{
+    make_spoiled(s);
+    s->epoch = 7;
+    s->velocities[2] = 0.5f;
+    s->arrays[6] = (struct npy_output){.path = "epoch", .rank = 1, .shape = {1}, .integers = &s->epoch};
+    s->arrays[7] = s->arrays[4];
+    s->arrays[7].path = "layer0.velocity.weights";
+    s->arrays[7].values = s->velocities;
+    s->arrays[8] = s->arrays[5];
+    s->arrays[8].path = "layer0.velocity.bias";
+}
+
 static void assert_refused(const struct spoiled *s, size_t count, const char *expected)
 {
     struct model model;
@@ -342,6 +356,38 @@ static void assert_refused(const struct spoiled *s, size_t count, const char *ex
     ck_assert_msg(strstr(error.text, path) != NULL, "'%s' does not name the file", error.text);
     ck_assert_ptr_null(model.parameters);
 }
+
+START_TEST(test_trained_models)
+{
+    struct spoiled s;
+    struct model model;
+
+    make_trained(&s);
+    write_arrays(s.arrays, 9);
+    ck_assert_msg(model_read(path, &model, &error) == 0, "%s", error.text);
+    ck_assert_uint_eq(model.epoch, 7);
+    ck_assert(model.velocity[model.network.layers[0].weights + 2] == 0.5f);
+    /* And written again. */
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(model_write(file, path, &model, &error), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    model_free(&model);
+    ck_assert_msg(model_read(path, &model, &error) == 0, "%s", error.text);
+    ck_assert_uint_eq(model.epoch, 7);
+    ck_assert(model.velocity[model.network.layers[0].weights + 2] == 0.5f);
+    model_free(&model);
+    assert_refused(&s, 8, "has no array 'layer0.velocity.bias'");
+    s.epoch = 0;
+    assert_refused(&s, 9, "array 'epoch' is not one number from 1 on");
+    make_trained(&s);
+    s.velocities[0] = NAN;
+    assert_refused(&s, 9, "has a velocity that is not finite");
+    make_trained(&s);
+    s.arrays[7].shape[1] = 1;
+    assert_refused(&s, 9, "layer0.velocity.weights");
+}
+END_TEST
 
 START_TEST(test_wrong_models)
 {
@@ -420,6 +466,7 @@ int main(void)
     tcase_add_test(cases, test_flipped);
     tcase_add_test(cases, test_no_archive);
     tcase_add_test(cases, test_model);
+    tcase_add_test(cases, test_trained_models);
     tcase_add_test(cases, test_wrong_models);
     tcase_add_test(cases, test_broken_chain);
     suite_add_tcase(suite, cases);

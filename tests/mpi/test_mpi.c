@@ -4,7 +4,7 @@
  * model on the whole batch, for divisions that are equal, unequal, or leave ranks without samples; and what ranks are told when one of them fails,
  * makes another call, or does not come.
  *
- *   mpirun -n RANKS test_mpi
+ *   mpirun -n RANKS test_mpi [single]     single: of an MPI without threads alone
  *
  * Prints what differs; rank 0 prints how many calls agreed. Exits 1 where anything differs on any rank.
  */
@@ -312,6 +312,24 @@ static void check_ends(void)
     clReleaseMemObject(mem);
 }
 
+/* MPI without threads, which OpenCL drivers have. */
+START_TEST(test_single)
+{
+    const clnorm_device_info info = fixture_device();
+    clnorm_mpi *mpi = NULL;
+    int level;
+
+    rig_open(&rig, &info, 1);
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_SINGLE, &level);
+    STATUS(clnorm_mpi_create(rig.context, MPI_COMM_WORLD, NULL, &mpi),
+           level < MPI_THREAD_FUNNELED ? CLNORM_NO_MPI : CLNORM_SUCCESS);
+    ck_assert_int_lt(level, MPI_THREAD_FUNNELED);
+    STATUS(clnorm_mpi_release(&mpi), CLNORM_SUCCESS);
+    rig_close(&rig);
+    ck_assert_uint_eq(failures, 0);
+}
+END_TEST
+
 /* One for all: of what MPI was there for, nothing is left. */
 START_TEST(test_rank)
 {
@@ -350,14 +368,17 @@ START_TEST(test_rank)
 }
 END_TEST
 
-int main(void)
+int main(int count, char **arguments)
 {
     Suite *suite = suite_create("mpi");
     TCase *tests = tcase_create("mpi");
 
     fixture_own_cache();
     tcase_set_timeout(tests, 0);
-    tcase_add_test(tests, test_rank);
+    if (count > 1 && strcmp(arguments[1], "single") == 0)
+        tcase_add_test(tests, test_single);
+    else
+        tcase_add_test(tests, test_rank);
     suite_add_tcase(suite, tests);
     const int status = suite_run(suite);
     fixture_remove_folders();

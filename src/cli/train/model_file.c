@@ -300,20 +300,20 @@ static int read_list(struct npz *npz, const char *path, const struct vector *vec
     return 0;
 }
 
-/* What training goes on from. */
+/* What training goes on from, if the file has it. */
 static int read_training(struct npz *npz, const char *path, struct model *model, size_t *expected,
                          struct npy_error *error)
 {
-    static const uint64_t one[1] = {1};
     struct npy_array array;
-    int64_t epoch;
+    int64_t epoch = 0;
 
-    if (read_array(npz, path, "epoch", 1, 1, one, &array, error) != 0)
-        return -1;
-    epoch = array.integers[0];
+    if (npz_read(npz, "epoch", 1, &array, error) != 0)
+        return 0;
+    if (array.rank == 1 && array.shape[0] == 1)
+        epoch = array.integers[0];
     npy_free(&array);
     if (epoch < 1)
-        return set_error(error, "'%s': array 'epoch' is %lld; expected 1 or more", path, (long long)epoch);
+        return set_error(error, "'%s': array 'epoch' is not one number from 1 on", path);
     model->epoch = (uint64_t)epoch;
     *expected += 1;
     for (unsigned i = 0; i < model->network.count; i++) {
@@ -342,12 +342,8 @@ static int read_vectors(struct npz *npz, const char *path, struct model *model, 
         if (read_list(npz, path, vectors, count, error) != 0)
             return -1;
     }
-    if (npz_count(npz) > expected && read_training(npz, path, model, &expected, error) != 0) {
-        char reason[NPY_ERROR_BYTES];
-
-        snprintf(reason, sizeof(reason), "%s", error->text);
-        return set_error(error, "%.800s; expected the arrays of its layers, and perhaps of its training", reason);
-    }
+    if (npz_count(npz) > expected && read_training(npz, path, model, &expected, error) != 0)
+        return -1;
     if (npz_count(npz) != expected)
         return set_error(error, "'%s' has %zu arrays; expected the %zu of its layers", path, npz_count(npz), expected);
     if (!model_is_finite(model))
