@@ -162,7 +162,7 @@ START_TEST(test_bits)
     unsigned turn = 0;
 
     restart_run(run);
-    run->step = fixture_is_small() ? 3 : 0;
+    run->step = fixture_is_simulator(&devices[_i]) ? 6 : fixture_is_small() ? 3 : 0;
     for (size_t i = 0; i < count; i++)
         for (unsigned kind = 0; kind < CASE_DATA_COUNT; kind++)
             if (wants_kind(run, i, kind))
@@ -191,7 +191,7 @@ START_TEST(test_variations)
     size_t count = fixture_is_small() ? 1 : sizeof(shapes) / sizeof(shapes[0]);
 
     restart_run(run);
-    run->step = fixture_is_small() ? 3 : 0;
+    run->step = fixture_is_simulator(&devices[_i]) ? 6 : fixture_is_small() ? 3 : 0;
     for (size_t i = 0; i < count; i++) {
         clnorm_desc desc = case_desc(&shapes[i]);
         struct values inputs = {0};
