@@ -4,7 +4,8 @@
  *
  * It is clnorm_parts.h with MPI as the transport, in a library of its own (libclnorm_mpi), so that nobody else links MPI. Where parts begin
  * between leaves, 1, 2, 3 or 8 ranks give the same bits as one; see there. What travels are nodes, by way of host memory, in one collective for
- * each pass of a layer: 20 bytes a channel and node forward, 16 backward.
+ * each pass of a layer: 20 bytes a channel and node forward, 16 backward. Gradients of weights go in slices to ranks that add them up, and come
+ * back as sums: two collectives, in which each rank sends and gets each weight twice, however many ranks there are.
  *
  *   clnorm_mpi_create(context, communicator, NULL, &mpi);      collective
  *   clnorm_mpi_set_samples(mpi, n);                            collective: n of this rank, until it changes

@@ -150,6 +150,14 @@ CLNORM_API int clnorm_block_backward_merge(clnorm_context *context, cl_command_q
                                            clnorm_buffer nodes, clnorm_buffer diff_weights, cl_uint wait_count,
                                            const cl_event *wait_list, cl_event *event);
 
+/*
+ * The same on the host, of a slice of the weights: nodes are `length` floats of each node of all parts, node after node, and are overwritten;
+ * the sums take the first one's place. So every part may add up a slice, and the sums travel again: each weight goes twice, whatever the number
+ * of parts. With a batch without samples nothing is read or written.
+ */
+CLNORM_API int clnorm_merge_block_nodes(const clnorm_block_desc *desc, const clnorm_parts *parts, uint64_t length,
+                                        float *nodes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -145,24 +145,65 @@ static void pair_up(const struct clnorm_schedule *schedule, uint32_t stack[CLNOR
     }
 }
 
+/* The pairs of one launch after another, of all nodes. */
+struct pairing {
+    struct clnorm__merging merging;
+    struct clnorm_schedule schedule;
+    uint32_t stack[CLNORM_STACK];
+    uint64_t node;
+    int is_more;
+};
+
+static void pairing_begin(const clnorm_desc *batch, const clnorm_parts *parts, struct pairing *p)
+{
+    p->node = 0;
+    clnorm__merging_begin(batch, parts, &p->merging);
+    p->is_more = clnorm__merging_next(&p->merging, &p->schedule);
+}
+
+static int pairing_next(struct pairing *p, struct clnorm_pairs *pairs)
+{
+    if (!p->is_more)
+        return 0;
+    pair_up(&p->schedule, p->stack, &p->node, pairs);
+    p->is_more = clnorm__merging_next(&p->merging, &p->schedule);
+    pairs->is_last = !p->is_more;
+    return 1;
+}
+
 static void merge(struct block_call *call, const clnorm_parts *parts, clnorm_buffer nodes, clnorm_buffer diff_weights)
 {
     struct clnorm__chain *chain = &call->chain;
-    struct clnorm__merging merging;
-    struct clnorm_schedule schedule;
     struct clnorm_pairs pairs;
-    uint32_t stack[CLNORM_STACK];
-    uint64_t node = 0, left;
-    clnorm__merging_begin(&call->batch, parts, &merging);
-    int is_more = clnorm__merging_next(&merging, &schedule);
-    while (is_more) {
-        pair_up(&schedule, stack, &node, &pairs);
-        left = merging.depth;
-        is_more = clnorm__merging_next(&merging, &schedule);
-        pairs.is_last = !is_more && left == 1;
+    struct pairing pairing;
+    pairing_begin(&call->batch, parts, &pairing);
+    while (pairing_next(&pairing, &pairs))
         CLNORM__CHAIN(chain, clnorm__block_sum_nodes(chain->context, &chain->step, nodes, diff_weights,
                                                      call->plan.g.weights_count, pairs));
+}
+
+int clnorm_merge_block_nodes(const clnorm_block_desc *desc, const clnorm_parts *parts, uint64_t length, float *nodes)
+{
+    struct block_call call;
+    struct clnorm_pairs pairs;
+    struct pairing pairing;
+    const int status = query(&call, NULL, desc, parts, 0, 0);
+    if (status != CLNORM_SUCCESS)
+        return status;
+    if (!nodes)
+        return CLNORM_INVALID_ARGUMENT;
+    if (call.batch.n == 0)
+        return CLNORM_SUCCESS;
+    pairing_begin(&call.batch, parts, &pairing);
+    while (pairing_next(&pairing, &pairs)) {
+        for (unsigned i = 0; i < pairs.count; i++) {
+            float *left = nodes + pairs.left[i] * length;
+            const float *right = nodes + pairs.right[i] * length;
+            for (uint64_t e = 0; e < length; e++)
+                left[e] += right[e];
+        }
     }
+    return CLNORM_SUCCESS;
 }
 
 int clnorm_block_backward_merge(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,

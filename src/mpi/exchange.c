@@ -77,7 +77,7 @@ static int wait_for(clnorm_mpi *mpi, MPI_Request *request)
 /* What an exchange has in memory; where it failed, MPI may still use it, and it stays. */
 struct message {
     unsigned char *mine, *all;
-    int *counts, *places;
+    int *counts, *places, *own_counts, *own_places;
 };
 
 static void message_free(struct message *m)
@@ -86,32 +86,48 @@ static void message_free(struct message *m)
     free(m->all);
     free(m->counts);
     free(m->places);
+    free(m->own_counts);
+    free(m->own_places);
 }
 
-/* Returns whether there was memory, and no more bytes than MPI counts. */
-static int message_make(const clnorm_mpi *mpi, const struct header *header, const void *mine, const size_t *bytes,
-                        struct message *m)
+/* Blocks of so many bytes, each behind a header: how long they are, and where. Returns their length together, or 0: more than MPI counts. */
+static size_t lay_out(const size_t *bytes, int count, int *counts, int *places)
 {
-    const size_t ranks = (size_t)mpi->ranks, own = bytes[mpi->rank];
     size_t total = 0;
+    for (int i = 0; i < count; i++) {
+        if (bytes[i] > INT_MAX / 2 || total > INT_MAX / 2)
+            return 0;
+        counts[i] = (int)(sizeof(struct header) + bytes[i]);
+        places[i] = (int)total;
+        total += sizeof(struct header) + bytes[i];
+    }
+    return total;
+}
+
+/* own: what each of `blocks` blocks has of mine; bytes: what comes of each rank. Returns whether there was memory. */
+static int message_make(const clnorm_mpi *mpi, const struct header *header, const void *mine, const size_t *own,
+                        int blocks, const size_t *bytes, struct message *m)
+{
+    const size_t ranks = (size_t)mpi->ranks;
+    const unsigned char *from = mine;
     m->counts = malloc(ranks * sizeof *m->counts);
     m->places = malloc(ranks * sizeof *m->places);
-    for (size_t r = 0; r < ranks && m->counts && m->places; r++) {
-        if (bytes[r] > INT_MAX / 2 || total > INT_MAX / 2)
-            return 0;
-        m->counts[r] = (int)(sizeof *header + bytes[r]);
-        m->places[r] = (int)total;
-        total += sizeof *header + bytes[r];
-    }
-    m->mine = malloc(sizeof *header + own);
-    m->all = calloc(1, total); /* zeros are no header: what does not come is not taken for one */
-    if (!m->counts || !m->places || !m->mine || !m->all)
+    m->own_counts = malloc((size_t)blocks * sizeof *m->own_counts);
+    m->own_places = malloc((size_t)blocks * sizeof *m->own_places);
+    if (!m->counts || !m->places || !m->own_counts || !m->own_places)
         return 0;
-    memcpy(m->mine, header, sizeof *header);
-    if (own && mine)
-        memcpy(m->mine + sizeof *header, mine, own);
-    else
-        memset(m->mine + sizeof *header, 0, own);
+    const size_t all = lay_out(bytes, mpi->ranks, m->counts, m->places);
+    const size_t sent = lay_out(own, blocks, m->own_counts, m->own_places);
+    m->mine = sent ? calloc(1, sent) : NULL;
+    m->all = all ? calloc(1, all) : NULL; /* zeros are no header: what does not come is not taken for one */
+    if (!m->mine || !m->all)
+        return 0;
+    for (int i = 0; i < blocks; i++) {
+        memcpy(m->mine + m->own_places[i], header, sizeof *header);
+        if (from && own[i])
+            memcpy(m->mine + m->own_places[i] + sizeof *header, from, own[i]);
+        from = from ? from + own[i] : NULL;
+    }
     return 1;
 }
 
@@ -140,21 +156,25 @@ static int check_headers(const clnorm_mpi *mpi, const struct header *mine, const
     return CLNORM_SUCCESS;
 }
 
-int clnorm__mpi_exchange(clnorm_mpi *mpi, uint64_t call, int failed, const void *mine, const size_t *bytes, void *all)
+/* own: one block, which goes to all; or one for each rank. */
+static int exchange(clnorm_mpi *mpi, uint64_t call, int failed, const void *mine, const size_t *own, int blocks,
+                    const size_t *bytes, void *all)
 {
     const struct header header = {CLNORM_CONTRACT_VERSION, failed, call};
     const double start = MPI_Wtime();
-    struct message m = {NULL, NULL, NULL, NULL};
+    struct message m = {NULL, NULL, NULL, NULL, NULL, NULL};
     MPI_Request request;
     if (mpi->broken != CLNORM_SUCCESS)
         return mpi->broken;
-    if (!message_make(mpi, &header, mine, bytes, &m)) {
+    if (!message_make(mpi, &header, mine, own, blocks, bytes, &m)) {
         message_free(&m);
         return break_off(mpi, clnorm__mpi_refuse(mpi, CLNORM_OUT_OF_MEMORY, "no memory for the other ranks' nodes"));
     }
-    const int error = MPI_Iallgatherv(m.mine, m.counts[mpi->rank], MPI_BYTE, m.all, m.counts, m.places, MPI_BYTE,
-                                      mpi->communicator, &request);
-    int status = error == MPI_SUCCESS ? wait_for(mpi, &request) : failed_call(mpi, "MPI_Iallgatherv", error);
+    const int error = blocks > 1 ? MPI_Ialltoallv(m.mine, m.own_counts, m.own_places, MPI_BYTE, m.all, m.counts,
+                                                  m.places, MPI_BYTE, mpi->communicator, &request)
+                                 : MPI_Iallgatherv(m.mine, m.own_counts[0], MPI_BYTE, m.all, m.counts, m.places,
+                                                   MPI_BYTE, mpi->communicator, &request);
+    int status = error == MPI_SUCCESS ? wait_for(mpi, &request) : failed_call(mpi, "an exchange", error);
     mpi->seconds += MPI_Wtime() - start;
     mpi->exchanges++;
     if (status != CLNORM_SUCCESS) /* MPI may yet write to it */
@@ -166,4 +186,15 @@ int clnorm__mpi_exchange(clnorm_mpi *mpi, uint64_t call, int failed, const void 
             memcpy(to, m.all + m.places[r] + sizeof header, bytes[r]);
     message_free(&m);
     return failed != CLNORM_SUCCESS ? failed : status;
+}
+
+int clnorm__mpi_exchange(clnorm_mpi *mpi, uint64_t call, int failed, const void *mine, const size_t *bytes, void *all)
+{
+    return exchange(mpi, call, failed, mine, &bytes[mpi->rank], 1, bytes, all);
+}
+
+int clnorm__mpi_scatter(clnorm_mpi *mpi, uint64_t call, int failed, const void *mine, const size_t *own,
+                        const size_t *bytes, void *all)
+{
+    return exchange(mpi, call, failed, mine, own, mpi->ranks, bytes, all);
 }

@@ -38,4 +38,8 @@ uint64_t clnorm__mpi_hash(uint64_t hash, const void *bytes, size_t size);
  */
 int clnorm__mpi_exchange(clnorm_mpi *mpi, uint64_t call, int failed, const void *mine, const size_t *bytes, void *all);
 
+/* The same, but that to each rank its own of the blocks goes, which are one after another at `mine`, of own[rank] bytes. */
+int clnorm__mpi_scatter(clnorm_mpi *mpi, uint64_t call, int failed, const void *mine, const size_t *own,
+                        const size_t *bytes, void *all);
+
 #endif

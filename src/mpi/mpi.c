@@ -170,6 +170,13 @@ int clnorm_mpi_get_exchange_time(const clnorm_mpi *mpi, double *seconds, uint64_
     return CLNORM_SUCCESS;
 }
 
+/* Weights of a layer. */
+static uint64_t weights_of(const clnorm_mpi_call *call)
+{
+    const clnorm_block_desc *b = &call->block;
+    return b->dst_c * b->src_c * b->kernel_h * b->kernel_w;
+}
+
 /* ---- workspaces: those of clnorm_parts.h, and behind them all nodes ---- */
 
 static const enum clnorm_operation operations[] = {CLNORM_FORWARD_TRAINING, CLNORM_BACKWARD_TRAINING,
@@ -385,14 +392,32 @@ static int agree(clnorm_mpi *mpi, uint64_t number, int failed)
     return CLNORM_SUCCESS;
 }
 
+/* diff_weights, which no call of the library gets. */
+static int check_weights(const clnorm_mpi_call *call)
+{
+    const clnorm_buffer to = call->args.weights.diff_weights;
+    size_t there;
+    if (!to.mem)
+        return clnorm__mpi_refuse(call->mpi, CLNORM_MISSING_BUFFER,
+                                  "diff_weights is NULL; it is required, a buffer of %llu elements",
+                                  (unsigned long long)weights_of(call));
+    if (clGetMemObjectInfo(to.mem, CL_MEM_SIZE, sizeof there, &there, NULL) != CL_SUCCESS)
+        return clnorm__mpi_refuse(call->mpi, CLNORM_INVALID_BUFFER, "diff_weights is not a usable buffer");
+    if (to.offset > there / 4 || weights_of(call) > there / 4 - to.offset)
+        return clnorm__mpi_refuse(call->mpi, CLNORM_BUFFER_TOO_SMALL,
+                                  "diff_weights holds %zu elements, less than offset %llu + %llu", there / 4,
+                                  (unsigned long long)to.offset, (unsigned long long)weights_of(call));
+    return CLNORM_SUCCESS;
+}
+
 static int begin(clnorm_mpi_call *call, cl_uint wait_count, const cl_event *wait_list)
 {
     int status = locate(call);
     call->number = number_of(call);
     if (status == CLNORM_SUCCESS)
         status = place_nodes(call);
-    if (status == CLNORM_SUCCESS && call->kind == WEIGHTS && !call->args.weights.diff_weights.mem)
-        status = clnorm__mpi_refuse(call->mpi, CLNORM_MISSING_BUFFER, "diff_weights is NULL; it is required");
+    if (status == CLNORM_SUCCESS && call->kind == WEIGHTS)
+        status = check_weights(call);
     if (status == CLNORM_SUCCESS)
         status = enqueue_first(call, wait_count, wait_list);
     if (!is_known(call->mpi, call->number))
@@ -459,11 +484,97 @@ CALL(clnorm_mpi_backward_training, BACKWARD, clnorm_desc, desc, clnorm_backward_
 CALL(clnorm_mpi_backward_frozen, FROZEN, clnorm_desc, desc, clnorm_backward_frozen_args, frozen)
 CALL(clnorm_mpi_block_backward, WEIGHTS, clnorm_block_desc, block, clnorm_block_backward_args, weights)
 
+/* Of the weights the slice that a rank adds up for all: from this one up to that of the next rank. */
+static uint64_t slice_begin(const clnorm_mpi_call *call, int rank)
+{
+    return weights_of(call) * (uint64_t)rank / (uint64_t)call->mpi->ranks;
+}
+
+static size_t slice_bytes(const clnorm_mpi_call *call, int rank)
+{
+    return (size_t)(slice_begin(call, rank + 1) - slice_begin(call, rank)) * sizeof(float);
+}
+
+/*
+ * Gradients of weights are much: of each rank's nodes only a slice goes to each other one, which adds those of all in the fixed order; then the
+ * sums come together.
+ */
+struct slices {
+    size_t *own, *bytes; /* what goes to each rank, and what comes of each */
+    float *sent, *got;   /* nodes, a rank's slice of each after another */
+};
+
+static int slices_make(const clnorm_mpi_call *call, struct slices *s)
+{
+    const clnorm_mpi *mpi = call->mpi;
+    const uint64_t weights = weights_of(call), nodes = call->mine / weights;
+    const float *from = call->staging->host;
+    size_t all = 0;
+    s->own = malloc((size_t)mpi->ranks * sizeof *s->own);
+    s->bytes = malloc((size_t)mpi->ranks * sizeof *s->bytes);
+    s->sent = malloc((size_t)call->mine * sizeof *s->sent + 1);
+    if (!s->own || !s->bytes || !s->sent)
+        return 0;
+    unsigned char *to = (unsigned char *)s->sent;
+    for (int r = 0; r < mpi->ranks; r++) {
+        const size_t bytes = slice_bytes(call, r);
+        for (uint64_t node = 0; node < nodes; node++, to += bytes)
+            memcpy(to, from + node * weights + slice_begin(call, r), bytes);
+        s->own[r] = (size_t)nodes * bytes;
+        s->bytes[r] = call->bytes[r] / ((size_t)weights * sizeof(float)) * slice_bytes(call, mpi->rank);
+        all += s->bytes[r];
+    }
+    s->got = malloc(all + 1);
+    return s->got != NULL;
+}
+
+static void slices_free(struct slices *s)
+{
+    free(s->own);
+    free(s->bytes);
+    free(s->sent);
+    free(s->got);
+}
+
+/* From all nodes to the gradient, which comes into the staging. failed: what kept this rank's nodes from it. */
+static int exchange_weights(clnorm_mpi_call *call, int failed)
+{
+    clnorm_mpi *mpi = call->mpi;
+    struct slices s = {NULL, NULL, NULL, NULL};
+    clnorm_parts parts;
+    uint64_t part;
+    if (!slices_make(call, &s)) {
+        slices_free(&s);
+        return mpi->broken = CLNORM_OUT_OF_MEMORY;
+    }
+    int status = clnorm__mpi_scatter(mpi, call->number, failed, s.sent, s.own, s.bytes, s.got);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm_mpi_get_parts(mpi, &parts, &part);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm_merge_block_nodes(&call->block, &parts, slice_bytes(call, mpi->rank) / sizeof(float), s.got);
+    for (int r = 0; r < mpi->ranks; r++)
+        s.bytes[r] = slice_bytes(call, r);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__mpi_exchange(mpi, call->number + 1, status, s.got, s.bytes, call->staging->host);
+    slices_free(&s);
+    return status;
+}
+
 /* All nodes to the device, and what follows. */
 static int enqueue_second(clnorm_mpi_call *call, cl_event *event)
 {
     cl_event *written = &call->staging->written;
     int status = CLNORM_SUCCESS;
+    if (call->kind == WEIGHTS && call->all) {
+        const clnorm_buffer to = call->args.weights.diff_weights;
+        status = clEnqueueWriteBuffer(call->queue, to.mem, CL_FALSE, to.offset * sizeof(float),
+                                      weights_of(call) * sizeof(float), call->staging->host, 0, NULL, written);
+        if (status == CLNORM_SUCCESS && event) {
+            clRetainEvent(*written);
+            *event = *written;
+        }
+        return status;
+    }
     if (call->all)
         status = clEnqueueWriteBuffer(call->queue, call->nodes.mem, CL_FALSE, call->nodes.offset * sizeof(float),
                                       call->all * sizeof(float), call->staging->host, 0, NULL, written);
@@ -477,8 +588,10 @@ int clnorm_mpi_end(clnorm_mpi_call **ended, cl_event *event)
         return CLNORM_INVALID_ARGUMENT;
     clnorm_mpi_call *call = *ended;
     int status = clWaitForEvents(1, &call->read);
-    status =
-        clnorm__mpi_exchange(call->mpi, call->number, status, call->staging->host, call->bytes, call->staging->host);
+    status = call->kind == WEIGHTS && call->all
+                 ? exchange_weights(call, status)
+                 : clnorm__mpi_exchange(call->mpi, call->number, status, call->staging->host, call->bytes,
+                                        call->staging->host);
     if (status == CLNORM_SUCCESS)
         status = enqueue_second(call, event);
     call_free(call);

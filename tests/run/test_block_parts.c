@@ -105,6 +105,27 @@ static clnorm_buffer at(const struct layer *l, enum buffer buffer, uint64_t offs
     return (clnorm_buffer){l->mem[buffer], offset};
 }
 
+/* A slice of the weights, added up on the host, has the bits of the whole. */
+static void merge_on_host(const struct layer *l, const struct rig *rig, const clnorm_parts *parts, uint64_t all)
+{
+    const uint64_t weights = l->count[WEIGHTS], nodes = all / weights, first = weights / 3, length = weights - first;
+    float *whole = malloc(all * sizeof(float)), *slice = malloc(nodes * length * sizeof(float));
+
+    ck_assert(whole && slice);
+    ck_assert_int_eq(
+        clEnqueueReadBuffer(rig->queue, l->mem[NODES], CL_TRUE, 0, all * sizeof(float), whole, 0, NULL, NULL),
+        CL_SUCCESS);
+    for (uint64_t k = 0; k < nodes; k++)
+        memcpy(slice + k * length, whole + k * weights + first, length * sizeof(float));
+    ck_assert_int_eq(clnorm_merge_block_nodes(&l->desc, parts, length, slice), CLNORM_SUCCESS);
+    for (uint64_t i = 0; i < length; i++)
+        ck_assert_msg(case_bits(slice[i]) == case_bits(l->value[DIFF_WEIGHTS][first + i]),
+                      "on the host, weight %llu is %.9g, should be %.9g", (unsigned long long)(first + i),
+                      (double)slice[i], (double)l->value[DIFF_WEIGHTS][first + i]);
+    free(whole);
+    free(slice);
+}
+
 static void run_parts(struct layer *l, const struct rig *rig, const clnorm_parts *parts)
 {
     uint64_t before = 0, all, none;
@@ -129,6 +150,8 @@ static void run_parts(struct layer *l, const struct rig *rig, const clnorm_parts
                                                     &args, 0, NULL, NULL),
                          CLNORM_SUCCESS);
     }
+    if (parts->merge == CLNORM_MERGE_SAME_BITS)
+        merge_on_host(l, rig, parts, all);
     ck_assert_int_eq(clnorm_block_backward_merge(rig->context, rig->queue, &l->desc, parts, at(l, NODES, 0),
                                                  at(l, DIFF_WEIGHTS, 0), 0, NULL, NULL),
                      CLNORM_SUCCESS);
@@ -234,6 +257,7 @@ START_TEST(test_refused)
     ck_assert_int_eq(clnorm_block_backward_merge(rig.context, rig.queue, &l.desc, NULL, at(&l, NODES, 0),
                                                  at(&l, DIFF_WEIGHTS, 0), 0, NULL, NULL),
                      CLNORM_INVALID_ARGUMENT);
+    ck_assert_int_eq(clnorm_merge_block_nodes(&l.desc, &empty, 1, NULL), CLNORM_INVALID_ARGUMENT);
     layer_close(&l);
     rig_close(&rig);
 }
