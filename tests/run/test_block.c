@@ -146,20 +146,21 @@ START_TEST(test_reproducible_bits)
         /* The others with the work-items and variants of a device that is no CPU. */
         rig.context->device.cpu_like = k == 0;
         /* A simulator has each shape by one of them. */
-        for (unsigned s = is_simulator ? k : 0; s < shape_count(); s += is_simulator ? 3 : 1)
-            /* The small set, in turn: activated, spoiled, and both without a normalization. */
-            /* Every form by the first kernel, every other one by the others. */
-            for (unsigned form = fixture_is_small() ? 1 + 3 * (s % 3)
-                                 : k > 0            ? s % 2
-                                                    : 0;
-                 form < 8; form += fixture_is_small() ? 8
-                                   : k > 0            ? 2
-                                                      : 1)
+        for (unsigned s = is_simulator ? k : 0; s < shape_count(); s += is_simulator ? 3 : 1) {
+            /*
+             * The small set, in turn: activated, spoiled, and both without a normalization. Else every form by the first kernel, every other
+             * one by the others.
+             */
+            const unsigned begin = fixture_is_small() ? 1 + 3 * (s % 3) : k > 0 ? s % 2 : 0;
+
+            for (unsigned form = begin; form < 8; form += fixture_is_small() ? 8 : k > 0 ? 2 : 1)
                 hash = compare_shape(&rig, s, form, CLNORM_FLOAT32, hash);
+        }
         if (!is_simulator)
             printf("%s, %s: digest %016llx\n", rig.info.name, clnorm__block_kernels[kernels[k]].name,
                    (unsigned long long)hash);
-        first = k && !is_simulator ? first : hash;
+        /* The first kernel has had more forms. */
+        first = k == 0 || is_simulator || (k == 1 && !fixture_is_small()) ? hash : first;
         ck_assert_uint_eq(hash, first);
     }
     rig_close(&rig);
