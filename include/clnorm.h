@@ -70,6 +70,8 @@
  * dst has fewer digits, and so have the gradients, which it multiplies too. A NaN or an infinity makes NaN of its own channel,
  * or group of channels, and of no other.
  *
+ * A batch on several devices has statistics of its own: see clnorm_parts.h.
+ *
  * Others' conventions
  * -------------------
  *   PyTorch   momentum as here; the running variance is unbiased, as by default here
