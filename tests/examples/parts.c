@@ -57,9 +57,8 @@ int main(void)
         nodes[p] = example_buffer(e, all, NULL);
         TRY(clnorm_forward_statistics(e->norm, e->queue, &desc, &parts, p, nodes[p], &args[p], 0, NULL, NULL));
         TRY(clnorm_get_part_nodes(CLNORM_FORWARD_TRAINING, &desc, &parts, p, &first, &count));
-        nodes[p].offset = first;
-        example_read(e, nodes[p], count, all_nodes + first);
-        nodes[p].offset = 0;
+        TRY(clEnqueueReadBuffer(e->queue, nodes[p].mem, CL_TRUE, first * sizeof(float), count * sizeof(float),
+                                all_nodes + first, 0, NULL, NULL));
     }
     /* All nodes come to each, which goes on from there. */
     before = 0;
