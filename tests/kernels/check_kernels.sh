@@ -44,10 +44,10 @@ programs_of()
         [[ $forms =~ -DVEC=([0-9]+) ]] && width=${BASH_REMATCH[1]} || width=0
         [[ "$widths " == *" $width "* ]] || continue
         # Of types, and what else a step does, programs of other processors differ by the width alone from AVX's, or else from SSE2's
-        # without one: each has a third of them.
+        # without one: each has a sixth of them.
         if [[ $forms =~ TYPE|ACTIVATION|WEIGHTED && $name != AVX && "$name $width" != "SSE2 0" ]]; then
             number=$((number + 1))
-            [ $((number % 3)) -eq 0 ] || continue
+            [ $((number % 6)) -eq 0 ] || continue
         fi
         echo "$options $folder/$source $forms"
     done <<<"$listed"
