@@ -250,7 +250,7 @@ START_TEST(test_signals)
 
     if (!can_run(command))
         return;
-    for (;; at += is_brief(command) ? 6 : is_small ? 3 : 1) {
+    for (;; at += is_brief(command) ? 12 : is_small ? 6 : 1) {
         int number = signals[at / 3 % SIGNALS];
 
         ck_assert_int_le(at, MOST_MOMENTS);
@@ -260,7 +260,7 @@ START_TEST(test_signals)
         assert_tidy(command, files, at);
         /* Another thread, a driver's, may get the signal and wait while this one ends, which is right as well: once more. */
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && at < LEAST_MOMENTS && outrun++ < MOST_OUTRUN) {
-            at -= is_brief(command) ? 6 : is_small ? 3 : 1;
+            at -= is_brief(command) ? 12 : is_small ? 6 : 1;
             continue;
         }
         if (WIFEXITED(status))
