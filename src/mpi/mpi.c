@@ -352,8 +352,10 @@ static int enqueue_first(clnorm_mpi_call *call, cl_uint wait_count, const cl_eve
 
 static void call_free(clnorm_mpi_call *call)
 {
-    if (call->read)
+    if (call->read) {
+        clWaitForEvents(1, &call->read); /* of a call that failed, it may yet be under way to the staging */
         clReleaseEvent(call->read);
+    }
     clnorm__staging_give(call->mpi, call->staging);
     free(call->bytes);
     free(call);
@@ -410,6 +412,95 @@ static int check_weights(const clnorm_mpi_call *call)
     return CLNORM_SUCCESS;
 }
 
+/* Of the weights the slice that a rank adds up for all: from this one up to that of the next rank. */
+static uint64_t slice_begin(const clnorm_mpi_call *call, int rank)
+{
+    return weights_of(call) * (uint64_t)rank / (uint64_t)call->mpi->ranks;
+}
+
+static size_t slice_bytes(const clnorm_mpi_call *call, int rank)
+{
+    return (size_t)(slice_begin(call, rank + 1) - slice_begin(call, rank)) * sizeof(float);
+}
+
+/*
+ * Gradients of weights are much: of each rank's nodes only a slice goes to each other one, which adds those of all in the fixed order; then the
+ * sums come together.
+ */
+struct slices {
+    size_t *own, *bytes; /* what goes to each rank, and what comes of each */
+    float *sent, *got;   /* nodes, a rank's slice of each after another */
+};
+
+static int slices_make(const clnorm_mpi_call *call, struct slices *s)
+{
+    const clnorm_mpi *mpi = call->mpi;
+    const uint64_t nodes = call->mine / weights_of(call);
+    size_t all = 0;
+    s->own = malloc((size_t)mpi->ranks * sizeof *s->own);
+    s->bytes = malloc((size_t)mpi->ranks * sizeof *s->bytes);
+    s->sent = calloc((size_t)call->mine + 1, sizeof *s->sent);
+    for (int r = 0; r < mpi->ranks && s->own && s->bytes; r++) {
+        s->own[r] = (size_t)nodes * slice_bytes(call, r);
+        s->bytes[r] = call->bytes[r] / ((size_t)weights_of(call) * sizeof(float)) * slice_bytes(call, mpi->rank);
+        all += s->bytes[r];
+    }
+    s->got = malloc(all + 1);
+    return s->own && s->bytes && s->sent && s->got;
+}
+
+static void slices_fill(const clnorm_mpi_call *call, struct slices *s)
+{
+    const float *from = call->staging->host;
+    unsigned char *to = (unsigned char *)s->sent;
+    for (int r = 0; r < call->mpi->ranks; r++)
+        for (uint64_t at = slice_begin(call, r); at < call->mine; at += weights_of(call), to += slice_bytes(call, r))
+            memcpy(to, from + at, slice_bytes(call, r));
+}
+
+static void slices_free(struct slices *s)
+{
+    free(s->own);
+    free(s->bytes);
+    free(s->sent);
+    free(s->got);
+}
+
+/* From all nodes to the gradient, which comes into the staging. failed: what kept this rank's nodes from it. */
+static int exchange_weights(clnorm_mpi_call *call, int failed)
+{
+    clnorm_mpi *mpi = call->mpi;
+    struct slices s = {NULL, NULL, NULL, NULL};
+    clnorm_parts parts;
+    uint64_t part;
+    if (!slices_make(call, &s)) {
+        slices_free(&s);
+        return mpi->broken = CLNORM_OUT_OF_MEMORY;
+    }
+    if (failed == CLNORM_SUCCESS)
+        slices_fill(call, &s);
+    int status = clnorm__mpi_scatter(mpi, call->number, failed, s.sent, s.own, s.bytes, s.got);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm_mpi_get_parts(mpi, &parts, &part);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm_merge_block_nodes(&call->block, &parts, slice_bytes(call, mpi->rank) / sizeof(float), s.got);
+    for (int r = 0; r < mpi->ranks; r++)
+        s.bytes[r] = slice_bytes(call, r);
+    if (status == CLNORM_SUCCESS)
+        status = clnorm__mpi_exchange(mpi, call->number + 1, status, s.got, s.bytes, call->staging->host);
+    slices_free(&s);
+    return status;
+}
+
+/* What a call tells the other ranks, and what it gets of them, into the staging. failed: what kept this rank from its part. */
+static int exchange(clnorm_mpi_call *call, int failed)
+{
+    void *const host = failed == CLNORM_SUCCESS ? call->staging->host : NULL;
+    return call->kind == WEIGHTS && call->all
+               ? exchange_weights(call, failed)
+               : clnorm__mpi_exchange(call->mpi, call->number, failed, host, call->bytes, host);
+}
+
 static int begin(clnorm_mpi_call *call, cl_uint wait_count, const cl_event *wait_list)
 {
     int status = locate(call);
@@ -423,7 +514,7 @@ static int begin(clnorm_mpi_call *call, cl_uint wait_count, const cl_event *wait
     if (!is_known(call->mpi, call->number))
         return agree(call->mpi, call->number, status);
     if (status != CLNORM_SUCCESS) /* tells the others, which wait for this rank's nodes */
-        status = clnorm__mpi_exchange(call->mpi, call->number, status, NULL, call->bytes, NULL);
+        status = exchange(call, status);
     return status;
 }
 
@@ -484,82 +575,6 @@ CALL(clnorm_mpi_backward_training, BACKWARD, clnorm_desc, desc, clnorm_backward_
 CALL(clnorm_mpi_backward_frozen, FROZEN, clnorm_desc, desc, clnorm_backward_frozen_args, frozen)
 CALL(clnorm_mpi_block_backward, WEIGHTS, clnorm_block_desc, block, clnorm_block_backward_args, weights)
 
-/* Of the weights the slice that a rank adds up for all: from this one up to that of the next rank. */
-static uint64_t slice_begin(const clnorm_mpi_call *call, int rank)
-{
-    return weights_of(call) * (uint64_t)rank / (uint64_t)call->mpi->ranks;
-}
-
-static size_t slice_bytes(const clnorm_mpi_call *call, int rank)
-{
-    return (size_t)(slice_begin(call, rank + 1) - slice_begin(call, rank)) * sizeof(float);
-}
-
-/*
- * Gradients of weights are much: of each rank's nodes only a slice goes to each other one, which adds those of all in the fixed order; then the
- * sums come together.
- */
-struct slices {
-    size_t *own, *bytes; /* what goes to each rank, and what comes of each */
-    float *sent, *got;   /* nodes, a rank's slice of each after another */
-};
-
-static int slices_make(const clnorm_mpi_call *call, struct slices *s)
-{
-    const clnorm_mpi *mpi = call->mpi;
-    const uint64_t weights = weights_of(call), nodes = call->mine / weights;
-    const float *from = call->staging->host;
-    size_t all = 0;
-    s->own = malloc((size_t)mpi->ranks * sizeof *s->own);
-    s->bytes = malloc((size_t)mpi->ranks * sizeof *s->bytes);
-    s->sent = malloc((size_t)call->mine * sizeof *s->sent + 1);
-    if (!s->own || !s->bytes || !s->sent)
-        return 0;
-    unsigned char *to = (unsigned char *)s->sent;
-    for (int r = 0; r < mpi->ranks; r++) {
-        const size_t bytes = slice_bytes(call, r);
-        for (uint64_t node = 0; node < nodes; node++, to += bytes)
-            memcpy(to, from + node * weights + slice_begin(call, r), bytes);
-        s->own[r] = (size_t)nodes * bytes;
-        s->bytes[r] = call->bytes[r] / ((size_t)weights * sizeof(float)) * slice_bytes(call, mpi->rank);
-        all += s->bytes[r];
-    }
-    s->got = malloc(all + 1);
-    return s->got != NULL;
-}
-
-static void slices_free(struct slices *s)
-{
-    free(s->own);
-    free(s->bytes);
-    free(s->sent);
-    free(s->got);
-}
-
-/* From all nodes to the gradient, which comes into the staging. failed: what kept this rank's nodes from it. */
-static int exchange_weights(clnorm_mpi_call *call, int failed)
-{
-    clnorm_mpi *mpi = call->mpi;
-    struct slices s = {NULL, NULL, NULL, NULL};
-    clnorm_parts parts;
-    uint64_t part;
-    if (!slices_make(call, &s)) {
-        slices_free(&s);
-        return mpi->broken = CLNORM_OUT_OF_MEMORY;
-    }
-    int status = clnorm__mpi_scatter(mpi, call->number, failed, s.sent, s.own, s.bytes, s.got);
-    if (status == CLNORM_SUCCESS)
-        status = clnorm_mpi_get_parts(mpi, &parts, &part);
-    if (status == CLNORM_SUCCESS)
-        status = clnorm_merge_block_nodes(&call->block, &parts, slice_bytes(call, mpi->rank) / sizeof(float), s.got);
-    for (int r = 0; r < mpi->ranks; r++)
-        s.bytes[r] = slice_bytes(call, r);
-    if (status == CLNORM_SUCCESS)
-        status = clnorm__mpi_exchange(mpi, call->number + 1, status, s.got, s.bytes, call->staging->host);
-    slices_free(&s);
-    return status;
-}
-
 /* All nodes to the device, and what follows. */
 static int enqueue_second(clnorm_mpi_call *call, cl_event *event)
 {
@@ -588,10 +603,7 @@ int clnorm_mpi_end(clnorm_mpi_call **ended, cl_event *event)
         return CLNORM_INVALID_ARGUMENT;
     clnorm_mpi_call *call = *ended;
     int status = clWaitForEvents(1, &call->read);
-    status = call->kind == WEIGHTS && call->all
-                 ? exchange_weights(call, status)
-                 : clnorm__mpi_exchange(call->mpi, call->number, status, call->staging->host, call->bytes,
-                                        call->staging->host);
+    status = exchange(call, status);
     if (status == CLNORM_SUCCESS)
         status = enqueue_second(call, event);
     call_free(call);

@@ -239,6 +239,20 @@ static int make_call(clnorm_mpi *mpi, cl_mem mem, uint64_t channels, uint64_t wo
     return status;
 }
 
+/* The same of weights: a layer of 6 inputs and 4 outputs. */
+static int make_weights_call(clnorm_mpi *mpi, cl_mem mem, uint64_t workspace_offset)
+{
+    const clnorm_block_backward_args args = {
+        .src = {mem, 0}, .diff_dst = {mem, 2000}, .diff_weights = {mem, 4000}, .workspace = {mem, workspace_offset}};
+    clnorm_block_desc desc;
+
+    STATUS(clnorm_describe_linear(64, 6, 4, &desc), CLNORM_SUCCESS);
+    desc.flags = CLNORM_BLOCK_PLAIN | CLNORM_BLOCK_REPRODUCIBLE;
+    const int status = clnorm_mpi_block_backward(mpi, rig.queue, &desc, &args, 0, NULL, NULL);
+    STATUS(clFinish(rig.queue), CL_SUCCESS);
+    return status;
+}
+
 static void check_failures(clnorm_mpi *mpi)
 {
     const int last = ranks - 1;
@@ -269,6 +283,13 @@ static void check_failures(clnorm_mpi *mpi)
     STATUS(clnorm_mpi_forward_training(mpi, rig.queue, &desc, &args, 0, NULL, NULL),
            rank == last ? CLNORM_INVALID_PARTS : CLNORM_MPI_RANK);
     STATUS(clFinish(rig.queue), CL_SUCCESS);
+    /* Gradients of weights, which travel otherwise. */
+    STATUS(clnorm_mpi_set_samples(mpi, 64), CLNORM_SUCCESS);
+    for (int i = 0; i < 3; i++)
+        STATUS(make_weights_call(mpi, mem, i == 1 && rank == last ? (1 << 20) - 2 : 100000),
+               i != 1         ? CLNORM_SUCCESS
+               : rank == last ? CLNORM_WORKSPACE_TOO_SMALL
+                              : CLNORM_MPI_RANK);
     clReleaseMemObject(mem);
 }
 
