@@ -108,11 +108,13 @@ int clnorm_prepare_with(clnorm_context *context, enum clnorm_operation operation
             continue;
         if (has_views)
             clnorm__filter_view(&call.filter, with & CLNORM_WITH_VIEWS ? CLNORM__STRIDED : CLNORM__SLICE, i % 2);
-        status =
-            with & CLNORM_WITH_PARTS ? CLNORM_SUCCESS : clnorm__call_plan(&call, &d, plans, &groups_at, &workspace);
+        if (with & CLNORM_WITH_PARTS) {
+            status = clnorm__call_prepare_parts(&call);
+            continue;
+        }
+        status = clnorm__call_plan(&call, &d, plans, &groups_at, &workspace);
         if (status == CLNORM_SUCCESS)
-            status =
-                with & CLNORM_WITH_PARTS ? clnorm__call_prepare_parts(&call) : clnorm__call_prepare(&call, &d, plans);
+            status = clnorm__call_prepare(&call, &d, plans);
     }
     return status == CLNORM_SUCCESS ? status : clnorm__call_refused(&call, status);
 }

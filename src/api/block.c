@@ -50,11 +50,8 @@ int clnorm__block_check(struct block_call *call, enum clnorm__call which, const 
                            (call->plan.plain ? CLNORM__PLAIN : 0u);
     int status = clnorm__operands_use(&clnorm__operands[which], args, size, facts,
                                       (unsigned)clnorm_type_bytes(call->desc->type), &call->uses, call->why);
-    if (status == CLNORM_SUCCESS && call->nodes.name) { /* before the workspace, which stays the last */
-        struct clnorm__use *const last = &call->uses.use[call->uses.count++];
-        last[0] = last[-1];
-        last[-1] = call->nodes;
-    }
+    if (status == CLNORM_SUCCESS && call->node_elements)
+        clnorm__use_nodes(&call->uses, call->nodes, call->node_elements, 1);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_present(&call->uses, call->why);
     if (status == CLNORM_SUCCESS)

@@ -16,7 +16,8 @@ struct block_call {
     struct clnorm__chain chain;
     struct clnorm__part part; /* of a batch in parts, in runs of samples */
     clnorm_desc batch;        /* whose leaves are those runs */
-    struct clnorm__use nodes; /* of all parts, where it has a name */
+    clnorm_buffer nodes;      /* of all parts, if there are any; and how many elements */
+    uint64_t node_elements;
     char why[CLNORM__WHY];
 };
 

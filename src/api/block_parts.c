@@ -75,19 +75,12 @@ int clnorm_get_block_part_workspace_bytes(clnorm_context *context, const clnorm_
     return CLNORM_SUCCESS;
 }
 
-/* The nodes of all parts, as a buffer that the call writes. */
-static int find_nodes(struct block_call *call, const clnorm_parts *parts, clnorm_buffer nodes)
+/* Elements of the nodes of all parts. */
+static uint64_t all_elements(const struct block_call *call, const clnorm_parts *parts)
 {
     struct clnorm__part all;
     clnorm__part_of(&call->batch, parts, parts->count, &all);
-    call->nodes = (struct clnorm__use){.name = "nodes",
-                                       .buffer = nodes,
-                                       .elements = all.node * call->plan.g.weights_count,
-                                       .bytes = sizeof(cl_float),
-                                       .required = 1,
-                                       .written = 1,
-                                       .spare = ""};
-    return CLNORM_SUCCESS;
+    return all.node * call->plan.g.weights_count;
 }
 
 int clnorm_block_backward_sums(clnorm_context *context, cl_command_queue queue, const clnorm_block_desc *desc,
@@ -115,7 +108,8 @@ int clnorm_block_backward_sums(clnorm_context *context, cl_command_queue queue, 
                  (unsigned long long)call.plan.g.src_count);
         return clnorm__block_refused(&call, CLNORM_MISSING_BUFFER);
     }
-    find_nodes(&call, parts, nodes);
+    call.nodes = nodes;
+    call.node_elements = all_elements(&call, parts);
     call.uses.query = "clnorm_get_block_part_workspace_bytes";
     status = clnorm__block_check(&call, CLNORM__CALL_BLOCK_BACKWARD, args, wait_count, wait_list, event);
     if (status != CLNORM_SUCCESS)
@@ -221,18 +215,17 @@ int clnorm_block_backward_merge(clnorm_context *context, cl_command_queue queue,
     call.chain.stream = (struct clnorm__stream){queue, 0, wait_count, wait_list, event};
     if (status == CLNORM_SUCCESS)
         status = clnorm__queue_facts(context, queue, &call.chain.stream.ordered, call.why);
-    if (status == CLNORM_SUCCESS)
-        status = find_nodes(&call, parts, nodes);
-    call.uses.count = 3;
-    call.uses.use[0] = call.nodes;
-    call.uses.use[1] = (struct clnorm__use){.name = "diff_weights",
+    call.uses.count = 2;
+    call.uses.use[0] = (struct clnorm__use){.name = "diff_weights",
                                             .buffer = diff_weights,
                                             .elements = call.plan.g.weights_count,
                                             .bytes = sizeof(cl_float),
                                             .required = 1,
                                             .written = 1,
                                             .spare = ""};
-    call.uses.use[2] = (struct clnorm__use){.name = "workspace", .bytes = sizeof(cl_float)};
+    call.uses.use[1] = (struct clnorm__use){.name = "workspace", .bytes = sizeof(cl_float)};
+    if (status == CLNORM_SUCCESS)
+        clnorm__use_nodes(&call.uses, nodes, all_elements(&call, parts), 1);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_present(&call.uses, call.why);
     if (status == CLNORM_SUCCESS)

@@ -131,14 +131,6 @@ int clnorm__call_run(struct call *call, struct clnorm__plan *plan)
     return status;
 }
 
-/* Behind the call's operands, but for the workspace, which stays the last. */
-static void use_nodes(const struct clnorm__use *nodes, struct clnorm__uses *uses)
-{
-    uses->use[uses->count] = uses->use[uses->count - 1];
-    uses->use[uses->count - 1] = *nodes;
-    uses->count++;
-}
-
 int clnorm__call_check(struct call *call, const void *args, uint64_t workspace)
 {
     const struct clnorm__operands *operands = &clnorm__operands[call->ask.operation];
@@ -157,8 +149,8 @@ int clnorm__call_check(struct call *call, const void *args, uint64_t workspace)
         clnorm__operands_use(operands, args, size, facts, (unsigned)clnorm_type_bytes(d->type), &uses, call->why);
     if (status == CLNORM_SUCCESS && d->n > 0)
         clnorm__operands_use_views(operands, d, &call->buffers, &uses);
-    if (status == CLNORM_SUCCESS && call->nodes.name)
-        use_nodes(&call->nodes, &uses);
+    if (status == CLNORM_SUCCESS && call->nodes)
+        clnorm__use_nodes(&uses, call->buffers.nodes, call->nodes, call->ask.part != NULL);
     if (status == CLNORM_SUCCESS)
         status = clnorm__check_present(&uses, call->why);
     if (status == CLNORM_SUCCESS)

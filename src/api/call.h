@@ -20,8 +20,8 @@ struct call {
     struct clnorm__filter filter;
     int is_preparing; /* programs alone */
     uint64_t samples; /* of the batch */
-    /* Of a batch in parts: nodes that the call reads or writes; and the function that tells its workspace's size. */
-    struct clnorm__use nodes;
+    /* Of a batch in parts: elements of all nodes, which its first call writes; and the function that tells its workspace's size. */
+    uint64_t nodes;
     const char *query;
     char why[CLNORM__WHY];
 };

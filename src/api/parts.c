@@ -114,13 +114,7 @@ static int finish(struct part_call *p, const clnorm_parts *parts, uint64_t part,
     call->stream = *stream;
     call->buffers.nodes = nodes;
     call->query = "clnorm_get_part_workspace_bytes";
-    call->nodes = (struct clnorm__use){.name = "nodes",
-                                       .buffer = nodes,
-                                       .elements = p->all.node * node_elements(p),
-                                       .bytes = sizeof(cl_float),
-                                       .required = 1,
-                                       .written = !is_apply,
-                                       .spare = ""};
+    call->nodes = p->all.node * node_elements(p);
     if (status == CLNORM_SUCCESS)
         status = clnorm__call_check(call, args, made.workspace);
     if (status != CLNORM_SUCCESS)

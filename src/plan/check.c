@@ -120,6 +120,19 @@ int clnorm__check_momentum(float momentum, unsigned flags, char why[CLNORM__WHY]
     return CLNORM_SUCCESS;
 }
 
+void clnorm__use_nodes(struct clnorm__uses *uses, clnorm_buffer nodes, uint64_t elements, int is_written)
+{
+    struct clnorm__use *const last = &uses->use[uses->count++];
+    last[0] = last[-1];
+    last[-1] = (struct clnorm__use){.name = "nodes",
+                                    .buffer = nodes,
+                                    .elements = elements,
+                                    .bytes = sizeof(cl_float),
+                                    .required = 1,
+                                    .written = is_written,
+                                    .spare = ""};
+}
+
 int clnorm__check_present(const struct clnorm__uses *uses, char why[CLNORM__WHY])
 {
     for (unsigned i = 0; i < uses->count; i++) {

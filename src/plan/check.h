@@ -47,6 +47,9 @@ int clnorm__check_accumulate(unsigned flags, char why[CLNORM__WHY]);
 int clnorm__check_operation(int operation, char why[CLNORM__WHY]);
 int clnorm__check_momentum(float momentum, unsigned flags, char why[CLNORM__WHY]);
 
+/* Adds the nodes of a batch in parts to the uses of a call, before the workspace, which stays the last. */
+void clnorm__use_nodes(struct clnorm__uses *uses, clnorm_buffer nodes, uint64_t elements, int is_written);
+
 /* Missing buffers; before the facts are known. */
 int clnorm__check_present(const struct clnorm__uses *uses, char why[CLNORM__WHY]);
 /* Sizes and overlap; the last use is the workspace. */

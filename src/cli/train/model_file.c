@@ -124,14 +124,13 @@ static unsigned list_velocities(const struct model *model, unsigned i, struct ve
     unsigned kept = 0;
 
     for (unsigned k = 0; k < count; k++) {
-        const uint64_t at = (uint64_t)(all[k].values - model->parameters);
         const char *name = strchr(all[k].name, '.') + 1;
 
         if (strcmp(name, "mean") == 0 || strcmp(name, "variance") == 0)
             continue;
         vectors[kept] = all[k];
         snprintf(vectors[kept].name, sizeof(vectors[kept].name), "layer%u.velocity.%s", i, name);
-        vectors[kept++].values = model->velocity + at;
+        vectors[kept++].values = model->velocity + (all[k].values - model->parameters);
     }
     return kept;
 }

@@ -333,8 +333,7 @@ void network_fold(struct network *network, uint64_t samples)
 
 /* ---- passes --------------------------------------------------------------------------------------------------- */
 
-/* What layer number i reads. */
-static clnorm_buffer layer_src(const struct network *network, unsigned i)
+clnorm_buffer network_layer_src(const struct network *network, unsigned i)
 {
     return i == 0 ? network->src : network->layers[i - 1].dst;
 }
@@ -343,7 +342,7 @@ void network_train_forward(struct network *network, uint64_t n)
 {
     for (unsigned i = 0; i < network->count && !network->session->is_failed; i++) {
         struct network_layer *layer = &network->layers[i];
-        clnorm_block_training_args args = {.src = layer_src(network, i),
+        clnorm_block_training_args args = {.src = network_layer_src(network, i),
                                            .weights = part(network->parameters, layer->weights),
                                            .dst = layer->dst,
                                            .workspace = network->workspace,
@@ -373,7 +372,7 @@ void network_backward(struct network *network, uint64_t n)
 {
     for (unsigned i = network->count; i-- > 0 && !network->session->is_failed;) {
         struct network_layer *layer = &network->layers[i];
-        clnorm_block_backward_args args = {.src = layer_src(network, i),
+        clnorm_block_backward_args args = {.src = network_layer_src(network, i),
                                            .weights = part(network->parameters, layer->weights),
                                            .dst = layer->dst,
                                            .diff_dst = layer->diff_dst,
@@ -405,7 +404,7 @@ void network_infer(struct network *network, uint64_t n)
 {
     for (unsigned i = 0; i < network->count && !network->session->is_failed; i++) {
         struct network_layer *layer = &network->layers[i];
-        clnorm_block_inference_args args = {.src = layer_src(network, i),
+        clnorm_block_inference_args args = {.src = network_layer_src(network, i),
                                             .weights = part(network->parameters, layer->weights),
                                             .dst = layer->dst,
                                             .workspace = network->workspace};

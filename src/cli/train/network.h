@@ -90,4 +90,7 @@ void network_infer(struct network *network, uint64_t n);
 
 struct network_layer *network_last(struct network *network);
 
+/* What layer number i reads. */
+clnorm_buffer network_layer_src(const struct network *network, unsigned i);
+
 #endif

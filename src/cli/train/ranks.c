@@ -127,11 +127,6 @@ static clnorm_buffer part(clnorm_buffer buffer, uint64_t at)
     return buffer;
 }
 
-static clnorm_buffer layer_src(const struct network *network, unsigned i)
-{
-    return i == 0 ? network->src : network->layers[i - 1].dst;
-}
-
 void ranks_open(struct ranks *ranks, struct network *network)
 {
     struct session *session = network->session;
@@ -170,7 +165,7 @@ void ranks_train_forward(struct ranks *ranks, struct network *network)
         const int is_normalized = network_is_normalized(layer);
         const clnorm_block_desc plain = plain_of(layer, ranks->mine);
         const clnorm_desc norm = norm_of(layer, ranks->mine);
-        clnorm_block_inference_args product = {.src = layer_src(network, i),
+        clnorm_block_inference_args product = {.src = network_layer_src(network, i),
                                                .weights = part(network->parameters, layer->weights),
                                                .dst = is_normalized ? layer->product : layer->dst,
                                                .workspace = network->workspace};
@@ -246,7 +241,7 @@ static clnorm_mpi_call *begin_weights(struct ranks *ranks, struct network *netwo
     struct session *session = network->session;
     const struct network_layer *layer = &network->layers[i];
     const clnorm_block_desc plain = plain_of(layer, ranks->mine);
-    clnorm_block_backward_args args = {.src = layer_src(network, i),
+    clnorm_block_backward_args args = {.src = network_layer_src(network, i),
                                        .weights = part(network->parameters, layer->weights),
                                        .diff_dst = network_is_normalized(layer) ? ranks->diff_product : layer->diff_dst,
                                        .diff_weights = part(network->gradients, layer->weights),
