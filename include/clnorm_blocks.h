@@ -35,8 +35,8 @@
  * in order, took as long at 28 x 28 positions, 1.2 to 1.4 times as long at 7 x 7 and 2 to 4 times at 8 x 8 of few channels,
  * and CLBlast's strided batches, which allocate memory of the device in the call where matrices are large, 0.9 to 1.3 times.
  * The rest of the workspace is, in a backward pass, the gradient of the product, n * dst_c * dst_h * dst_w; in the fixed order, sums of
- * the weights' gradient over runs of samples, up to 64 MiB, or twice that where weights are larger; and copies that CLBlast makes of
- * large matrices.
+ * the weights' gradient over runs of samples: as many as 64 MiB hold, one at least, and beyond that one for each doubling of the runs; and
+ * copies that CLBlast makes of large matrices.
  *
  * Types
  * -----

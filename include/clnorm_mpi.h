@@ -16,11 +16,11 @@
  *
  * When something goes wrong
  * -------------------------
- * No call hangs, and each tells every rank. A rank whose own call fails gets its own status, the others CLNORM_MPI_RANK. Ranks that make different
- * calls get CLNORM_MPI_MISMATCH (the first call of a kind exchanges only what it is, and then its nodes; where ranks part ways later, with messages
-of other lengths, MPI says so, and by default ends the program). A rank that does not come within the time-out leaves the others with CLNORM_MPI_TIMEOUT. After that, and after
- * CLNORM_MPI_FAILED, messages may still be under way and the object is of no more use: its calls return the same status again.
- * (mpirun ends all processes when one of them dies.)
+ * No call hangs. A rank whose own call fails gets its own status, and tells the others, which get CLNORM_MPI_RANK; out of memory it may fail to
+ * tell them. Ranks that make different calls get CLNORM_MPI_MISMATCH: the first call of a kind exchanges only what it is, and then its nodes.
+ * (Where ranks part ways later, with messages of other lengths, MPI says so, and by default ends the program.) A rank that does not come within the
+ * time-out leaves the others with CLNORM_MPI_TIMEOUT. After that, and after CLNORM_MPI_FAILED, messages may still be under way and the object is
+ * of no more use: its calls return the same status again. (mpirun ends all processes when one of them dies.)
  *
  * Who owns what
  * -------------
