@@ -35,6 +35,23 @@ static int plan_spread(const clnorm_desc *desc, uint64_t groups, const struct cl
     return plan->spread.variant != NULL;
 }
 
+/* The last step, from coefficients. */
+static int plan_apply(const clnorm_desc *desc, const struct clnorm__ask *ask, uint64_t leaves,
+                      const struct clnorm__device *device, const struct clnorm__filter *filter,
+                      struct clnorm__plan *plan, char *why, size_t why_size)
+{
+    const int last = clnorm__is_last(desc);
+    plan->apply.variant = clnorm__variant_choose(CLNORM__APPLY, device, filter, last, leaves);
+    if (!plan->apply.variant)
+        return clnorm__plan_refuse(device, why, why_size, "apply");
+    plan->apply.form = CLNORM__FORM(last, ask->operation == CLNORM_BACKWARD_TRAINING ? CLNORM__APPLY_BATCH
+                                          : ask->operation == CLNORM_BACKWARD_FROZEN ? CLNORM__APPLY_FROZEN
+                                                                                     : CLNORM__APPLY_FORWARD);
+    clnorm__cut_rows(desc, clnorm__is_backward(ask), device, plan);
+    clnorm__launch_apply(desc, ask->extras, device, plan);
+    return CLNORM_SUCCESS;
+}
+
 /* All of a plan but what the forms have of the description's type and of what the last step does beside the normalization. */
 static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, const struct clnorm__device *device,
                       const struct clnorm__filter *filter, struct clnorm__plan *plan, char *why, size_t why_size)
@@ -110,15 +127,7 @@ static int plan_steps(const clnorm_desc *desc, const struct clnorm__ask *ask, co
         launch_channels(device, desc->c, &plan->roots);
     if (!ask->apply || desc->n == 0)
         return CLNORM_SUCCESS;
-    plan->apply.variant = clnorm__variant_choose(CLNORM__APPLY, device, filter, last, leaves);
-    if (!plan->apply.variant)
-        return clnorm__plan_refuse(device, why, why_size, "apply");
-    plan->apply.form = CLNORM__FORM(last, ask->operation == CLNORM_BACKWARD_TRAINING ? CLNORM__APPLY_BATCH
-                                          : ask->operation == CLNORM_BACKWARD_FROZEN ? CLNORM__APPLY_FROZEN
-                                                                                     : CLNORM__APPLY_FORWARD);
-    clnorm__cut_rows(desc, backward, device, plan);
-    clnorm__launch_apply(desc, ask->extras, device, plan);
-    return CLNORM_SUCCESS;
+    return plan_apply(desc, ask, leaves, device, filter, plan, why, why_size);
 }
 
 /* Groups of samples are a dimension of a launch of their own, its last. */
