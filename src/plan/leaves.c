@@ -56,11 +56,17 @@ uint64_t clnorm__values_before(const struct clnorm_shape *shape, uint64_t i)
     return i * shape->full - i / shape->period * (shape->full - shape->last);
 }
 
+void clnorm__merge_weights(uint64_t n_a, uint64_t n_b, float *f, float *w)
+{
+    const double share = (double)n_b / ((double)n_a + (double)n_b);
+    *f = (float)share;
+    *w = (float)((double)n_a * share);
+}
+
 static void set_weight(struct clnorm_tree *tree, unsigned row, unsigned way, uint64_t n_a, uint64_t n_b)
 {
-    double f = (double)n_b / ((double)n_a + (double)n_b);
-    tree->f[row * CLNORM_TREE_WAYS + way] = (float)f;
-    tree->w[row * CLNORM_TREE_WAYS + way] = (float)((double)n_a * f);
+    const unsigned at = row * CLNORM_TREE_WAYS + way;
+    clnorm__merge_weights(n_a, n_b, &tree->f[at], &tree->w[at]);
 }
 
 /*

@@ -19,6 +19,9 @@ void clnorm__shape_leaves(const clnorm_desc *desc, uint64_t rows, uint64_t leave
 /* Values of a channel in leaves [0, i). */
 uint64_t clnorm__values_before(const struct clnorm_shape *shape, uint64_t i);
 
+/* The weights of merging nodes of n_a and n_b values. */
+void clnorm__merge_weights(uint64_t n_a, uint64_t n_b, float *f, float *w);
+
 /* The weights of level base and those above it. */
 void clnorm__fill_tree(const struct clnorm_shape *shape, unsigned base, struct clnorm_tree *tree);
 

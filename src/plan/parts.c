@@ -85,6 +85,13 @@ int clnorm__check_parts(const clnorm_desc *desc, const clnorm_parts *parts, uint
 
 /* ---- parts and their nodes ---- */
 
+/* The level of a part's next node, after `taken` of its leaves. */
+static unsigned next_level(const struct clnorm__part *of, uint64_t taken)
+{
+    return clnorm_subtree((clnorm_u32)(of->first + taken), (clnorm_u32)(of->leaves - taken),
+                          (clnorm_u32)least(of->aligned_log2 + CLNORM_TREE_LEVELS, 31), (clnorm_u32)of->is_last);
+}
+
 /* All of a part but the number of its first node: it has n samples, and `before` come before it. */
 static void find_leaves(const clnorm_desc *batch, unsigned merge, uint64_t before, uint64_t n, struct clnorm__part *of)
 {
@@ -104,10 +111,8 @@ static void find_leaves(const clnorm_desc *batch, unsigned merge, uint64_t befor
     const uint64_t borders = of->first | (of->is_last ? 0 : of->first + of->leaves);
     while (of->aligned_log2 < 31 && !(borders >> of->aligned_log2 & 1))
         of->aligned_log2++;
-    const unsigned most_level = of->aligned_log2 + CLNORM_TREE_LEVELS;
     for (uint64_t taken = 0; taken < of->leaves; of->nodes++) {
-        const unsigned level = clnorm_subtree((clnorm_u32)(of->first + taken), (clnorm_u32)(of->leaves - taken),
-                                              (clnorm_u32)least(most_level, 31), (clnorm_u32)of->is_last);
+        const unsigned level = next_level(of, taken);
         of->most_level = level > of->most_level ? level : of->most_level;
         taken += (uint64_t)1 << level;
     }
@@ -182,10 +187,8 @@ static int push(struct clnorm__merging *m)
         m->values[m->depth] = m->part.values;
         m->taken = m->part.leaves;
     } else {
-        const unsigned most_level = (unsigned)least(m->part.aligned_log2 + CLNORM_TREE_LEVELS, 31);
         m->position = m->part.first + m->taken;
-        m->level = clnorm_subtree((clnorm_u32)m->position, (clnorm_u32)(m->part.leaves - m->taken), most_level,
-                                  (clnorm_u32)m->part.is_last);
+        m->level = next_level(&m->part, m->taken);
         m->taken += (uint64_t)1 << m->level;
         m->values[m->depth] =
             clnorm__values_before(&m->shape, m->part.first + m->taken) - clnorm__values_before(&m->shape, m->position);
@@ -199,9 +202,7 @@ static int push(struct clnorm__merging *m)
 static void merge(struct clnorm__merging *m, float *f, float *w)
 {
     const uint64_t b = m->values[--m->depth], a = m->values[m->depth - 1];
-    const double share = (double)b / ((double)a + (double)b);
-    *f = (float)share;
-    *w = (float)((double)a * share);
+    clnorm__merge_weights(a, b, f, w);
     m->values[m->depth - 1] = a + b;
     m->level++;
 }

@@ -19,7 +19,7 @@ struct clnorm__part {
     uint64_t node, nodes; /* the number of its first node, and how many it has */
 };
 
-/* That a batch can be divided so, and that desc, unless NULL, is of part number `part`. *batch: its description with all samples. */
+/* That a batch can be divided so, and where is_of_part that desc is of part number `part`. *batch: the description with all samples. */
 int clnorm__check_parts(const clnorm_desc *desc, const clnorm_parts *parts, uint64_t part, int is_of_part,
                         clnorm_desc *batch, char why[CLNORM__WHY]);
 
